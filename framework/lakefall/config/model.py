@@ -1,0 +1,90 @@
+"""A pipeline file after it was read: frozen, typed, complete."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from lakefall.plugin import Options, Plugin, Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """One configured plugin: ``{use: NAME, ...options}``."""
+
+    stage: Stage
+    name: str
+    """What ``use:`` says."""
+    alias: str
+    """``as:``, or the name; unique in its stage."""
+    plugin: type[Plugin[Options]]
+    options: Options
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """``engine:`` -- what the machine may spend on one process."""
+
+    threads: int = 0
+    """0: as many as there are cores."""
+    memory_limit: str = "256MB"
+    """What the query engine may hold before it spills to the scratch folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """``cache:`` -- fetched files and file hashes."""
+
+    dir: Path
+    max_size: int
+    """Bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """``schedule:`` -- what the DAG factory reads."""
+
+    cron: str
+    start_date: date
+    catchup: bool = False
+    max_active_runs: int = 1
+    retries: int = 2
+    retry_delay: float = 30.0
+    """Seconds."""
+    owner: str = "data-engineering"
+    tags: tuple[str, ...] = ()
+    granularity: str = "step"
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where an effective option came from."""
+
+    value: object
+    """Rendered without secrets."""
+    where: str
+    """``pipelines/x.yaml:12``, ``default``, ``--set``, ``tables: legacy_* (x.yaml:30)``; with
+    `` from ${NAME}`` where the environment gave it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineConfig:
+    """One pipeline, or one table's view of it once ``tables:`` has been merged in."""
+
+    path: Path
+    name: str
+    uses: Mapping[Stage, tuple[Use, ...]]
+    """Every stage has an entry; ``type`` holds ``type_inferer.types``, ``varchar`` last."""
+    engine: Engine
+    cache: CacheSettings
+    schedule: Schedule | None
+    patterns: tuple[str, ...]
+    """The globs of ``tables:``, in file order; later ones win."""
+    origins: Mapping[str, Origin]
+    """Dotted option path (``sniffer.delimiter``) -> where its value came from."""
+    digest: str
+    """Of everything that changes what is loaded: a failed file is tried again when it changes."""
+    table: str = ""
+    """The table whose overrides are merged in; ``''`` for the pipeline itself."""

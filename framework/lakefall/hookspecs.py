@@ -1,0 +1,209 @@
+"""The contract: every hook that a plugin may implement.
+
+``run`` carries what all steps share (the pipeline, the run's id, its scratch folder, events). An
+implementation may take fewer arguments than its hook declares. A hook may raise any
+``LakefallError``; ``retryable`` on it decides whether the next run tries again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from lakefall.plugin import hookspec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lakefall.model import (
+        Check,
+        Converted,
+        Decision,
+        Dialect,
+        Event,
+        Loaded,
+        LocalFile,
+        Outcome,
+        Records,
+        Registered,
+        RegistryEntry,
+        Schema,
+        SourceFile,
+        StoredReject,
+        TablePlan,
+        TableState,
+    )
+    from lakefall.plugin import Options, Plugin
+    from lakefall.run import Run
+    from lakefall.types import TypeCandidate, TypeSettings
+    from lakefall.validation import Violation
+
+
+class CatalogueHooks:
+    """Asked once per process: which plugin classes exist."""
+
+    @hookspec
+    def lakefall_plugins(self) -> Iterable[type[Plugin[Options]]]:  # type: ignore[empty-body]
+        """Plugin classes that a package brings. Importing them must import nothing heavy."""
+
+
+class StepHooks:
+    """Called on one pipeline's configured plugins."""
+
+    # --- source ---
+
+    @hookspec
+    def discover(self, run: Run) -> Iterable[SourceFile]:  # type: ignore[empty-body]
+        """List the files that are there, oldest first. All sources answer; answers are joined.
+
+        Raises:
+            SourceMissingError: the folder or bucket does not exist.
+            SourceError: it cannot be listed right now.
+        """
+
+    @hookspec(firstresult=True)
+    def fetch(self, run: Run, file: SourceFile) -> LocalFile | None:
+        """Bring one file to this machine, still compressed; None for another source's file.
+
+        The bytes must be those of ``file.etag``.
+
+        Raises:
+            FileVanishedError, FileChangedError, UnsafeKeyError, StorageFullError.
+        """
+
+    # --- sniffer ---
+
+    @hookspec(firstresult=True)
+    def sniff(self, run: Run, local: LocalFile, table: TableState | None) -> Dialect | None:
+        """How the file is written; None when it is of no kind that this sniffer knows.
+
+        ``table`` is the live table, whose column names are evidence for a header.
+
+        Raises:
+            EmptyFileError, NotTextError, EncodingError, LowConfidenceError.
+        """
+
+    # --- reader ---
+
+    @hookspec(firstresult=True)
+    def open(self, run: Run, local: LocalFile, dialect: Dialect) -> Records | None:
+        """Prove the file's structure: count every record, set aside those that do not fit.
+
+        Raises:
+            FileFormatError: the structure cannot be proved, or there is no header.
+        """
+
+    @hookspec(firstresult=True)
+    def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted | None:
+        """Turn records into typed Parquet files that carry the plan's field ids.
+
+        Calls ``run.pipeline.validate`` on every batch when there are validators. Proves that the
+        rows written, rejected and skipped add up before it returns.
+
+        Raises:
+            TooManyRejectsError, ViolationError, FormatConflictError, ConservationError,
+            StorageFullError.
+        """
+
+    # --- types ---
+
+    @hookspec
+    def types(self, settings: TypeSettings) -> Iterable[TypeCandidate]:  # type: ignore[empty-body]
+        """The readings that inference may propose. All types answer; answers are joined."""
+
+    @hookspec(firstresult=True)
+    def type_for(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
+        """The reading for a column whose type is given; None when it is another plugin's."""
+
+    @hookspec(firstresult=True)
+    def infer(
+        self, run: Run, records: Sequence[Records], table: TableState | None
+    ) -> Schema | None:
+        """Choose types for the columns of files that will be loaded together.
+
+        Columns are joined by name in order of first appearance. For a column that ``table`` has,
+        the table's type governs; the file's own is still reported, so that the sink can widen.
+        """
+
+    # --- validator ---
+
+    @hookspec
+    def validate(self, run: Run, batch: pa.RecordBatch) -> Iterable[Violation]:  # type: ignore[empty-body]
+        """Judge typed rows, each alone. All validators answer.
+
+        ``batch`` has the table's columns by name, audit columns left out.
+        """
+
+    # --- sink ---
+
+    @hookspec(firstresult=True)
+    def pending(self, run: Run, files: Sequence[SourceFile]) -> Sequence[Decision] | None:
+        """Decide for every listed file whether it has to be loaded. Reads only."""
+
+    @hookspec(firstresult=True)
+    def describe(self, run: Run, table: str) -> TableState | None:
+        """The table as it is now; None when it does not exist."""
+
+    @hookspec(firstresult=True)
+    def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan | None:
+        """Plan the load. Reads only. ``rebuild`` plans to swap all rows and the schema.
+
+        Raises:
+            SchemaFrozenError, TypeConflictError, TableNameError, CatalogUnreachableError.
+        """
+
+    @hookspec(firstresult=True)
+    def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded | None:
+        """Create or evolve the table and replace the files' rows, in one commit.
+
+        Rejects are written first, under key and ETag. A file of which a newer version has been
+        committed is left out as SUPERSEDED.
+
+        Raises:
+            PlanOutdatedError: the schema moved; plan and convert again.
+            CommitConflictError, CatalogUnreachableError.
+        """
+
+    @hookspec(firstresult=True)
+    def record(self, run: Run, outcomes: Sequence[Outcome]) -> bool | None:
+        """Write SUCCESS and FAILED outcomes to the registry, then drop rejects of old versions."""
+
+    @hookspec(firstresult=True)
+    def history(self, run: Run) -> Sequence[RegistryEntry] | None:
+        """The registry's latest row for every key."""
+
+    @hookspec(firstresult=True)
+    def stored_rejects(self, run: Run, table: str, key: str) -> Iterable[StoredReject] | None:
+        """Rejects of the versions that the registry holds; ``''`` for every table or key."""
+
+    @hookspec(firstresult=True)
+    def forget(self, run: Run, keys: Sequence[str]) -> int | None:
+        """Delete the rows, rejects and registry rows of these keys; the number of rows deleted."""
+
+    @hookspec(firstresult=True)
+    def release(self, run: Run, keys: Sequence[str]) -> int | None:
+        """Make these keys pending again, whatever the registry says; the number of keys found."""
+
+    @hookspec(firstresult=True)
+    def rebuild_registry(self, run: Run) -> int | None:
+        """Write the registry anew from what the tables themselves say; the number of keys."""
+
+    @hookspec(firstresult=True)
+    def query(self, run: Run, sql: str) -> pa.Table | None:
+        """Answer a read-only DuckDB query over the sink's tables."""
+
+    # --- catalog registrar ---
+
+    @hookspec
+    def register(self, run: Run, loaded: Loaded) -> Registered | None:
+        """Make a loaded table known elsewhere. All registrars answer, each isolated."""
+
+    # --- any ---
+
+    @hookspec
+    def event(self, run: Run, event: Event) -> None:
+        """Something happened. All answer, each isolated: an error here stops nothing."""
+
+    @hookspec
+    def check(self, run: Run) -> Iterable[Check]:  # type: ignore[empty-body]
+        """Reach what the plugin needs and say how it is. All answer, each isolated."""

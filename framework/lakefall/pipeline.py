@@ -1,0 +1,248 @@
+"""One pipeline's plugins behind a typed facade.
+
+pluggy's relay is untyped; here every hook has one method with its real signature. A pipeline owns
+its plugin manager and its plugin instances: nothing is shared between pipelines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pluggy
+
+from lakefall import compression, hookspecs
+from lakefall.config.model import PipelineConfig
+from lakefall.errors import LakefallError, PluginError
+from lakefall.model import (
+    Check,
+    Converted,
+    Decision,
+    Dialect,
+    Event,
+    Loaded,
+    LocalFile,
+    Outcome,
+    Records,
+    Registered,
+    RegistryEntry,
+    Schema,
+    SourceFile,
+    StoredReject,
+    TablePlan,
+    TableState,
+)
+from lakefall.plugin import PROJECT, Stage
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lakefall.run import Run
+    from lakefall.types import TypeCandidate, TypeSettings
+    from lakefall.validation import Violation
+
+T = TypeVar("T")
+Configure = Callable[[str], PipelineConfig]
+"""Table name -> the configuration with that table's overrides merged in."""
+
+
+class Pipeline:
+    """The configured plugins of one pipeline (or of one table of it)."""
+
+    def __init__(
+        self, config: PipelineConfig, configure: Configure, listeners: Sequence[object] = ()
+    ) -> None:
+        self.config = config
+        self._configure = configure
+        self._listeners = tuple(listeners)
+        self._views: dict[tuple[str, ...], Pipeline] = {}
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hookspecs.StepHooks)
+        uses = [use for stage in Stage for use in config.uses.get(stage, ())]
+        # pluggy calls the last registered first; the file's order is the order people expect.
+        for use in reversed(uses):
+            name = f"{use.stage}:{use.alias}"
+            self._manager.register(use.plugin(use.options), name=name)
+        for number, listener in enumerate(self._listeners):
+            self._manager.register(listener, name=f"listener:{number}")
+        self._manager.check_pending()
+
+    def for_table(self, table: str) -> Pipeline:
+        """This pipeline under the overrides that match the table; itself where none does."""
+        matching = tuple(p for p in self.config.patterns if fnmatchcase(table, p))
+        if not matching or self.config.table:
+            return self
+        if matching not in self._views:
+            self._views[matching] = Pipeline(
+                self._configure(table), self._configure, self._listeners
+            )
+        return self._views[matching]
+
+    def plugin(self, stage: Stage) -> Any:
+        """The one plugin instance of a stage that has one."""
+        use = self.config.uses[stage][0]
+        return self._manager.get_plugin(f"{use.stage}:{use.alias}")
+
+    # --- source ---
+
+    def discover(self, run: Run) -> list[SourceFile]:
+        """Every listed file, oldest first."""
+        found = [file for files in self._manager.hook.discover(run=run) for file in files]
+        return sorted(found, key=lambda f: (f.modified, f.key))
+
+    def fetch(self, run: Run, file: SourceFile) -> LocalFile:
+        """The file on this machine, decompressed."""
+        local = self._first("fetch", run=run, file=file)
+        return compression.expand(local, run.workdir)
+
+    # --- sniffer, reader ---
+
+    def sniff(self, run: Run, local: LocalFile, table: TableState | None) -> Dialect:
+        dialect: Dialect = self._first("sniff", run=run, local=local, table=table)
+        return dialect
+
+    def open(self, run: Run, local: LocalFile, dialect: Dialect) -> Records:
+        records: Records = self._first("open", run=run, local=local, dialect=dialect)
+        return records
+
+    def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
+        converted: Converted = self._first("convert", run=run, records=records, plan=plan)
+        return converted
+
+    # --- types, validators ---
+
+    def types(self, settings: TypeSettings) -> list[TypeCandidate]:
+        """Every reading that inference may propose, most specific first."""
+        found = [c for some in self._manager.hook.types(settings=settings) for c in some]
+        return sorted(found, key=lambda c: c.order)
+
+    def type_for(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate:
+        """The reading for a column whose type is given."""
+        candidate: TypeCandidate | None = self._manager.hook.type_for(
+            type_name=type_name, format=format, settings=settings
+        )
+        if candidate is None:
+            raise PluginError(
+                f"no type plugin of pipeline {self.config.name!r} reads {type_name}; "
+                "add one under type_inferer.types"
+            )
+        return candidate
+
+    def infer(self, run: Run, records: Sequence[Records], table: TableState | None) -> Schema:
+        schema: Schema = self._first("infer", run=run, records=records, table=table)
+        return schema
+
+    @property
+    def has_validators(self) -> bool:
+        return bool(self.config.uses.get(Stage.VALIDATOR))
+
+    def validate(self, run: Run, batch: pa.RecordBatch) -> list[Violation]:
+        answers = self._manager.hook.validate(run=run, batch=batch)
+        return [violation for some in answers for violation in some]
+
+    # --- sink ---
+
+    def pending(self, run: Run, files: Sequence[SourceFile]) -> Sequence[Decision]:
+        decisions: Sequence[Decision] = self._first("pending", run=run, files=files)
+        return decisions
+
+    def describe(self, run: Run, table: str) -> TableState | None:
+        state: TableState | None = self._manager.hook.describe(run=run, table=table)
+        return state
+
+    def prepare(self, run: Run, table: str, schema: Schema, *, rebuild: bool = False) -> TablePlan:
+        plan: TablePlan = self._first(
+            "prepare", run=run, table=table, schema=schema, rebuild=rebuild
+        )
+        return plan
+
+    def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
+        loaded: Loaded = self._first("load", run=run, plan=plan, files=files)
+        return loaded
+
+    def record(self, run: Run, outcomes: Sequence[Outcome]) -> None:
+        self._first("record", run=run, outcomes=outcomes)
+
+    def history(self, run: Run) -> Sequence[RegistryEntry]:
+        entries: Sequence[RegistryEntry] = self._first("history", run=run)
+        return entries
+
+    def stored_rejects(self, run: Run, table: str = "", key: str = "") -> Iterator[StoredReject]:
+        yield from self._first("stored_rejects", run=run, table=table, key=key)
+
+    def forget(self, run: Run, keys: Sequence[str]) -> int:
+        count: int = self._first("forget", run=run, keys=keys)
+        return count
+
+    def release(self, run: Run, keys: Sequence[str]) -> int:
+        count: int = self._first("release", run=run, keys=keys)
+        return count
+
+    def rebuild_registry(self, run: Run) -> int:
+        count: int = self._first("rebuild_registry", run=run)
+        return count
+
+    def query(self, run: Run, sql: str) -> pa.Table:
+        return self._first("query", run=run, sql=sql)
+
+    # --- registrars, events, checks: each isolated ---
+
+    def register(self, run: Run, loaded: Loaded) -> list[Registered]:
+        """Every registrar's word; one that raises says so and stops nobody else."""
+        answers: list[Registered] = []
+        for name, call in self._each("register"):
+            try:
+                answer = call(run=run, loaded=loaded)
+            except LakefallError as error:
+                answer = Registered(name, loaded.table, ok=False, message=str(error))
+            if answer is not None:
+                answers.append(answer)
+        return answers
+
+    def event(self, run: Run, event: Event) -> None:
+        for _, call in self._each("event"):
+            try:
+                call(run=run, event=event)
+            except Exception:  # noqa: BLE001, S112 -- a broken listener must not stop a load
+                continue
+
+    def check(self, run: Run) -> list[Check]:
+        checks: list[Check] = []
+        for name, call in self._each("check"):
+            try:
+                checks.extend(call(run=run))
+            except LakefallError as error:
+                checks.append(Check(name, ok=False, message=str(error)))
+        return checks
+
+    # --- pluggy ---
+
+    def _first(self, hook: str, **arguments: Any) -> Any:
+        answer = getattr(self._manager.hook, hook)(**arguments)
+        if answer is None:
+            raise PluginError(
+                f"no plugin of pipeline {self.config.name!r} answered {hook!r}; "
+                "`lakefall explain` shows which are configured"
+            )
+        return answer
+
+    def _each(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+        caller = getattr(self._manager.hook, hook)
+        for implementation in reversed(caller.get_hookimpls()):
+            names = implementation.argnames
+            function = implementation.function
+
+            def call(
+                _function: Callable[..., Any] = function,
+                _names: Sequence[str] = names,
+                **arguments: Any,
+            ) -> Any:
+                return _function(**{name: arguments[name] for name in _names})
+
+            yield implementation.plugin_name.partition(":")[2], call
+
+
+def with_listeners(pipeline: Pipeline, *listeners: object) -> Pipeline:
+    """The same pipeline, telling more listeners."""
+    return Pipeline(pipeline.config, pipeline._configure, (*pipeline._listeners, *listeners))

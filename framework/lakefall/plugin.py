@@ -1,0 +1,76 @@
+"""What a plugin is, and the catalogue of those that exist.
+
+The core knows plugin classes only through the catalogue: built-ins are announced by one package
+in one tuple, third parties by the entry point group ``lakefall``, and a pipeline's own by the
+files that its YAML names under ``plugins:``.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from types import get_original_bases
+from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
+
+import pluggy
+from pydantic import BaseModel, ConfigDict
+
+PROJECT = "lakefall"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Stage(StrEnum):
+    """Where in a pipeline a plugin works; the words of the YAML."""
+
+    SOURCE = "source"
+    SNIFFER = "sniffer"
+    READER = "reader"
+    TYPE_INFERER = "type_inferer"
+    TYPE = "type"
+    VALIDATOR = "validator"
+    SINK = "sink"
+    CATALOG_REGISTRAR = "catalog_registrar"
+
+
+class Options(BaseModel):
+    """Base of every plugin's options: strict, frozen, described."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class NoOptions(Options):
+    """For plugins that have none."""
+
+
+O_co = TypeVar("O_co", bound=Options, covariant=True)
+
+
+class Plugin(Generic[O_co]):
+    """Base class: ``class Money(Plugin[MoneyOptions])``.
+
+    The class's docstring is its line in ``lakefall plugins list``; ``name`` is what ``use:``
+    says. The constructor stores options and does nothing else: linting a pipeline and parsing a
+    DAG are offline.
+    """
+
+    name: ClassVar[str]
+    stage: ClassVar[Stage]
+    options_model: ClassVar[type[Options]] = NoOptions
+
+    def __init__(self, options: O_co) -> None:
+        self.options = options
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for base in get_original_bases(cls):
+            origin = get_origin(base)
+            if isinstance(origin, type) and issubclass(origin, Plugin):
+                chosen = get_args(base)[0]
+                if isinstance(chosen, type) and issubclass(chosen, Options):
+                    cls.options_model = cast("type[Options]", chosen)
+
+    @classmethod
+    def summary(cls) -> str:
+        """The first line of the docstring."""
+        return (cls.__doc__ or "").strip().partition("\n")[0]

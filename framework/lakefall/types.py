@@ -1,0 +1,89 @@
+"""The contract of a type plugin: text in, a value or NULL out.
+
+The laws, tested by ``lakefall.testing.TypeContract``: length is kept; the result has the exact
+type also for empty input; NULL stays NULL; each value is judged alone; parsing never raises;
+every example parses and no counter-example does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, Generic
+
+from lakefall.plugin import O_co, Plugin, Stage, hookimpl
+
+
+@dataclass(frozen=True, slots=True)
+class TypeSettings:
+    """What the inferer's options say to every type."""
+
+    date_formats: tuple[str, ...] = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y")
+    leading_zeros: str = "text"
+    """``text``: a leading zero bars numbers for the whole column; ``number``: it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Udf:
+    """An Arrow function that parses where SQL cannot."""
+
+    name: str
+    """Unique; the SQL of ``parse`` calls it by this name."""
+    function: Callable[[Any], Any]
+    """``pyarrow.ChunkedArray`` or ``Array`` of text -> array of the same length."""
+    result: str
+    """DuckDB type of the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypeCandidate:
+    """One way to read text as values of one type."""
+
+    type: str
+    """In the specification's words: ``INTEGER``, ``DECIMAL(18,2)``."""
+    order: int
+    """Smaller is more specific and wins ties. Built-ins use 100 (BOOLEAN) to 900 (VARCHAR)."""
+    iceberg: str
+    """Iceberg's name: ``int``, ``decimal(18,2)``, ``timestamp``."""
+    duckdb: str
+    """DuckDB's name of the exact result type."""
+    parse: Callable[[str], str]
+    """SQL of a non-null, trimmed text -> SQL of the value, NULL meaning "not mine"."""
+    format: str = ""
+    """Which of several layouts this candidate parses, such as ``%d/%m/%Y``."""
+    numeric: bool = False
+    """Whether a veto bars it."""
+    veto: Callable[[str], str] | None = None
+    """SQL of a trimmed text -> SQL boolean: true for a value that bars every numeric type for
+    the whole column."""
+    veto_reason: str = ""
+    """What such a value is, for people: ``with a leading zero``."""
+    trim: bool = True
+    """Whether blanks around a value are ignored."""
+    udf: Udf | None = None
+    examples: tuple[str, ...] = field(default=())
+    counter_examples: tuple[str, ...] = field(default=())
+
+
+class TypePlugin(Plugin[O_co], Generic[O_co]):
+    """Base class of types: implement ``candidates``; ``for_type`` where the name has parameters."""
+
+    stage = Stage.TYPE
+
+    def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
+        """The readings that inference may propose, most preferred first."""
+        raise NotImplementedError
+
+    def for_type(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
+        """The reading for a column that exists; None when the type is not this plugin's."""
+        found = [c for c in self.candidates(settings) if c.type == type_name]
+        exact = [c for c in found if c.format == format]
+        return next(iter(exact or found), None)
+
+    @hookimpl
+    def types(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
+        return self.candidates(settings)
+
+    @hookimpl
+    def type_for(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
+        return self.for_type(type_name, format, settings)

@@ -1,0 +1,1 @@
+"""The built-in plugins: ordinary plugins, one subject a module or package."""
