@@ -8,8 +8,7 @@ files that its YAML names under ``plugins:``.
 from __future__ import annotations
 
 from enum import StrEnum
-from types import get_original_bases
-from typing import Any, ClassVar, Generic, TypeVar, cast, get_args, get_origin
+from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 import pluggy
 from pydantic import BaseModel, ConfigDict
@@ -63,12 +62,12 @@ class Plugin(Generic[O_co]):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        for base in get_original_bases(cls):
+        for base in getattr(cls, "__orig_bases__", ()):
             origin = get_origin(base)
             if isinstance(origin, type) and issubclass(origin, Plugin):
                 chosen = get_args(base)[0]
                 if isinstance(chosen, type) and issubclass(chosen, Options):
-                    cls.options_model = cast("type[Options]", chosen)
+                    cls.options_model = chosen
 
     @classmethod
     def summary(cls) -> str:

@@ -52,7 +52,7 @@ def connect(
         for candidate in candidates:
             if candidate.udf is not None and candidate.udf.name not in functions:
                 functions.add(candidate.udf.name)
-                connection.create_function(
+                connection.create_function(  # type: ignore[call-overload]
                     candidate.udf.name,
                     candidate.udf.function,
                     ["VARCHAR"],
