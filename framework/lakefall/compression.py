@@ -77,7 +77,7 @@ def _open(path: Path, name: str) -> Iterator[IO[bytes]]:
             path.open("rb") as raw,
             zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream,
         ):
-            yield stream  # type: ignore[misc]
+            yield stream
 
 
 def _blocks(source: IO[bytes], key: str) -> Iterator[bytes]:
