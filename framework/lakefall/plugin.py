@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 
 import pluggy
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 PROJECT = "lakefall"
 
@@ -33,13 +33,42 @@ class Stage(StrEnum):
 
 
 class Options(BaseModel):
-    """Base of every plugin's options: strict, frozen, described."""
+    """Base of every plugin's options: strict, frozen, described.
+
+    ``lakefall.config.units`` has types for what people write: ``Size`` (``8KB``), ``Duration``
+    (``30s``), ``Share`` (``50%``), and ``ConfigPath`` for a file that lies beside the pipeline
+    file; a plain ``Path`` is relative to the current directory. A pipeline file is validated
+    under the context ``{"folder": Path}``, its own folder. Secrets are ``SecretStr``.
+    """
+
+    connection: ClassVar[frozenset[str]] = frozenset()
+    """Options that say where, not what: left out of the digest that decides whether a failed
+    file is tried again."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
 
 class NoOptions(Options):
     """For plugins that have none."""
+
+
+class SourceOptions(Options):
+    """What the runner asks of every source's options."""
+
+    max_files_per_run: int = Field(default=1000, ge=0)
+    """Files that one run loads, oldest first; the rest wait for the next run. 0: no limit."""
+    transliterate: bool = True
+    """Letters outside ASCII in folder names become their ASCII likeness before anything else;
+    `false` turns them into underscores (the letter of the specification)."""
+
+
+class SinkOptions(Options):
+    """What the runner asks of every sink's options."""
+
+    namespace: str = "lakehouse"
+    """Namespace (schema) of the tables."""
+    protected_tables: tuple[str, ...] = ("sales",)
+    """Tables that no folder may feed."""
 
 
 O_co = TypeVar("O_co", bound=Options, covariant=True)

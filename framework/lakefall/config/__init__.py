@@ -1,0 +1,1 @@
+"""The pipeline file: reading it, checking it, explaining it."""
