@@ -7,8 +7,9 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from hashlib import sha256
+from importlib import import_module
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from lakefall.errors import ArchiveError, StorageFullError
 from lakefall.model import LocalFile
@@ -71,25 +72,29 @@ def _open(path: Path, name: str) -> Iterator[IO[bytes]]:
         with gzip.open(path, "rb") as stream:
             yield stream  # type: ignore[misc]
     else:
-        import zstandard
-
-        with (
-            path.open("rb") as raw,
-            zstandard.ZstdDecompressor().stream_reader(raw, read_across_frames=True) as stream,
-        ):
+        with _zstd().ZstdFile(path, "rb") as stream:
             yield stream
+
+
+def _zstd() -> Any:
+    """The standard library's module of Python 3.14, or its backport.
+
+    Unlike other bindings it tells a stream that was cut short from one that ended.
+    """
+    try:
+        return import_module("compression.zstd")
+    except ModuleNotFoundError:
+        return import_module("backports.zstd")
 
 
 def _blocks(source: IO[bytes], key: str) -> Iterator[bytes]:
     """Blocks of the expanded stream; what the library says about damage becomes ours."""
     import gzip
 
-    import zstandard
-
     while True:
         try:
             block = source.read(BLOCK)
-        except (gzip.BadGzipFile, EOFError, zlib.error, zstandard.ZstdError) as error:
+        except (gzip.BadGzipFile, EOFError, zlib.error, _zstd().ZstdError) as error:
             raise ArchiveError(f"{key}: damaged archive ({error}); upload it again") from error
         if not block:
             return

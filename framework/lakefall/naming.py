@@ -9,7 +9,6 @@ from lakefall.errors import TableNameError
 
 OWN_TABLES = frozenset({"_ingest_registry", "_ingest_rejects"})
 AUDIT_COLUMNS = ("_source_file", "_ingested_at")
-MAX_COLUMN_NAME = 255
 _OTHER = re.compile(r"[^a-z0-9]+")
 
 
@@ -27,7 +26,7 @@ def table_name(folder: str, *, transliterate: bool = True) -> str:
     NFR-5, after transliteration: lower case, every run of other characters one underscore,
     trailing underscores stripped, a leading one kept, ``_`` before a digit.
     """
-    name = re.sub(r"[^a-z0-9]+", "_", _ascii(folder, transliterate=transliterate)).rstrip("_")
+    name = _OTHER.sub("_", _ascii(folder, transliterate=transliterate)).rstrip("_")
     return f"_{name}" if name[:1].isdigit() else name
 
 
@@ -44,7 +43,7 @@ def usable_table_name(
         raise TableNameError(
             f"folder {folder!r} gives no table name (no letter or digit in it); rename the folder"
         )
-    if name in OWN_TABLES or name.startswith("_ingest_"):
+    if name in OWN_TABLES:
         raise TableNameError(
             f"folder {folder!r} would feed {name!r}, which lakefall keeps for itself; "
             "rename the folder"
@@ -85,6 +84,4 @@ def _column_name(cell: str, position: int, *, transliterate: bool) -> str:
     name = _OTHER.sub("_", _ascii(cell, transliterate=transliterate)).strip("_")
     if not name:
         return f"col_{position}"
-    if name[0].isdigit():
-        name = f"col_{name}"
-    return name[:MAX_COLUMN_NAME].rstrip("_")
+    return f"col_{name}" if name[0].isdigit() else name

@@ -33,7 +33,7 @@ from lakefall.model import (
     TablePlan,
     TableState,
 )
-from lakefall.plugin import PROJECT, Stage
+from lakefall.plugin import PROJECT, Options, Stage
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -83,6 +83,25 @@ class Pipeline:
         """The one plugin instance of a stage that has one."""
         use = self.config.uses[stage][0]
         return self._manager.get_plugin(f"{use.stage}:{use.alias}")
+
+    @property
+    def max_files_per_run(self) -> int:
+        """The sum over the sources; 0 for no limit."""
+        limits = [getattr(o, "max_files_per_run", 0) for o in self._options(Stage.SOURCE)]
+        return sum(limits) if all(limits) else 0
+
+    @property
+    def transliterate(self) -> bool:
+        return all(getattr(o, "transliterate", True) for o in self._options(Stage.SOURCE))
+
+    @property
+    def protected_tables(self) -> frozenset[str]:
+        return frozenset(
+            name for o in self._options(Stage.SINK) for name in getattr(o, "protected_tables", ())
+        )
+
+    def _options(self, stage: Stage) -> list[Options]:
+        return [use.options for use in self.config.uses.get(stage, ())]
 
     # --- source ---
 

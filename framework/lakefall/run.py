@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from lakefall.model import Event
@@ -33,6 +36,14 @@ class Run:
     def emit(self, name: str, *, key: str = "", table: str = "", **detail: Any) -> None:
         """Tell all listeners that something happened."""
         self.pipeline.event(self, Event(name, key=key, table=table, detail=detail))
+
+    @contextmanager
+    def step(self, name: str, *, key: str = "", table: str = "") -> Iterator[None]:
+        """Announce a step; ``finished`` carries its ``seconds`` and is not sent when it fails."""
+        self.emit(f"{name}.started", key=key, table=table)
+        began = perf_counter()
+        yield
+        self.emit(f"{name}.finished", key=key, table=table, seconds=perf_counter() - began)
 
     def warn(self, message: str, *, key: str = "", table: str = "") -> None:
         """Tell all listeners what a person should know."""

@@ -1,0 +1,271 @@
+"""Files of one table that are inferred, planned, converted and committed together."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import shutil
+from collections.abc import Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from lakefall.errors import (
+    CommitConflictError,
+    LakefallError,
+    PlanOutdatedError,
+    StorageFullError,
+    TableNameError,
+)
+from lakefall.model import (
+    Converted,
+    Loaded,
+    Outcome,
+    Records,
+    Registered,
+    Schema,
+    SourceFile,
+    Status,
+    TablePlan,
+    TableState,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from lakefall.run import Run
+
+MAX_PLANS = 20
+"""How often a plan that other writers made outdated is made again."""
+DRY_RUN = "dry run: nothing was written"
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    outcomes: tuple[Outcome, ...]
+    registered: tuple[Registered, ...] = ()
+
+
+class TableBatch:
+    """One table's pending files. An error of one file never stops the others."""
+
+    def __init__(self, run: Run, table: str, files: Sequence[SourceFile]) -> None:
+        self.run = run.for_table(table) if table else run
+        self.pipeline = self.run.pipeline
+        self.table = table
+        self.files = tuple(files)
+        self._seconds = {f.key: 0.0 for f in files}
+        self._registered: list[Registered] = []
+
+    def load(self) -> BatchResult:
+        """Everything from fetch to registration; scratch files are gone afterwards."""
+        try:
+            records, failed = self.open()
+            done = self._commit(records)
+            outcomes = [self._complete(o) for o in (*failed, *done)]
+            return BatchResult(tuple(outcomes), tuple(self._registered))
+        finally:
+            shutil.rmtree(self.run.workdir, ignore_errors=True)
+
+    def open(self) -> tuple[list[Records], list[Outcome]]:
+        """Fetch, sniff and prove each file; the ones that cannot be read fail alone."""
+        if not self.table:
+            return [], [self._failed(f, TableNameError(f.problem)) for f in self.files]
+        try:
+            state = self.state()
+        except Exception as error:  # noqa: BLE001 -- becomes the outcome of all of them
+            return [], [self._failed(f, error) for f in self.files]
+        opened: list[Records] = []
+        failed: list[Outcome] = []
+        for file in self.files:
+            try:
+                opened.append(self._open(file, state))
+            except Exception as error:  # noqa: BLE001 -- one file must not stop the others
+                failed.append(self._failed(file, error))
+        return opened, failed
+
+    def state(self) -> TableState | None:
+        """The table as it is now."""
+        with self.run.step("describe", table=self.table):
+            return self.pipeline.describe(self.run, self.table)
+
+    def plan(
+        self, records: Sequence[Records], state: TableState | None, *, rebuild: bool = False
+    ) -> tuple[Schema, TablePlan]:
+        """Types for all columns of these files, and what loading them does to the table."""
+        files = [r.local.file for r in records]
+        with self._timed(*files), self.run.step("infer", table=self.table):
+            schema = self.pipeline.infer(self.run, records, None if rebuild else state)
+        with self._timed(*files), self.run.step("prepare", table=self.table):
+            plan = self.pipeline.prepare(self.run, self.table, schema, rebuild=rebuild)
+        return schema, plan
+
+    def commit_rebuild(self, records: Sequence[Records], plan: TablePlan) -> tuple[Outcome, ...]:
+        """Swap the table's schema and rows for these files'.
+
+        Raises:
+            LakefallError: nothing was changed.
+        """
+        loaded = self._load(plan, [self._convert(r, plan) for r in records])
+        return tuple(self._complete(o) for o in loaded.outcomes)
+
+    # --- one file ---
+
+    def _open(self, file: SourceFile, state: TableState | None) -> Records:
+        run, pipeline = self.run, self.pipeline
+        with self._timed(file), run.step("fetch", key=file.key, table=self.table):
+            local = pipeline.fetch(run, file)
+        with self._timed(file), run.step("sniff", key=file.key, table=self.table):
+            dialect = pipeline.sniff(run, local, state)
+        with self._timed(file), run.step("open", key=file.key, table=self.table):
+            records = pipeline.open(run, local, dialect)
+        self._warn(file, records.warnings)
+        return records
+
+    def _convert(self, records: Records, plan: TablePlan) -> Converted:
+        file = records.local.file
+        with self._timed(file), self.run.step("convert", key=file.key, table=self.table):
+            converted = self.pipeline.convert(self.run, records, plan)
+        self._warn(file, converted.warnings)
+        return converted
+
+    # --- all files together ---
+
+    def _commit(self, records: Sequence[Records]) -> list[Outcome]:
+        """Commit together; where one file spoils that for good, each alone."""
+        if not records:
+            return []
+        try:
+            return self._commit_together(records)
+        except Exception as error:  # noqa: BLE001 -- becomes the outcome of these files
+            if len(records) == 1 or getattr(error, "retryable", False):
+                return [self._failed(r.local.file, error) for r in records]
+        return [outcome for each in records for outcome in self._commit([each])]
+
+    def _commit_together(self, records: Sequence[Records]) -> list[Outcome]:
+        failed: list[Outcome] = []
+        remaining = list(records)
+        converted: dict[str, Converted] = {}
+        plan: TablePlan | None = None
+        outdated = 0
+        while remaining:
+            _, fresh = self.plan(remaining, self.state())
+            if plan is None or not _same(plan, fresh):
+                plan, converted = fresh, {}
+            broken = self._convert_all(remaining, plan, converted)
+            if broken:
+                # The plan may hold columns that only a broken file brought: plan again without.
+                failed += broken
+                keys = {o.file.key for o in broken}
+                remaining = [r for r in remaining if r.local.file.key not in keys]
+                continue
+            files = [converted[r.local.file.key] for r in remaining]
+            if self.run.dry_run:
+                return [*failed, *(_dry(c) for c in files)]
+            try:
+                return [*failed, *self._load(plan, files).outcomes]
+            except PlanOutdatedError as error:
+                outdated, plan = outdated + 1, None
+                if outdated >= MAX_PLANS:
+                    raise CommitConflictError(
+                        f"table {self.table!r} changed under {outdated} plans in a row ({error}); "
+                        "the next run tries again"
+                    ) from error
+        return failed
+
+    def _convert_all(
+        self, records: Sequence[Records], plan: TablePlan, converted: dict[str, Converted]
+    ) -> list[Outcome]:
+        broken: list[Outcome] = []
+        for each in records:
+            key = each.local.file.key
+            if key in converted:
+                continue
+            try:
+                converted[key] = self._convert(each, plan)
+            except Exception as error:  # noqa: BLE001 -- one file must not stop the others
+                broken.append(self._failed(each.local.file, error, each))
+        return broken
+
+    def _load(self, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
+        with self._timed(*(f.file for f in files)), self.run.step("load", table=self.table):
+            loaded = self.pipeline.load(self.run, plan, files)
+        with self.run.step("register", table=self.table):
+            answers = self.pipeline.register(self.run, loaded)
+        for answer in answers:
+            if not answer.ok:
+                self.run.warn(f"{answer.registrar}: {answer.message}", table=self.table)
+        self._registered += answers
+        return loaded
+
+    # --- outcomes ---
+
+    @contextmanager
+    def _timed(self, *files: SourceFile) -> Iterator[None]:
+        """Share the time spent among the files that it was spent on."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            share = (perf_counter() - began) / len(files)
+            for file in files:
+                self._seconds[file.key] += share
+
+    def _warn(self, file: SourceFile, messages: Sequence[str]) -> None:
+        for message in messages:
+            self.run.warn(message, key=file.key, table=self.table)
+
+    def _failed(
+        self, file: SourceFile, error: Exception, records: Records | None = None
+    ) -> Outcome:
+        known = as_foreseen(error)
+        outcome = Outcome(file, Status.FAILED, error=str(known), retryable=known.retryable)
+        if records is None:
+            return outcome
+        return dataclasses.replace(
+            outcome,
+            rows_read=records.rows_read,
+            rows_rejected=records.rows_rejected,
+            lines_skipped=records.lines_skipped,
+        )
+
+    def _complete(self, outcome: Outcome) -> Outcome:
+        return dataclasses.replace(
+            outcome,
+            seconds=round(self._seconds[outcome.file.key], 3),
+            digest=self.pipeline.config.digest,
+        )
+
+
+def as_foreseen(error: Exception) -> LakefallError:
+    """The error as one of ours, so that it can be told to a person and recorded."""
+    if isinstance(error, LakefallError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFullError(
+            f"no room to write {error.filename or 'a scratch file'}: {error.strerror}; "
+            "make room, the next run tries again"
+        )
+    unforeseen = LakefallError(
+        f"unforeseen {type(error).__name__}: {error}; this is a defect, please report it"
+    )
+    unforeseen.retryable = True
+    unforeseen.__cause__ = error
+    return unforeseen
+
+
+def _same(one: TablePlan, other: TablePlan) -> bool:
+    return dataclasses.replace(one, snapshot="") == dataclasses.replace(other, snapshot="")
+
+
+def _dry(converted: Converted) -> Outcome:
+    return Outcome(
+        converted.file,
+        Status.SKIPPED,
+        rows_read=converted.rows_read,
+        rows_rejected=converted.rows_rejected,
+        lines_skipped=converted.lines_skipped,
+        cells_nulled=converted.cells_nulled,
+        error=DRY_RUN,
+    )

@@ -1,0 +1,115 @@
+"""What a run would do, without doing it; and the way out of a wrong type."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+
+from lakefall.batch import TableBatch, as_foreseen
+from lakefall.errors import LakefallError, TableError
+from lakefall.model import Decision, Outcome, Records, Schema, SourceFile, Status, TablePlan
+from lakefall.report import FilePlan, PlanReport, RebuildReport
+from lakefall.run import Run
+from lakefall.runner import Runner, batches
+
+
+def plan(runner: Runner, tables: tuple[str, ...] = (), keys: tuple[str, ...] = ()) -> PlanReport:
+    """Dialect, types, schema change and replaced rows of every file that a run would load."""
+    with runner.start(dry_run=True) as run:
+        decisions = {d.file.key: d for d in runner.decide(run, tables=tables, keys=keys)}
+        replaced = {e.key: e.row_count for e in runner.pipeline.history(run) if e.row_count}
+        plans: dict[str, FilePlan] = {
+            key: FilePlan(d) for key, d in decisions.items() if not d.pending
+        }
+        for batch in batches(run, [d.file for d in decisions.values() if d.pending]):
+            for file_plan in _plan_batch(batch, decisions):
+                key = file_plan.decision.file.key
+                plans[key] = dataclasses.replace(file_plan, rows_replaced=replaced.get(key, 0))
+        return PlanReport(tuple(plans[key] for key in decisions), runner.warnings)
+
+
+def _plan_batch(batch: TableBatch, decisions: dict[str, Decision]) -> list[FilePlan]:
+    try:
+        records, failed = batch.open()
+        plans = [FilePlan(decisions[o.file.key], error=o.error) for o in failed]
+        return [*plans, *_plan_records(batch, records, decisions)]
+    finally:
+        shutil.rmtree(batch.run.workdir, ignore_errors=True)
+
+
+def _plan_records(
+    batch: TableBatch, records: list[Records], decisions: dict[str, Decision]
+) -> list[FilePlan]:
+    """The joint plan; where one file spoils that, each alone, as a run does."""
+    if not records:
+        return []
+    try:
+        schema, table_plan = batch.plan(records, batch.state())
+    except Exception as error:  # noqa: BLE001 -- told as the plan of these files
+        if len(records) > 1:
+            return [p for r in records for p in _plan_records(batch, [r], decisions)]
+        decision = decisions[records[0].local.file.key]
+        return [FilePlan(decision, records[0].dialect, records[0], error=str(as_foreseen(error)))]
+    return [
+        FilePlan(decisions[r.local.file.key], r.dialect, r, schema, table_plan) for r in records
+    ]
+
+
+def rebuild(
+    runner: Runner, table: str, *, dry_run: bool = False, drop_missing: bool = False
+) -> RebuildReport:
+    """Infer over all of the table's files that the source has; swap schema and rows at once.
+
+    Raises:
+        TableError: the table does not exist; rows would be lost because their file is gone and
+            ``drop_missing`` is not set; or a file cannot be read.
+        UsageError: no file of the source feeds the table.
+    """
+    with runner.start(dry_run=dry_run) as run:
+        files = runner.list_files(run, tables=(table,))
+        batch = TableBatch(run, table, files)
+        state = batch.state()
+        if state is None:
+            raise TableError(f"table {table!r} does not exist; `lakefall run` creates it")
+        missing = _missing(run, table, files)
+        if missing and not (dry_run or drop_missing):
+            raise TableError(
+                f"{len(missing)} files with rows in {table!r} are gone from the source, first "
+                f"{missing[0]!r}; bring them back, or pass --drop-missing to lose their rows"
+            )
+        schema, table_plan, outcomes = _swap(runner, batch, dry_run=dry_run)
+        return RebuildReport(
+            table,
+            before=tuple((c.name, c.type) for c in state.columns),
+            after=tuple((c.name, c.type) for c in table_plan.columns),
+            schema=schema,
+            outcomes=outcomes,
+            missing=missing,
+            dry_run=dry_run,
+        )
+
+
+def _missing(run: Run, table: str, files: list[SourceFile]) -> tuple[str, ...]:
+    there = {f.key for f in files}
+    return tuple(
+        e.key
+        for e in run.pipeline.history(run)
+        if e.table == table and e.status == Status.SUCCESS and e.key not in there
+    )
+
+
+def _swap(
+    runner: Runner, batch: TableBatch, *, dry_run: bool
+) -> tuple[Schema, TablePlan, tuple[Outcome, ...]]:
+    records, failed = batch.open()
+    if failed:
+        raise LakefallError(
+            f"{failed[0].file.key}: {failed[0].error}\n{len(failed)} of the table's "
+            f"{len(batch.files)} files cannot be read; nothing was changed"
+        )
+    schema, table_plan = batch.plan(records, None, rebuild=True)
+    if dry_run:
+        return schema, table_plan, ()
+    outcomes = batch.commit_rebuild(records, table_plan)
+    runner.record(batch.run, outcomes)
+    return schema, table_plan, outcomes

@@ -1,0 +1,82 @@
+"""What a run, a plan and a rebuild say when they are done."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lakefall.model import (
+    Decision,
+    Dialect,
+    Outcome,
+    Records,
+    Registered,
+    Schema,
+    Status,
+    TablePlan,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run: an outcome for every file that the source listed and the filters let through."""
+
+    run_id: str
+    outcomes: tuple[Outcome, ...]
+    registered: tuple[Registered, ...]
+    warnings: tuple[str, ...]
+    seconds: float
+    interrupted: bool = False
+    dry_run: bool = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether a script should see a non-zero exit code."""
+        return any(o.status is Status.FAILED for o in self.outcomes)
+
+    def count(self, status: Status) -> int:
+        return sum(o.status is status for o in self.outcomes)
+
+
+@dataclass(frozen=True, slots=True)
+class FilePlan:
+    """What a run would do with one file."""
+
+    decision: Decision
+    dialect: Dialect | None = None
+    records: Records | None = None
+    schema: Schema | None = None
+    """The columns of the whole batch for the table, which the file shares."""
+    table_plan: TablePlan | None = None
+    rows_replaced: int = 0
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PlanReport:
+    """What a run would do."""
+
+    files: tuple[FilePlan, ...]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        return any(f.error for f in self.files)
+
+    @property
+    def changes(self) -> bool:
+        return any(f.decision.pending and not f.error for f in self.files)
+
+
+@dataclass(frozen=True, slots=True)
+class RebuildReport:
+    """What ``rebuild`` did, or would do."""
+
+    table: str
+    before: tuple[tuple[str, str], ...]
+    """Name and type of each column as the table had it."""
+    after: tuple[tuple[str, str], ...]
+    schema: Schema
+    outcomes: tuple[Outcome, ...]
+    missing: tuple[str, ...]
+    """Keys whose rows the table has, but which the source has no more."""
+    dry_run: bool

@@ -1,0 +1,242 @@
+"""The one place that knows the order of the steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from time import perf_counter
+
+from lakefall import naming, workspace
+from lakefall.batch import TableBatch
+from lakefall.errors import TableNameError, UsageError
+from lakefall.model import Decision, Event, Outcome, Registered, SourceFile, Status
+from lakefall.pipeline import Pipeline, with_listeners
+from lakefall.plugin import hookimpl
+from lakefall.report import RunReport
+from lakefall.run import Run
+
+MAX_BATCH_BYTES = 2_000_000_000
+"""Files of one table are committed together up to this size on disk; beyond it the scratch
+folder would have to hold them all at once."""
+
+
+UNCHANGED = "unchanged"
+"""The reason of a decision for a file whose current version is in its table."""
+
+
+class Warnings:
+    """Listener that keeps what people should know."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    @hookimpl
+    def event(self, event: Event) -> None:
+        if event.name == "warning":
+            where = event.key or event.table
+            message = str(event.detail.get("message", ""))
+            self.messages.append(f"{where}: {message}" if where else message)
+
+
+class Runner:
+    """Runs a pipeline once."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._warnings = Warnings()
+        self.pipeline = with_listeners(pipeline, self._warnings)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._warnings.messages)
+
+    @contextmanager
+    def start(self, *, run_id: str = "", dry_run: bool = False) -> Iterator[Run]:
+        """A run with a scratch folder, for one or more steps."""
+        started = datetime.now(UTC)
+        run_id = run_id or f"run_{started:%Y%m%dT%H%M%S}_{secrets.token_hex(4)}"
+        with workspace.scratch(self.pipeline.config.cache.dir, _folder_name(run_id)) as folder:
+            yield Run(self.pipeline, run_id, started, folder, dry_run)
+
+    def run(
+        self,
+        *,
+        tables: Collection[str] = (),
+        keys: Collection[str] = (),
+        dry_run: bool = False,
+        force: bool = False,
+        run_id: str = "",
+    ) -> RunReport:
+        """Load what is new or changed; ``force`` also what is not.
+
+        Raises:
+            LakefallError: the source, the registry or the catalog as a whole failed; what was
+                committed before stays, and is recorded.
+            UsageError: a key or table that the source does not have.
+        """
+        began = perf_counter()
+        outcomes: list[Outcome] = []
+        registered: list[Registered] = []
+        interrupted = False
+        with self.start(run_id=run_id, dry_run=dry_run) as run:
+            decisions: Sequence[Decision] = ()
+            try:
+                decisions = self.decide(run, tables=tables, keys=keys, force=force)
+                for batch in batches(run, [d.file for d in decisions if d.pending]):
+                    result = batch.load()
+                    outcomes += result.outcomes
+                    registered += result.registered
+            except KeyboardInterrupt:
+                interrupted = True
+            finally:
+                self.record(run, outcomes)
+            outcomes += _others(decisions, outcomes, interrupted=interrupted)
+            return RunReport(
+                run.run_id,
+                tuple(outcomes),
+                tuple(registered),
+                self.warnings,
+                perf_counter() - began,
+                interrupted,
+                dry_run,
+            )
+
+    def decide(
+        self,
+        run: Run,
+        *,
+        tables: Collection[str] = (),
+        keys: Collection[str] = (),
+        force: bool = False,
+    ) -> Sequence[Decision]:
+        """List the source and decide what has to be loaded, oldest first, within the limit."""
+        files = self.list_files(run, tables=tables, keys=keys)
+        with run.step("pending"):
+            decisions = self.pipeline.pending(run, [f for f in files if f.folder])
+        root = [
+            Decision(f, pending=False, reason="no folder: a file at the root has no table")
+            for f in files
+            if not f.folder
+        ]
+        for decision in root:
+            run.warn(f"{decision.reason}; skipped", key=decision.file.key)
+        if force:
+            decisions = [dataclasses.replace(d, pending=True) for d in decisions]
+        return [*_limit(run, decisions), *root]
+
+    def list_files(
+        self, run: Run, *, tables: Collection[str] = (), keys: Collection[str] = ()
+    ) -> list[SourceFile]:
+        """The source's files with usable table names, or the reason why there is none."""
+        with run.step("discover"):
+            files = [self._named(f) for f in self.pipeline.discover(run)]
+        _warn_shared_tables(run, files)
+        found_keys, found_tables = {f.key for f in files}, {f.table for f in files}
+        if missing := [k for k in keys if k not in found_keys]:
+            raise UsageError(f"the source has no file {missing[0]!r}; keys are as `status` shows")
+        if missing := [t for t in tables if t not in found_tables]:
+            raise UsageError(
+                f"no file of the source feeds table {missing[0]!r}; "
+                f"tables with files: {', '.join(sorted(t for t in found_tables if t)) or 'none'}"
+            )
+        return [
+            f for f in files if (not keys or f.key in keys) and (not tables or f.table in tables)
+        ]
+
+    def _named(self, file: SourceFile) -> SourceFile:
+        if not file.folder or file.problem:
+            return dataclasses.replace(file, table="")
+        try:
+            table = naming.usable_table_name(
+                file.folder,
+                self.pipeline.protected_tables,
+                transliterate=self.pipeline.transliterate,
+            )
+        except TableNameError as error:
+            return dataclasses.replace(file, table="", problem=str(error))
+        return dataclasses.replace(file, table=table)
+
+    def record(self, run: Run, outcomes: Sequence[Outcome]) -> None:
+        """Write what the registry keeps: successes and failures."""
+        worth = [o for o in outcomes if o.status in (Status.SUCCESS, Status.FAILED)]
+        if worth and not run.dry_run:
+            with run.step("record"):
+                self.pipeline.record(run, worth)
+
+
+def batches(run: Run, files: Iterable[SourceFile]) -> Iterator[TableBatch]:
+    """Files that are loaded and committed together: one table each, bounded in bytes."""
+    by_table: dict[str, list[SourceFile]] = {}
+    for file in files:
+        by_table.setdefault(file.table, []).append(file)
+    number = 0
+    for table, members in by_table.items():
+        group: list[SourceFile] = []
+        size = 0
+        for file in members:
+            if group and size + file.size > MAX_BATCH_BYTES:
+                yield TableBatch(_scratch(run, number), table, tuple(group))
+                number, group, size = number + 1, [], 0
+            group.append(file)
+            size += file.size
+        yield TableBatch(_scratch(run, number), table, tuple(group))
+        number += 1
+
+
+def _scratch(run: Run, number: int) -> Run:
+    return dataclasses.replace(run, workdir=run.workdir / f"{number:05d}")
+
+
+def _folder_name(run_id: str) -> str:
+    """A run id (Airflow's hold colons and slashes) as a name on disk."""
+    plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in run_id)[:100]
+    return f"{plain}_{secrets.token_hex(3)}"
+
+
+def _limit(run: Run, decisions: Sequence[Decision]) -> list[Decision]:
+    """Keep the oldest pending files up to the source's ``max_files_per_run``."""
+    limit = run.pipeline.max_files_per_run
+    pending = [d for d in decisions if d.pending]
+    if not limit or len(pending) <= limit:
+        return list(decisions)
+    left = {d.file.key for d in pending[limit:]}
+    run.warn(f"{len(left)} more files are left to the next run (max_files_per_run: {limit})")
+    reason = f"left to the next run (max_files_per_run: {limit})"
+    return [
+        dataclasses.replace(d, pending=False, reason=reason) if d.file.key in left else d
+        for d in decisions
+    ]
+
+
+def _warn_shared_tables(run: Run, files: Sequence[SourceFile]) -> None:
+    folders: dict[str, set[str]] = {}
+    for file in files:
+        if file.table:
+            folders.setdefault(file.table, set()).add(file.folder)
+    for table, names in sorted(folders.items()):
+        if len(names) > 1:
+            run.warn(
+                f"folders {', '.join(repr(n) for n in sorted(names))} all feed this table",
+                table=table,
+            )
+
+
+def _others(
+    decisions: Sequence[Decision], outcomes: Sequence[Outcome], *, interrupted: bool
+) -> list[Outcome]:
+    """Outcomes for what was listed but not loaded."""
+    done = {o.file.key for o in outcomes}
+    others: list[Outcome] = []
+    for decision in decisions:
+        if decision.file.key in done:
+            continue
+        if decision.pending:
+            error = "interrupted before it was loaded" if interrupted else "not reached"
+            others.append(Outcome(decision.file, Status.SKIPPED, error=error))
+        elif decision.reason == UNCHANGED:
+            others.append(Outcome(decision.file, Status.UNCHANGED))
+        else:
+            others.append(Outcome(decision.file, Status.SKIPPED, error=decision.reason))
+    return others

@@ -1,0 +1,40 @@
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from lakefall.errors import StorageFullError
+from lakefall.workspace import scratch
+
+
+def _die_inside(cache: Path) -> None:
+    with scratch(cache, "dead") as folder:
+        (folder / "debris").write_text("x")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_scratch_is_gone_afterwards(tmp_path: Path) -> None:
+    with scratch(tmp_path, "one") as folder:
+        (folder / "file").write_text("x")
+    assert not list((tmp_path / "runs").iterdir())
+
+
+def test_scratch_of_a_killed_run_is_removed_by_the_next(tmp_path: Path) -> None:
+    process = multiprocessing.get_context("spawn").Process(target=_die_inside, args=(tmp_path,))
+    process.start()
+    process.join()
+    assert (tmp_path / "runs" / "dead" / "debris").exists()
+    with scratch(tmp_path, "next") as folder:
+        assert {p.name for p in (tmp_path / "runs").iterdir()} == {folder.name, "next.lock"}
+
+
+def test_scratch_of_a_living_run_stays(tmp_path: Path) -> None:
+    with scratch(tmp_path, "one") as first, scratch(tmp_path, "two"):
+        assert first.is_dir()
+
+
+def test_no_room_for_scratch_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFullError, match=r"cache\.dir"), scratch(tmp_path / "file", "one"):
+        pass
