@@ -43,12 +43,11 @@ def connect(
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-            "enable_progress_bar": "false",
-            "TimeZone": "UTC",
         }
     )
     functions: set[str] = set()
     try:
+        connection.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
         for candidate in candidates:
             if candidate.udf is not None and candidate.udf.name not in functions:
                 functions.add(candidate.udf.name)
