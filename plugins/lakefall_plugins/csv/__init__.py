@@ -1,0 +1,1 @@
+"""CSV files: sniffers and the reader."""

@@ -1,0 +1,216 @@
+"""The dialect of a CSV file, found by weighing every plausible way to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakefall.errors import EmptyFileError
+from lakefall.model import Dialect, Reading
+
+from . import candidates
+from .encoding import detect_encoding
+from .header import HeaderVerdict, judge
+from .layout import Layout, locate
+from .options import CsvSnifferOptions
+from .sample import Sample, take
+from .scoring import Cells, Scored, score
+from .splitting import Row, Way, split
+
+LARGEST_SAMPLE = 1 << 20
+ENOUGH_ROWS = 20
+SURE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    sample: Sample
+    best: Scored
+    second: Scored | None
+    confidence: float
+
+
+def detect(path: Path, options: CsvSnifferOptions, known_columns: Sequence[str] = ()) -> Dialect:
+    """The dialect of a file.
+
+    Args:
+        path: a file on this machine, decompressed.
+        options: what is preferred or known.
+        known_columns: column names of the live table: evidence for or against a header.
+
+    Raises:
+        EmptyFileError: no bytes, or nothing but blank lines.
+        NotTextError: the bytes are no text.
+        EncodingError: the bytes do not decode in the encoding that the options name.
+    """
+    encoding = detect_encoding(path, options.encoding)
+    found = _weigh(path, encoding.name, options)
+    way, sample = found.best.way, found.sample
+    rows = found.best.split.rows
+    layout = locate(rows, found.best.width, sample.lines, sample.truncated, options.comment)
+    layout = _with_given_preamble(layout, rows, options.preamble_lines)
+    verdict = _header(rows, layout, found.best.width, options, known_columns)
+    return Dialect(
+        delimiter=way.delimiter,
+        quotechar=way.quotechar,
+        escapechar=way.escapechar,
+        encoding=encoding.name,
+        has_header=verdict.present,
+        line_terminator=sample.line_terminator,
+        preamble_lines=layout.preamble_lines,
+        header_lines=1 if verdict.present else 0,
+        footer_lines=layout.footer_lines,
+        comment=layout.comment,
+        skip_initial_space=_skip_initial_space(rows, way),
+        confidence=found.confidence,
+        header_confidence=verdict.confidence,
+        evidence=(*encoding.evidence, *_evidence(found), *verdict.evidence),
+        runner_up=_reading(found.second, found.best),
+    )
+
+
+def _weigh(path: Path, encoding: str, options: CsvSnifferOptions) -> _Found:
+    """Score all ways on the first look, and again on more text while that does not decide."""
+    size = int(options.sample_bytes)
+    unit = 4 if "32" in encoding else 2 if "16" in encoding else 1
+    while True:
+        sample = take(path, encoding, size * unit)
+        if not sample.text.strip():
+            if not sample.truncated:
+                raise EmptyFileError(f"{path.name}: no bytes but blank lines; upload a table")
+        else:
+            found = _weigh_sample(sample, options)
+            rows = len(found.best.split.rows)
+            if not sample.truncated or (rows >= ENOUGH_ROWS and found.confidence >= SURE):
+                return found
+        if size >= LARGEST_SAMPLE:
+            return found
+        size = min(size * 4, LARGEST_SAMPLE)
+
+
+def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> _Found:
+    preferred, text, cells = options.delimiters, sample.text, Cells()
+
+    def scores(delimiters: Sequence[str]) -> list[Scored]:
+        ways = candidates.ways(text, delimiters, options.quotechar, options.escapechar)
+        return [score(w, split(text, w, sample.truncated), cells, preferred) for w in ways]
+
+    if options.delimiter is not None:
+        scored = scores([options.delimiter])
+    else:
+        scored = scores(candidates.preferred_in(text, preferred))
+        if not options.strict_delimiters and not _is_table(min(scored, key=_bits)):
+            scored += scores(candidates.others_in(text, preferred))
+    scored.sort(key=_bits)
+    best = _named(scored, text)
+    second = next((s for s in scored[1:] if _differs(s, best)), None)
+    return _Found(sample, best, second, _confidence(best, second))
+
+
+def _bits(scored: Scored) -> float:
+    return scored.bits
+
+
+def _is_table(scored: Scored) -> bool:
+    """Whether a preferred delimiter already gives a table, so that no other one is looked at."""
+    rows = sum(not row.blank for row in scored.split.rows)
+    return scored.width > 1 and rows > 1 and scored.odd_rows <= 0.2 * rows
+
+
+def _named(scored: Sequence[Scored], text: str) -> Scored:
+    """The best way, or one that gives the same rows and says more.
+
+    Cells of a single column are quoted for the sake of a delimiter inside them: that one is the
+    file's. And quotes that stand only inside cells do no harm as quotes, but a file that has
+    them may use them further on.
+    """
+    best = scored[0]
+    for other in scored[1:]:
+        if _differs(other, best):
+            continue
+        if (
+            not best.way.delimiter
+            and best.split.quoted
+            and other.way.quotechar == best.way.quotechar
+        ):
+            return other
+    if not best.way.quotechar and '"' in text:
+        way = Way(best.way.delimiter, '"', best.way.escapechar)
+        same = Scored(way, split(text, way), best.width, best.bits, best.odd_rows)
+        if not _differs(same, best):
+            return same
+    return best
+
+
+def _differs(one: Scored, other: Scored) -> bool:
+    """Whether two ways give different tables."""
+    return [r.cells for r in one.split.rows] != [r.cells for r in other.split.rows]
+
+
+def _confidence(best: Scored, second: Scored | None) -> float:
+    if second is None:
+        return 1.0
+    lead = second.bits - best.bits
+    return round(1 - 0.5 * float(2.0 ** (-lead / 12)), 3)
+
+
+def _with_given_preamble(layout: Layout, rows: Sequence[Row], given: int | None) -> Layout:
+    if given is None:
+        return layout
+    first = next((i for i, row in enumerate(rows) if row.line >= given), 0)
+    return Layout(first, given, layout.footer_lines, layout.comment)
+
+
+def _header(
+    rows: Sequence[Row],
+    layout: Layout,
+    width: int,
+    options: CsvSnifferOptions,
+    known_columns: Sequence[str],
+) -> HeaderVerdict:
+    if options.header != "detect":
+        return HeaderVerdict(
+            options.header == "present", 1.0, (f"header: {options.header} (given)",)
+        )
+    body = [
+        row.cells for row in rows[layout.first + 1 :] if len(row.cells) == width and not row.blank
+    ]
+    return judge(rows[layout.first].cells, body, known_columns)
+
+
+def _skip_initial_space(rows: Sequence[Row], way: Way) -> bool:
+    if way.delimiter in ("", " ", "\t"):
+        return False
+    later = [cell for row in rows for cell in row.cells[1:] if cell]
+    return bool(later) and sum(cell.startswith(" ") for cell in later) >= 0.9 * len(later)
+
+
+_NAMES = {"": "no delimiter", "\t": "tab", " ": "blank"}
+
+
+def _evidence(found: _Found) -> list[str]:
+    best = found.best
+    rows = [row for row in best.split.rows if not row.blank]
+    name = _NAMES.get(best.way.delimiter, best.way.delimiter)
+    said = [
+        f"{name}: {len(rows) - best.odd_rows} of {len(rows)} rows have {best.width} columns",
+    ]
+    if best.split.quoted:
+        said.append(f"{best.split.quoted} cells stand in {best.way.quotechar}")
+    if found.second is not None:
+        lead = found.second.bits - best.bits
+        said.append(f"{lead:.0f} bits shorter than the next best reading")
+    return said
+
+
+def _reading(second: Scored | None, best: Scored) -> Reading | None:
+    if second is None:
+        return None
+    way = second.way
+    return Reading(
+        way.delimiter,
+        way.quotechar,
+        way.escapechar,
+        round(2.0 ** -min(60.0, (second.bits - best.bits) / 12), 6),
+    )

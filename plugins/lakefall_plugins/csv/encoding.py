@@ -1,0 +1,167 @@
+"""The encoding of a file: byte order mark, NUL parity, UTF-8, then legacy encodings.
+
+UTF-8 is decided on the whole file, in blocks: the first byte above 0x7F may come after megabytes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakefall.errors import EmptyFileError, EncodingError, NotTextError
+
+from .legacy import guess
+from .signatures import looks_like
+
+BLOCK = 1 << 20
+HEAD = 1 << 16
+_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_HIGH_WORDS = re.compile(rb"[^\x00-\x20,;|\"]*[\x80-\xff][^\x00-\x1f,;|\"]*")
+_MOST_HIGH_BYTES = 1 << 14
+_DAMAGE = 4
+"""UTF-8 with damage has at least this many whole sequences for each byte that is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoding and why it was chosen."""
+
+    name: str
+    """A CPython codec name."""
+    evidence: tuple[str, ...] = ()
+
+
+def detect_encoding(path: Path, given: str | None = None) -> Encoding:
+    """The encoding of a whole file.
+
+    Args:
+        path: a file on this machine, decompressed.
+        given: the encoding, if it is known; only its name is checked.
+
+    Raises:
+        EmptyFileError: the file has no bytes.
+        NotTextError: the bytes are no text; the message names what they look like.
+        EncodingError: ``given`` is no encoding that CPython knows.
+    """
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+    if not head:
+        raise EmptyFileError(f"{path.name}: the file has no bytes; upload a table")
+    if given is not None:
+        return _given(path, given)
+    if (what := looks_like(head)) is not None:
+        raise NotTextError(f"{path.name}: these bytes are no text but look like {what}")
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return Encoding(name, (f"{name}: the file begins with a byte order mark",))
+    if (wide := _wide(head)) is not None:
+        return Encoding(wide, (f"{wide}: zero bytes at every other place",))
+    _refuse_binary(path, head)
+    return _narrow(path)
+
+
+def _given(path: Path, name: str) -> Encoding:
+    try:
+        codec = codecs.lookup(name).name
+    except LookupError:
+        raise EncodingError(
+            f"{path.name}: no encoding is called {name!r}; use a name such as cp1252 or utf-16-le"
+        ) from None
+    return Encoding(codec, (f"{codec}: given",))
+
+
+def _wide(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark, by the places of the zero bytes; None for neither."""
+    head = head[: len(head) // 4 * 4] or head
+    zeros = [head[place::4].count(0) for place in range(4)]
+    total = sum(zeros)
+    if total * 20 < len(head):
+        return None
+    quarter = len(head) // 4
+    if quarter and min(zeros[2], zeros[3]) >= 0.95 * quarter and zeros[0] == 0:
+        return "utf-32-le"
+    if quarter and min(zeros[0], zeros[1]) >= 0.95 * quarter and zeros[3] == 0:
+        return "utf-32-be"
+    for name, share in (("utf-16-le", zeros[1] + zeros[3]), ("utf-16-be", zeros[0] + zeros[2])):
+        if share >= 0.9 * total and _decodes(head[: len(head) // 2 * 2], name):
+            return name
+    return None
+
+
+def _decodes(raw: bytes, name: str) -> bool:
+    try:
+        text = codecs.getincrementaldecoder(name)().decode(raw, final=False)
+    except UnicodeDecodeError:
+        return False
+    return sum(not (c.isprintable() or c in "\t\r\n\u00a0") for c in text[:4096]) * 50 <= 4096
+
+
+def _refuse_binary(path: Path, head: bytes) -> None:
+    zeros = head.count(0)
+    control = sum(head.count(c) for c in range(1, 9)) + sum(head.count(c) for c in range(14, 27))
+    if zeros * 4 > len(head):
+        raise NotTextError(
+            f"{path.name}: {zeros:,} of the first {len(head):,} bytes are zero: this is no text; "
+            "upload the file again, or export it as CSV"
+        )
+    if (zeros + control) * 10 > len(head):
+        raise NotTextError(
+            f"{path.name}: {zeros + control:,} of the first {len(head):,} bytes are control "
+            "characters: these are binary data, no text; export the table as CSV"
+        )
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            yield block
+
+
+def _narrow(path: Path) -> Encoding:
+    """UTF-8 when all bytes or nearly all agree, else a legacy encoding."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    whole = damaged = 0
+    words: list[bytes] = []
+    gathered = 0
+    for block in _blocks(path):
+        pending = decoder.getstate()[0]
+        if block.isascii() and not pending:
+            continue
+        text = decoder.decode(block)
+        bad = text.count("\ufffd") - block.count(b"\xef\xbf\xbd")
+        damaged += max(bad, 0)
+        whole += _sequences(block) - max(bad, 0)
+        if gathered < _MOST_HIGH_BYTES:
+            for word in _HIGH_WORDS.findall(block):
+                words.append(word)
+                gathered += len(word)
+                if gathered >= _MOST_HIGH_BYTES:
+                    break
+    damaged += decoder.decode(b"", final=True).count("\ufffd")
+    if not words:
+        return Encoding("utf-8", ("utf-8: every byte is ASCII",))
+    if not damaged:
+        return Encoding("utf-8", (f"utf-8: {whole:,} sequences above ASCII, all whole",))
+    if whole >= _DAMAGE * damaged:
+        return Encoding(
+            "utf-8", (f"utf-8 with damage: {whole:,} sequences whole, {damaged:,} bytes are not",)
+        )
+    name, reason = guess(words)
+    return Encoding(name, ("the bytes are not UTF-8", f"{name}: {reason}"))
+
+
+def _sequences(block: bytes) -> int:
+    """Bytes that may begin a sequence of more than one byte, damaged ones included."""
+    return len(block.translate(None, _NOT_LEADING))
+
+
+_NOT_LEADING = bytes(range(0xC2)) + bytes(range(0xF5, 0x100))

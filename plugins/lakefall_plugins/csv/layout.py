@@ -1,0 +1,118 @@
+"""Where the table lies in the file: the lines before it, after it, and comments within it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from .cells import TYPED, classify
+from .splitting import Row
+
+COMMENT_MARKS = ("#", "//", "%", ";", "!")
+_MOST_FOOTER_ROWS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The table's place in the sample."""
+
+    first: int
+    """Index among the rows of the header, or of the first record where there is none."""
+    preamble_lines: int
+    """Physical lines before that row."""
+    footer_lines: int
+    """Physical lines after the last record; 0 when the sample stops before the file does."""
+    comment: str
+    """The mark of comment lines inside the table; ``''`` where there are none."""
+
+
+def locate(
+    rows: Sequence[Row], width: int, physical_lines: int, truncated: bool, comment: str | None
+) -> Layout:
+    """Find the table among the sample's rows.
+
+    Args:
+        rows: under the chosen way of reading, blank lines included.
+        width: the table's number of columns.
+        physical_lines: lines of the sample.
+        truncated: the sample stops before the file does.
+        comment: the mark of comment lines, if it is known.
+    """
+    first = _first_row(rows, width)
+    line = rows[first].line if first < len(rows) else 0
+    mark = comment if comment is not None else _comment(rows[first + 1 :], width)
+    footer = 0 if truncated else _footer_lines(rows, first, width, physical_lines)
+    return Layout(first, line, footer, mark)
+
+
+def _first_row(rows: Sequence[Row], width: int) -> int:
+    """The first row that is wide and full enough to be the header or a record."""
+    for index, row in enumerate(rows):
+        if row.blank or _is_title(rows, index, width) or _is_comment(row, rows, index, width):
+            continue
+        if len(row.cells) == width or _is_short_header(rows, index, width):
+            return index
+    return next((i for i, row in enumerate(rows) if not row.blank), 0)
+
+
+def _is_title(rows: Sequence[Row], index: int, width: int) -> bool:
+    """Whether a row holds a title, padded to the table's width: text in front, then nothing.
+
+    The first row below it that says more must be wider filled and read like names.
+    """
+    row = rows[index]
+    if width < 2 or not row.filled:
+        return True
+    if row.filled > 1 or not row.cells[0].strip() or len(row.cells) == 1:
+        return False
+    below = next((r for r in rows[index + 1 :] if r.filled > 1), None)
+    if below is None or len(below.cells) != width:
+        return False
+    typed = sum(classify(cell).kind in TYPED for cell in below.cells)
+    return below.filled * 2 >= width and typed * 4 <= below.filled
+
+
+def _is_short_header(rows: Sequence[Row], index: int, width: int) -> bool:
+    """Whether a row of another width stands right before the table and names its columns.
+
+    Rows may end with a delimiter that the header lacks, or the other way round.
+    """
+    cells = [cell.strip() for cell in rows[index].cells]
+    if len(cells) < 2 or abs(len(cells) - width) > max(1, width // 10):
+        return False
+    after = rows[index + 1] if index + 1 < len(rows) else None
+    return after is not None and len(after.cells) == width and all(cells[:-1])
+
+
+def _is_comment(row: Row, rows: Sequence[Row], index: int, width: int) -> bool:
+    """Whether a row is a comment above the table although its width would fit."""
+    if width > 1 or not row.cells[0].startswith("#"):
+        return False
+    after = next((r for r in rows[index + 1 :] if not r.blank), None)
+    return after is not None
+
+
+def _comment(rows: Sequence[Row], width: int) -> str:
+    """The mark that rows begin with which do not fit the table."""
+    for mark in COMMENT_MARKS:
+        marked = [row for row in rows if row.cells[0].startswith(mark)]
+        if marked and all(len(row.cells) != width for row in marked):
+            return mark
+    return ""
+
+
+def _footer_lines(rows: Sequence[Row], first: int, width: int, physical_lines: int) -> int:
+    """Lines after the table: rows of one cell in a table of three or more columns."""
+    if width < 3:
+        return 0
+    last = len(rows)
+    while last > first + 1 and (rows[last - 1].blank or _single(rows[last - 1])):
+        last -= 1
+    tail = [row for row in rows[last:] if not row.blank]
+    if not tail or len(tail) > _MOST_FOOTER_ROWS or last <= first + 1:
+        return 0
+    return physical_lines - tail[0].line
+
+
+def _single(row: Row) -> bool:
+    return len(row.cells) == 1

@@ -1,0 +1,40 @@
+"""Options of the sniffer ``csv``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ByteSize, Field
+
+from lakefall.plugin import Options
+
+Character = Annotated[str, Field(max_length=1)]
+
+
+class CsvSnifferOptions(Options):
+    """How much the sniffer looks at, what it prefers, and what it is told outright."""
+
+    sample_bytes: ByteSize = Field(default=ByteSize(8_000), ge=64)
+    """The first look. It grows on its own, up to 1 MB, while it does not decide."""
+    delimiters: tuple[str, ...] = (",", ";", "\t", "|")
+    """Preferred delimiters; others are taken on strong evidence only."""
+    strict_delimiters: bool = False
+    """Forbid every delimiter that is not listed."""
+    header: Literal["detect", "present", "absent"] = "detect"
+    """Whether the first row names the columns."""
+    on_missing_header: Literal["fail", "generate"] = "fail"
+    """What the reader does with a file without header: fail, or name columns col_1, col_2, ..."""
+    min_confidence: float = Field(default=0.5, ge=0, le=1)
+    """A file whose dialect is less certain fails. ``lakefall sniff`` always answers."""
+    delimiter: Character | None = None
+    """The delimiter, if known; ``""`` for a file of one column."""
+    quotechar: Character | None = None
+    """The quote character, if known; ``""`` for none."""
+    escapechar: Character | None = None
+    """The escape character, if known; ``""`` for doubled quotes."""
+    encoding: str | None = None
+    """The encoding, if known: a name that CPython's codecs know."""
+    preamble_lines: int | None = Field(default=None, ge=0)
+    """Lines before the header, if known."""
+    comment: Character | None = None
+    """Lines that begin with this are skipped; ``""`` for none."""
