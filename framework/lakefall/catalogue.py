@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pluggy
@@ -23,7 +24,7 @@ import pluggy
 from lakefall.errors import PluginError
 from lakefall.hookspecs import CatalogueHooks
 from lakefall.plugin import PROJECT, Options, Plugin, Stage
-from lakefall.pluginfile import import_file
+from lakefall.pluginfile import describe, import_file
 
 BUILTIN_PACKAGE = "lakefall_plugins"
 Builtin = tuple[str, str, str]
@@ -45,18 +46,18 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class _Provider:
-    """A plugin class that was found, and who brought it."""
+class Provided:
+    """A plugin class that somebody brings."""
 
     origin: str
     plugin: type[Plugin[Options]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Providers:
-    """What entry points and files bring."""
+class _Announced:
+    """What the installed packages bring."""
 
-    found: dict[tuple[Stage, str], tuple[_Provider, ...]]
+    provided: tuple[Provided, ...]
     broken: tuple[Entry, ...]
 
 
@@ -67,11 +68,12 @@ class Catalogue:
         self,
         builtins: Sequence[Builtin] = (),
         points: Iterable[EntryPoint] = (),
-        files: Sequence[Path] = (),
+        brought: Sequence[Provided] = (),
     ) -> None:
-        self._builtins = {(Stage(stage), name): target for stage, name, target in builtins}
+        self._builtins = tuple(builtins)
+        self._targets = {(Stage(stage), name): target for stage, name, target in builtins}
         self._points = tuple(points)
-        self._files = tuple(files)
+        self._brought = tuple(brought)
 
     @classmethod
     def default(cls) -> Catalogue:
@@ -82,13 +84,18 @@ class Catalogue:
             builtins = importlib.import_module(f"{BUILTIN_PACKAGE}.catalogue").BUILTINS
         return cls(builtins, entry_points(group=PROJECT))
 
-    def with_files(self, files: Sequence[Path]) -> Catalogue:
-        """This catalogue and the plugins of Python files, which are imported when asked for."""
-        return Catalogue(
-            [(stage, name, target) for (stage, name), target in self._builtins.items()],
-            self._points,
-            (*self._files, *files),
-        )
+    def with_files(self, paths: Iterable[Path]) -> Catalogue:
+        """This catalogue and the plugins of Python files, which are run to find them.
+
+        Raises:
+            PluginError: a file cannot be imported, or brings no plugin.
+        """
+        brought = [
+            Provided(str(path), plugin)
+            for path in paths
+            for plugin in _plugins_of_file(import_file(path), path)
+        ]
+        return Catalogue(self._builtins, self._points, (*self._brought, *brought))
 
     def get(self, stage: Stage, name: str) -> type[Plugin[Options]]:
         """The plugin class that ``use: name`` means.
@@ -96,12 +103,14 @@ class Catalogue:
         Raises:
             PluginError: nobody, or more than one, provides it, or it cannot be imported.
         """
-        target = self._builtins.get((stage, name))
-        others = self._others.found.get((stage, name), ())
-        origins = [_builtin_origin(target)] if target else []
-        origins += [provider.origin for provider in others]
+        target = self._targets.get((stage, name))
+        others = self._others.get((stage, name), ())
+        origins = ([_builtin_origin(target)] if target else []) + [p.origin for p in others]
         if len(origins) > 1:
-            raise PluginError(_clash(stage, name, origins))
+            raise PluginError(
+                f"{stage} plugin {name!r} is provided by {' and by '.join(origins)}; "
+                "remove one of them, or rename it"
+            )
         if target:
             return _import_builtin(stage, name, target)
         if others:
@@ -110,18 +119,17 @@ class Catalogue:
 
     def names(self, stage: Stage) -> tuple[str, ...]:
         """Every name that a stage offers, built-ins first."""
-        found = [*self._builtins, *self._others.found]
+        found = [*self._targets, *self._others]
         return tuple(dict.fromkeys(name for where, name in found if where is stage))
 
     def entries(self) -> list[Entry]:
         """Everything that is there, in the order of the stages; broken providers last."""
         entries = [self._entry(stage, name) for stage in Stage for name in self.names(stage)]
-        return [*entries, *self._others.broken]
+        return [*entries, *self._announced.broken]
 
     def _entry(self, stage: Stage, name: str) -> Entry:
-        target = self._builtins.get((stage, name))
-        others = self._others.found.get((stage, name), ())
-        origin = _builtin_origin(target) if target else others[0].origin
+        target = self._targets.get((stage, name))
+        origin = _builtin_origin(target) if target else self._others[stage, name][0].origin
         try:
             plugin = self.get(stage, name)
         except PluginError as error:
@@ -132,22 +140,112 @@ class Catalogue:
         names = self.names(stage)
         close = get_close_matches(name, names, n=1)
         message = f"there is no {stage} plugin {name!r}"
-        if close:
-            message += f"; did you mean {close[0]!r}?"
-        message += f"; known: {', '.join(names) or 'none'}"
-        for entry in self._others.broken:
+        message += f"; did you mean {close[0]!r}?" if close else "."
+        message += f" Known: {', '.join(names) or 'none'}"
+        for entry in self._announced.broken:
             message += f"; {entry.origin} could not be loaded: {entry.error}"
         return message
 
     @cached_property
-    def _others(self) -> _Providers:
-        found: dict[tuple[Stage, str], tuple[_Provider, ...]] = {}
+    def _others(self) -> dict[tuple[Stage, str], tuple[Provided, ...]]:
+        """Everything but the built-ins. One class announced twice is no clash."""
+        others: dict[tuple[Stage, str], tuple[Provided, ...]] = {}
+        for provided in (*self._announced.provided, *self._brought):
+            key = (provided.plugin.stage, provided.plugin.name)
+            known = others.get(key, ())
+            if all(provided.plugin is not other.plugin for other in known):
+                others[key] = (*known, provided)
+        return others
+
+    @cached_property
+    def _announced(self) -> _Announced:
+        provided: list[Provided] = []
         broken: list[Entry] = []
-        for name, origin, load in [*map(_of_point, self._points), *map(_of_file, self._files)]:
+        for point in self._points:
+            origin = _point_origin(point)
             try:
-                for plugin in load():
-                    key = _checked(plugin)
-                    found[key] = (*found.get(key, ()), _Provider(origin, plugin))
-            except Exception as error:  # noqa: BLE001 -- foreign code; its error is kept and shown
-                broken.append(Entry(None, name, "", origin, _short(error)))
-        return _Providers(found, tuple(broken))
+                provided += [Provided(origin, p) for p in _plugins_of(point.load(), point.name)]
+            except Exception as error:  # noqa: BLE001 -- foreign code; kept and shown, hurts nobody
+                broken.append(Entry(None, point.name, "", origin, describe(error)))
+        return _Announced(tuple(provided), tuple(broken))
+
+
+def _import_builtin(stage: Stage, name: str, target: str) -> type[Plugin[Options]]:
+    module, _, attribute = target.partition(":")
+    try:
+        plugin = _checked(getattr(importlib.import_module(module), attribute))
+    except Exception as error:
+        raise PluginError(
+            f"{stage} plugin {name!r} ({target}) cannot be imported: {describe(error)}"
+        ) from error
+    if (plugin.stage, plugin.name) != (stage, name):
+        raise PluginError(
+            f"{target} calls itself {plugin.stage} plugin {plugin.name!r}, "
+            f"but is announced as {stage} plugin {name!r}"
+        )
+    return plugin
+
+
+def _plugins_of(announced: Any, name: str) -> list[type[Plugin[Options]]]:
+    """The classes that an entry point or a module stands for.
+
+    A plugin class itself, or anything with a hook implementation ``lakefall_plugins``.
+    """
+    if isinstance(announced, type) and issubclass(announced, Plugin):
+        return [_checked(announced)]
+    manager = pluggy.PluginManager(PROJECT)
+    manager.add_hookspecs(CatalogueHooks)
+    manager.register(announced, name=name)
+    manager.check_pending()
+    answers = manager.hook.lakefall_plugins()
+    if not answers:
+        raise PluginError(
+            f"{name} has no hook implementation `lakefall_plugins` and is no plugin class"
+        )
+    return [_checked(plugin) for some in answers for plugin in some]
+
+
+def _plugins_of_file(module: ModuleType, path: Path) -> list[type[Plugin[Options]]]:
+    """What the file's ``lakefall_plugins`` answers, or every plugin class written in it."""
+    if hasattr(module, "lakefall_plugins"):
+        return _plugins_of(module, path.name)
+    found = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type)
+        and issubclass(value, Plugin)
+        and value.__module__ == module.__name__
+        and "name" in vars(value)
+    ]
+    if not found:
+        raise PluginError(
+            f"{path}: no plugin in it; a plugin is a class derived from lakefall.plugin.Plugin "
+            "with a `name` and a `stage`"
+        )
+    return [_checked(plugin) for plugin in found]
+
+
+def _checked(plugin: Any) -> type[Plugin[Options]]:
+    """The class itself.
+
+    Raises:
+        PluginError: it is no usable plugin class.
+    """
+    if not (isinstance(plugin, type) and issubclass(plugin, Plugin)):
+        raise PluginError(f"{plugin!r} is no class derived from lakefall.plugin.Plugin")
+    if not isinstance(getattr(plugin, "name", None), str) or not plugin.name:
+        raise PluginError(f"plugin class {plugin.__qualname__} has no `name`")
+    if not isinstance(getattr(plugin, "stage", None), Stage):
+        raise PluginError(
+            f"plugin class {plugin.__qualname__} has no `stage`, one of lakefall.plugin.Stage"
+        )
+    return plugin
+
+
+def _builtin_origin(target: str) -> str:
+    return f"lakefall ({target})"
+
+
+def _point_origin(point: EntryPoint) -> str:
+    owner = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
+    return f"{owner} ({point.value})"

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import sys
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+
+from lakefall.catalogue import Catalogue
+from lakefall.errors import PluginError
+from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+
+
+class Inbox(Plugin[NoOptions]):
+    """Takes files from an inbox.
+
+    More words.
+    """
+
+    name = "inbox"
+    stage = Stage.SOURCE
+
+
+class OtherInbox(Plugin[NoOptions]):
+    """Another one."""
+
+    name = "inbox"
+    stage = Stage.SOURCE
+
+
+class Nameless(Plugin[NoOptions]):
+    stage = Stage.SOURCE
+
+
+class Stageless(Plugin[NoOptions]):
+    name = "stageless"
+
+
+class Package:
+    @hookimpl
+    def lakefall_plugins(self) -> list[object]:
+        return [Inbox]
+
+
+class Misspelt:
+    @hookimpl
+    def lakefall_plugin(self) -> list[object]:
+        return [Inbox]
+
+
+package = Package()
+misspelt = Misspelt()
+wrong_answer = [1]
+
+HERE = __name__
+INBOX = ("source", "inbox", f"{HERE}:Inbox")
+
+
+def point(attribute: str, name: str = "third") -> EntryPoint:
+    return EntryPoint(name, f"{HERE}:{attribute}", "lakefall")
+
+
+def test_builtin_is_imported_when_asked_for() -> None:
+    catalogue = Catalogue([INBOX, ("source", "gone", "no.such.module:X")])
+    assert catalogue.get(Stage.SOURCE, "inbox") is Inbox
+
+
+def test_default_has_the_builtins_and_imports_none() -> None:
+    names = Catalogue.default().names(Stage.TYPE)
+    assert {"boolean", "integer", "varchar"} <= set(names)
+    assert "lakefall_plugins.catalogue" in sys.modules
+
+
+def test_importing_the_catalogue_imports_no_plugin_and_nothing_heavy() -> None:
+    import subprocess
+
+    code = (
+        "import sys; from lakefall.catalogue import Catalogue; Catalogue.default();"
+        "heavy = {'duckdb', 'numpy', 'pyarrow', 'pyiceberg', 'pandera', 'lakefall_plugins.folder'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_builtin_that_cannot_be_imported_says_why() -> None:
+    catalogue = Catalogue([("source", "gone", "no_such_module:X")])
+    with pytest.raises(PluginError) as error:
+        catalogue.get(Stage.SOURCE, "gone")
+    assert str(error.value) == (
+        "source plugin 'gone' (no_such_module:X) cannot be imported: "
+        "ModuleNotFoundError: No module named 'no_such_module'"
+    )
+    assert catalogue.entries()[0].error == str(error.value)
+
+
+def test_builtin_announced_under_another_name_is_an_error() -> None:
+    catalogue = Catalogue([("source", "outbox", f"{HERE}:Inbox")])
+    with pytest.raises(PluginError, match="calls itself source plugin 'inbox'"):
+        catalogue.get(Stage.SOURCE, "outbox")
+
+
+@pytest.mark.parametrize("attribute", ["Inbox", "package"])
+def test_entry_point_class_or_hook(attribute: str) -> None:
+    catalogue = Catalogue(points=[point(attribute)])
+    assert catalogue.get(Stage.SOURCE, "inbox") is Inbox
+    (entry,) = catalogue.entries()
+    assert (entry.stage, entry.name, entry.error) == (Stage.SOURCE, "inbox", "")
+    assert entry.summary == "Takes files from an inbox."
+    assert entry.origin == f"an unknown package ({HERE}:{attribute})"
+
+
+@pytest.mark.parametrize(
+    ("attribute", "reason"),
+    [
+        ("Absent", "AttributeError"),
+        ("misspelt", "unknown hook 'lakefall_plugin'"),
+        ("wrong_answer", "no hook implementation `lakefall_plugins`"),
+        ("Nameless", "plugin class Nameless has no `name`"),
+        ("Stageless", "plugin class Stageless has no `stage`"),
+    ],
+)
+def test_broken_entry_point_is_kept_and_hurts_nobody_else(attribute: str, reason: str) -> None:
+    catalogue = Catalogue([INBOX], [point(attribute)])
+    assert catalogue.get(Stage.SOURCE, "inbox") is Inbox
+    broken = catalogue.entries()[-1]
+    assert (broken.stage, broken.name) == (None, "third")
+    assert reason in broken.error
+    with pytest.raises(PluginError, match="could not be loaded") as error:
+        catalogue.get(Stage.SOURCE, "wanted")
+    assert reason in str(error.value)
+    assert f"({HERE}:{attribute})" in str(error.value)
+
+
+def test_two_providers_are_an_error_that_names_both() -> None:
+    catalogue = Catalogue([INBOX], [point("OtherInbox")])
+    with pytest.raises(PluginError) as error:
+        catalogue.get(Stage.SOURCE, "inbox")
+    assert str(error.value) == (
+        f"source plugin 'inbox' is provided by lakefall ({HERE}:Inbox) and by an unknown package "
+        f"({HERE}:OtherInbox); remove one of them, or rename it"
+    )
+    assert [entry.error for entry in catalogue.entries()] == [str(error.value)]
+
+
+def test_one_class_announced_twice_is_no_clash() -> None:
+    catalogue = Catalogue(points=[point("Inbox"), point("package", "again")])
+    assert catalogue.get(Stage.SOURCE, "inbox") is Inbox
+
+
+def test_unknown_name() -> None:
+    with pytest.raises(PluginError) as error:
+        Catalogue([INBOX]).get(Stage.SOURCE, "inbx")
+    assert str(error.value) == (
+        "there is no source plugin 'inbx'; did you mean 'inbox'? Known: inbox"
+    )
+    with pytest.raises(PluginError, match=r"there is no sink plugin 'inbox'\. Known: none$"):
+        Catalogue([INBOX]).get(Stage.SINK, "inbox")
+
+
+FILE = '''
+from __future__ import annotations
+from lakefall.plugin import Options, Plugin, Stage
+
+
+class MoneyOptions(Options):
+    symbol: str = "$"
+
+
+class Base(Plugin[MoneyOptions]):
+    stage = Stage.TYPE
+
+
+class Money(Base):
+    """Money."""
+    name = "money"
+'''
+
+
+def test_file(tmp_path: Path) -> None:
+    path = tmp_path / "my_types.py"
+    path.write_text(FILE)
+    plain = Catalogue()
+    catalogue = plain.with_files([path])
+    money = catalogue.get(Stage.TYPE, "money")
+    assert money.options_model(symbol="€").model_dump() == {"symbol": "€"}  # type: ignore[call-arg]
+    assert catalogue.entries()[0].origin == str(path)
+    assert plain.entries() == []
+    assert "my_types" not in sys.modules
+
+
+def test_two_files_of_one_name_do_not_meet(tmp_path: Path) -> None:
+    for folder, name in (("a", "money"), ("b", "dosh")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "t.py").write_text(FILE.replace('"money"', f'"{name}"'))
+    catalogue = Catalogue().with_files([tmp_path / "a/t.py", tmp_path / "b/t.py"])
+    assert catalogue.names(Stage.TYPE) == ("money", "dosh")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("import os\n\nimport no_such_module\n", ":3: ModuleNotFoundError: No module named"),
+        ("x = 1\ndef f(:\n", ":2: SyntaxError: invalid syntax"),
+        ("x = 1\n", ": no plugin in it; a plugin is a class derived from"),
+    ],
+)
+def test_broken_file(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "broken.py"
+    path.write_text(text)
+    with pytest.raises(PluginError) as error:
+        Catalogue().with_files([path])
+    assert str(error.value).startswith(f"{path}{message}")
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="FileNotFoundError"):
+        Catalogue().with_files([tmp_path / "absent.py"])
