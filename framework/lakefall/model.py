@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -357,14 +356,9 @@ class Event:
     detail: dict[str, Any] = field(default_factory=dict)
 
 
-@cache
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return TypeAdapter(kind)
-
-
 def to_json(value: Any) -> str:
     """A model value as JSON, for another step on another machine."""
-    return _adapter(type(value)).dump_json(value).decode()
+    return TypeAdapter(type(value)).dump_json(value).decode()
 
 
 def from_json(kind: type[T], text: str | bytes) -> T:
@@ -373,5 +367,5 @@ def from_json(kind: type[T], text: str | bytes) -> T:
     Raises:
         pydantic.ValidationError: the text does not describe a value of that kind.
     """
-    value: T = _adapter(kind).validate_json(text)
+    value: T = TypeAdapter(kind).validate_json(text)
     return value

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from lakefall import compression
 from lakefall.errors import ArchiveError
 from lakefall.model import LocalFile, SourceFile
@@ -51,7 +52,7 @@ def test_plain_files_are_left_alone(tmp_path: Path) -> None:
 def test_damaged_archives_are_refused_and_leave_nothing(
     tmp_path: Path, key: str, content: bytes
 ) -> None:
-    with pytest.raises(ArchiveError, match="t/a.csv"):
+    with pytest.raises(ArchiveError, match=r"t/a\.csv"):
         compression.expand(local(tmp_path, key, content), tmp_path / "out")
     assert not list((tmp_path / "out").iterdir())
 

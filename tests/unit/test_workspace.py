@@ -4,6 +4,7 @@ import signal
 from pathlib import Path
 
 import pytest
+
 from lakefall.errors import StorageFullError
 from lakefall.workspace import scratch
 
