@@ -207,6 +207,9 @@ class PlannedColumn:
     change: Change = Change.KEEP
     from_type: str = ""
     """The table's type before (WIDEN), or the type that the files ask for (CONFLICT)."""
+    on_misfit: str = "null"
+    """What becomes of a value that does not parse into ``type``: ``null`` (the cell becomes NULL
+    and is kept as a reject) or ``reject`` (the whole record is rejected)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +227,8 @@ class TablePlan:
     """The snapshot that the plan was made against."""
     notes: tuple[str, ...] = ()
     """Sentences for people, such as a conflict and what happens to its values."""
+    rebuild: bool = False
+    """Loading swaps all rows of the table and its columns for these."""
 
     @property
     def columns_added(self) -> tuple[str, ...]:
