@@ -49,7 +49,7 @@ def generate(path: Path, rows: int) -> None:
 def lakefall(source: Path, folder: Path, threads: int) -> None:
     """Child process: one run of ``pipelines/local.yaml``."""
     import duckdb  # noqa: F401
-    import numpy  # noqa: F401, ICN001
+    import numpy  # noqa: F401
     import pyarrow.parquet  # noqa: F401
     import pyiceberg.catalog.sql
     import pyiceberg.io.pyarrow  # noqa: F401
