@@ -1,0 +1,92 @@
+"""Rules about the code itself that a reader can check."""
+
+import ast
+import inspect
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lakefall import errors, hookspecs, model
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted([*ROOT.glob("framework/**/*.py"), *ROOT.glob("plugins/**/*.py")])
+CORE = [p for p in SOURCES if "framework" in p.parts]
+HEAVY = ("duckdb", "numpy", "pyarrow", "pyiceberg", "pandera", "pandas", "sqlalchemy")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+
+
+def _hooks() -> list[str]:
+    return [
+        f"{spec.__name__}.{name}"
+        for spec in (hookspecs.CatalogueHooks, hookspecs.StepHooks)
+        for name in vars(spec)
+        if not name.startswith("_")
+    ]
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_the_core_imports_no_plugin_and_no_cloud(path: Path) -> None:
+    foreign = {"lakefall_plugins", "airflow", "boto3", "pyiceberg", "trino", "pandas"}
+    assert not {name.partition(".")[0] for name in _imports(path)} & foreign
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_have_one_subject_and_stay_short(path: Path) -> None:
+    text = path.read_text()
+    assert text.count("\n") <= 400
+    assert not text or ast.get_docstring(ast.parse(text))
+
+
+@pytest.mark.parametrize("name", _hooks())
+def test_hooks_are_documented_and_typed(name: str) -> None:
+    spec, _, hook = name.partition(".")
+    function = vars(getattr(hookspecs, spec))[hook]
+    assert inspect.getdoc(function)
+    signature = inspect.signature(function)
+    assert signature.return_annotation is not inspect.Signature.empty
+    unannotated = [
+        p.name
+        for p in list(signature.parameters.values())[1:]
+        if p.annotation is inspect.Parameter.empty
+    ]
+    assert not unannotated
+
+
+def test_values_between_steps_are_frozen_and_slotted() -> None:
+    for name, value in vars(model).items():
+        if inspect.isclass(value) and hasattr(value, "__dataclass_fields__"):
+            assert value.__dataclass_params__.frozen, name
+            assert "__slots__" in vars(value), name
+
+
+def test_every_error_has_one_root_and_says_what_it_is() -> None:
+    for value in vars(errors).values():
+        if inspect.isclass(value):
+            assert issubclass(value, errors.LakefallError)
+            assert value.__doc__
+
+
+def test_importing_the_command_line_and_all_plugins_imports_nothing_heavy() -> None:
+    code = (
+        "import sys, importlib\n"
+        "import lakefall.cli, lakefall.runner, lakefall.config.loader\n"
+        "from lakefall.catalogue import Catalogue\n"
+        "assert [e for e in Catalogue.default().entries() if not e.error]\n"
+        f"print(*[m for m in {HEAVY!r} if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_the_root_folder_airflow_does_not_shadow_the_real_one() -> None:
+    assert not (ROOT / "airflow" / "__init__.py").exists()
