@@ -385,6 +385,7 @@ def test_a_file_that_was_rewritten_with_the_same_content_is_the_listed_one(inbox
     assert inbox.fetch(file) == b"x\n1\n"
 
 
+@pytest.mark.usefixtures("settled")
 def test_a_file_that_changes_while_it_is_copied_is_hashed(
     inbox: Inbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
