@@ -25,7 +25,9 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_HIGH_WORDS = re.compile(rb"[^\x00-\x20,;|\"]*[\x80-\xff][^\x00-\x1f,;|\"]*")
+_HIGH_WORDS = re.compile(rb"[^\x00-\x20,;\"]*[\x80-\xff][^\x00-\x1f,;\"]*")
+"""Words that hold high bytes. No character from 0x40 on ends them: in Big5, GBK and Shift-JIS it
+may be the second half of a pair."""
 _MOST_HIGH_BYTES = 1 << 14
 _DAMAGE = 4
 """UTF-8 with damage has at least this many whole sequences for each byte that is none."""
@@ -141,11 +143,9 @@ def _narrow(path: Path) -> Encoding:
         damaged += max(bad, 0)
         whole += _sequences(block) - max(bad, 0)
         if gathered < _MOST_HIGH_BYTES:
-            for word in _HIGH_WORDS.findall(block):
-                words.append(word)
-                gathered += len(word)
-                if gathered >= _MOST_HIGH_BYTES:
-                    break
+            found = _high_words(block, _MOST_HIGH_BYTES - gathered)
+            words += found
+            gathered += sum(map(len, found))
     damaged += decoder.decode(b"", final=True).count("\ufffd")
     if not words:
         return Encoding("utf-8", ("utf-8: every byte is ASCII",))
@@ -157,6 +157,19 @@ def _narrow(path: Path) -> Encoding:
         )
     name, reason = guess(words)
     return Encoding(name, ("the bytes are not UTF-8", f"{name}: {reason}"))
+
+
+def _high_words(block: bytes, limit: int) -> list[bytes]:
+    """The first words with high bytes, none of them cut by the block's ends."""
+    first, last = block.find(b"\n") + 1, block.rfind(b"\n")
+    lines = block[first:last] if first <= last and len(block) == BLOCK else block
+    found: list[bytes] = []
+    for match in _HIGH_WORDS.finditer(lines):
+        found.append(match.group())
+        limit -= len(match.group())
+        if limit <= 0:
+            break
+    return found
 
 
 def _sequences(block: bytes) -> int:

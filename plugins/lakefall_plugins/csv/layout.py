@@ -47,15 +47,16 @@ def locate(
 
 def _first_row(rows: Sequence[Row], width: int) -> int:
     """The first row that is wide and full enough to be the header or a record."""
+    used = _used_columns(rows, width)
     for index, row in enumerate(rows):
-        if row.blank or _is_title(rows, index, width) or _is_comment(row, rows, index, width):
+        if row.blank or _is_title(rows, index, width, used) or _is_comment(row, rows, index, width):
             continue
         if len(row.cells) == width or _is_short_header(rows, index, width):
             return index
     return next((i for i, row in enumerate(rows) if not row.blank), 0)
 
 
-def _is_title(rows: Sequence[Row], index: int, width: int) -> bool:
+def _is_title(rows: Sequence[Row], index: int, width: int, used: int) -> bool:
     """Whether a row holds a title, padded to the table's width: text in front, then nothing.
 
     The first row below it that says more must be wider filled and read like names.
@@ -68,20 +69,39 @@ def _is_title(rows: Sequence[Row], index: int, width: int) -> bool:
     below = next((r for r in rows[index + 1 :] if r.filled > 1), None)
     if below is None or len(below.cells) != width:
         return False
-    typed = sum(classify(cell).kind in TYPED for cell in below.cells)
-    return below.filled * 2 >= width and typed * 4 <= below.filled
+    return below.filled >= min(3, used) and _typed(below) * 4 <= below.filled
+
+
+def _used_columns(rows: Sequence[Row], width: int) -> int:
+    """Columns of the table that hold anything at all."""
+    used: set[int] = set()
+    for row in rows:
+        if len(row.cells) == width:
+            used.update(i for i, cell in enumerate(row.cells) if i not in used and cell.strip())
+            if len(used) == width:
+                break
+    return len(used)
+
+
+def _typed(row: Row) -> int:
+    """Cells of a row that hold a number, a date or the like."""
+    return sum(classify(cell).kind in TYPED for cell in row.cells)
 
 
 def _is_short_header(rows: Sequence[Row], index: int, width: int) -> bool:
     """Whether a row of another width stands right before the table and names its columns.
 
-    Rows may end with a delimiter that the header lacks, or the other way round.
+    Rows may end with a delimiter that the header lacks, or the other way round; or the header
+    simply misses a name.
     """
     cells = [cell.strip() for cell in rows[index].cells]
     if len(cells) < 2 or abs(len(cells) - width) > max(1, width // 10):
         return False
-    after = rows[index + 1] if index + 1 < len(rows) else None
-    return after is not None and len(after.cells) == width and all(cells[:-1])
+    if index + 1 == len(rows) or len(rows[index + 1].cells) != width or not all(cells[:-1]):
+        return False
+    after = rows[index + 1]
+    ends_open = not cells[-1] if len(cells) > width else not after.cells[-1].strip()
+    return ends_open or (_typed(after) > 0 and _typed(rows[index]) == 0)
 
 
 def _is_comment(row: Row, rows: Sequence[Row], index: int, width: int) -> bool:
