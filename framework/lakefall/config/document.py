@@ -1,0 +1,121 @@
+"""The sections of a pipeline file, and the models of those that are no plugins."""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from lakefall.config.model import CacheSettings, Engine, Schedule
+from lakefall.config.units import Duration, Size, parse_size
+from lakefall.plugin import Options, Stage
+
+STAGES: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage.TYPE)
+"""The stages that are sections of the file; types stand in ``type_inferer.types``."""
+SINGLE = frozenset({Stage.SINK})
+REQUIRED = frozenset({Stage.SOURCE, Stage.SINK})
+DEFAULT_USES = {Stage.SNIFFER: "csv", Stage.READER: "csv", Stage.TYPE_INFERER: "threshold"}
+DEFAULT_TYPES = ("boolean", "integer", "bigint", "double", "date", "timestamp")
+FALLBACK_TYPE = "varchar"
+"""Always there, always last: it reads everything."""
+TYPES = "types"
+USE, AS = "use", "as"
+
+PER_TABLE = frozenset(stage.value for stage in STAGES) - {Stage.SOURCE.value}
+"""Sections that ``tables:`` may override."""
+
+_CRON_FIELD = r"[0-9A-Za-z*/,\-#?]+"
+_CRON = re.compile(
+    rf"@(once|continuous|hourly|daily|weekly|monthly|quarterly|yearly)|"
+    rf"{_CRON_FIELD}( +{_CRON_FIELD}){{4}}"
+)
+
+
+def _cron(text: str) -> str:
+    if not _CRON.fullmatch(text.strip()):
+        raise PydanticCustomError("cron", "expected five fields such as */5 * * * *, or @daily")
+    return text.strip()
+
+
+def _memory(value: Any) -> str:
+    return f"{parse_size(value)}B"
+
+
+class EngineSection(Options):
+    """What the machine may spend on one process."""
+
+    threads: int = Field(default=0, ge=0)
+    """Threads of the query engine; 0: as many as there are cores."""
+    memory_limit: Annotated[str, BeforeValidator(_memory)] = "256MB"
+    """What the query engine may hold before it spills to disk."""
+
+
+class CacheSection(Options):
+    """Where fetched files and their hashes are kept between runs."""
+
+    dir: Path = Path("~/.cache/lakefall")
+    """Folder; relative to the current directory."""
+    max_size: Size = 10_000_000_000
+    """What it may hold; the oldest goes first."""
+
+
+class ScheduleSection(Options):
+    """What the scheduler reads."""
+
+    cron: Annotated[str, AfterValidator(_cron)]
+    """When a run starts: ``*/5 * * * *``."""
+    start_date: date
+    """First day of the schedule."""
+    catchup: bool = False
+    """Whether runs that were missed are made up for."""
+    max_active_runs: int = Field(default=1, ge=1)
+    """Runs at one time."""
+    retries: int = Field(default=2, ge=0)
+    """How often a failed task is tried again."""
+    retry_delay: Duration = 30.0
+    """Time between two tries."""
+    owner: str = "data-engineering"
+    """Shown in the scheduler."""
+    tags: tuple[str, ...] = ()
+    """Shown in the scheduler."""
+    granularity: Literal["step", "run"] = "step"
+    """One task for each step of a file, or one for the whole run."""
+
+
+class Settings(Options):
+    """The sections that are no plugins."""
+
+    version: Literal[1] = 1
+    """Version of this file's language."""
+    name: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]*$")
+    """The pipeline's name; the file's name without one."""
+    plugins: tuple[str, ...] = ()
+    """Python files beside or below this file that bring plugins of its own."""
+    engine: EngineSection = EngineSection()
+    """What the machine may spend on one process."""
+    cache: CacheSection = CacheSection()
+    """Where fetched files and their hashes are kept between runs."""
+    schedule: ScheduleSection | None = None
+    """When the pipeline runs; without it only by hand."""
+
+    def engine_settings(self) -> Engine:
+        return Engine(self.engine.threads, self.engine.memory_limit)
+
+    def cache_settings(self) -> CacheSettings:
+        return CacheSettings(self.cache.dir.expanduser(), self.cache.max_size)
+
+    def schedule_settings(self) -> Schedule | None:
+        return None if self.schedule is None else Schedule(**dict(self.schedule))
+
+
+TABLES = "tables"
+SECTIONS = (*Settings.model_fields, *(stage.value for stage in STAGES), TABLES)
+
+
+def option_name(model: type[BaseModel], field: str) -> str:
+    """What the file calls a field."""
+    return model.model_fields[field].alias or field

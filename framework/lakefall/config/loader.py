@@ -1,0 +1,238 @@
+"""From a pipeline file to a pipeline."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakefall.catalogue import Catalogue
+from lakefall.config import explain, overrides
+from lakefall.config.document import SECTIONS, Settings
+from lakefall.config.environment import substitute
+from lakefall.config.model import PipelineConfig
+from lakefall.config.overrides import Setting
+from lakefall.config.problems import Problems, did_you_mean, join
+from lakefall.config.uses import configure
+from lakefall.config.validation import validate
+from lakefall.config.yaml import Mark, Node, parse
+from lakefall.errors import ConfigError, PluginError
+
+if TYPE_CHECKING:
+    from lakefall.pipeline import Pipeline
+
+MAX_BYTES = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineFile:
+    """A pipeline file that was read once and can be configured for any table."""
+
+    path: Path
+    document: Node
+    """Variables replaced, stages normalised."""
+    patterns: tuple[str, ...]
+    settings: tuple[Setting, ...]
+    catalogue: Catalogue
+    """With the file's own plugins."""
+    plugin_files: tuple[Path, ...]
+
+    def config(self, table: str = "") -> PipelineConfig:
+        """The configuration, with a table's overrides where one is given.
+
+        Raises:
+            ConfigError: overrides that fit one by one do not fit together.
+        """
+        problems = Problems()
+        config = self._configured(overrides.matching(self.patterns, table), table, problems)
+        problems.raise_if_any()
+        return config
+
+    def check(self, problems: Problems) -> None:
+        """Report what is wrong with the pipeline, and with every table's override alone."""
+        self._configured((), "", problems)
+        for pattern in self.patterns:
+            self._configured((pattern,), "", problems)
+
+    def _configured(
+        self, patterns: Sequence[str], table: str, problems: Problems
+    ) -> PipelineConfig:
+        document = overrides.merge_tables(self.document, patterns, problems)
+        later = [setting for setting in self.settings if not setting.about_tables]
+        document = overrides.normalise_document(overrides.apply(document, later, problems))
+        folder = self.path.parent
+        placed = configure(document, self.catalogue, problems, folder)
+        fixed = Node(
+            {k: child for k, child in document.items.items() if k in Settings.model_fields},
+            document.mark,
+        )
+        settings = validate(Settings, fixed, "", problems, folder) or Settings()
+        everything = [one for stage in placed.values() for one in stage]
+        return PipelineConfig(
+            path=self.path,
+            name=settings.name or self.path.stem,
+            uses={stage: tuple(one.use for one in some) for stage, some in placed.items()},
+            engine=settings.engine_settings(),
+            cache=settings.cache_settings(),
+            schedule=settings.schedule_settings(),
+            patterns=self.patterns,
+            origins=explain.origins(everything, settings, fixed),
+            digest=explain.digest((one.use for one in everything), self.plugin_files),
+            table=table,
+        )
+
+
+def read(
+    path: Path | str,
+    *,
+    catalogue: Catalogue | None = None,
+    environ: Mapping[str, str] | None = None,
+    sets: Iterable[str] = (),
+) -> PipelineFile:
+    """Read and check a pipeline file. Opens no connection; runs the plugin files that it names.
+
+    Raises:
+        ConfigError: with every problem of the file, one ``file:line: option: what`` each.
+    """
+    path = Path(path)
+    settings = overrides.parse_settings(sets)
+    problems = Problems()
+    written = parse(_text(path), str(path))
+    if not isinstance(written.value, dict):
+        raise ConfigError(f"{written.mark}: expected sections such as `source:` and `sink:`")
+    document = substitute(written, os.environ if environ is None else environ, problems)
+    for name, section in document.items.items():
+        if name not in SECTIONS:
+            problems.add(section.start, name, f"unknown section{did_you_mean(name, SECTIONS)}")
+    document = overrides.normalise_document(document)
+    document = overrides.apply(document, [s for s in settings if s.about_tables], problems)
+    files = _plugin_files(document, path, problems)
+    file = PipelineFile(
+        path=path,
+        document=document,
+        patterns=overrides.check_tables(document, problems),
+        settings=settings,
+        catalogue=_with_files(catalogue or Catalogue.default(), files, problems),
+        plugin_files=tuple(files),
+    )
+    file.check(problems)
+    problems.raise_if_any()
+    return file
+
+
+def load(
+    path: Path | str,
+    *,
+    catalogue: Catalogue | None = None,
+    environ: Mapping[str, str] | None = None,
+    sets: Iterable[str] = (),
+    table: str = "",
+) -> PipelineConfig:
+    """The configuration of a pipeline, or of one table of it.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    return read(path, catalogue=catalogue, environ=environ, sets=sets).config(table)
+
+
+def open_pipeline(
+    path: Path | str,
+    *,
+    catalogue: Catalogue | None = None,
+    environ: Mapping[str, str] | None = None,
+    sets: Iterable[str] = (),
+    listeners: Sequence[object] = (),
+) -> Pipeline:
+    """A pipeline ready to run. Opens no connection.
+
+    Raises:
+        ConfigError: with every problem of the file.
+    """
+    from lakefall.pipeline import Pipeline
+
+    file = read(path, catalogue=catalogue, environ=environ, sets=sets)
+    return Pipeline(file.config(), file.config, listeners)
+
+
+def lint(
+    paths: Iterable[Path | str],
+    *,
+    catalogue: Catalogue | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> list[str]:
+    """Every problem of these pipeline files (of all in a folder); empty when they are fine."""
+    problems: list[str] = []
+    names: dict[str, Path] = {}
+    for path in _yaml_files(paths):
+        try:
+            name = load(path, catalogue=catalogue, environ=environ).name
+        except ConfigError as error:
+            problems += error.problems
+            continue
+        if name in names:
+            problems.append(f"{path}: name: {names[name]} is called {name!r} too; rename one")
+        names.setdefault(name, path)
+    return problems
+
+
+def _yaml_files(paths: Iterable[Path | str]) -> list[Path]:
+    found: dict[Path, None] = {}
+    for path in map(Path, paths):
+        if path.is_dir():
+            inside = [p for p in sorted(path.iterdir()) if p.suffix in {".yaml", ".yml"}]
+            found |= dict.fromkeys(inside)
+        else:
+            found[path] = None
+    return list(found)
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise ConfigError(f"{path}: there is no such file") from None
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(f"{path}: larger than {MAX_BYTES:,} bytes; this is no pipeline file")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8; save the file as UTF-8") from None
+
+
+def _plugin_files(document: Node, path: Path, problems: Problems) -> dict[Path, Mark]:
+    """The files under ``plugins:`` that may be run: Python, beside or below the pipeline file."""
+    section = document.items.get("plugins")
+    files: dict[Path, Mark] = {}
+    home = path.parent.resolve()
+    for number, element in enumerate(section.elements if section else ()):
+        where = join("plugins", number)
+        if not isinstance(element.value, str):
+            continue
+        file = path.parent / element.value
+        if not file.resolve().is_relative_to(home):
+            problems.add(
+                element.mark, where, "a plugin file lies beside or below its pipeline file"
+            )
+        elif file.suffix != ".py":
+            problems.add(element.mark, where, f"{element.value!r} is no Python file (.py)")
+        elif not file.is_file():
+            problems.add(element.mark, where, f"there is no file {file}")
+        else:
+            files[file] = element.mark
+    return files
+
+
+def _with_files(catalogue: Catalogue, files: Mapping[Path, Mark], problems: Problems) -> Catalogue:
+    for file, mark in files.items():
+        try:
+            catalogue = catalogue.with_files([file])
+        except PluginError as error:
+            problems.add(mark, "plugins", str(error))
+    return catalogue

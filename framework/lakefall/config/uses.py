@@ -1,0 +1,158 @@
+"""From sections to configured plugins."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakefall.catalogue import Catalogue
+from lakefall.config.document import (
+    AS,
+    DEFAULT_TYPES,
+    FALLBACK_TYPE,
+    REQUIRED,
+    SINGLE,
+    STAGES,
+    TYPES,
+    USE,
+)
+from lakefall.config.model import Use
+from lakefall.config.overrides import normalise
+from lakefall.config.problems import Problems, join
+from lakefall.config.validation import validate
+from lakefall.config.yaml import Mark, Node
+from lakefall.errors import PluginError
+from lakefall.plugin import Stage
+
+_ALIAS = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A configured plugin, and where it was written."""
+
+    use: Use
+    node: Node
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """One ``{use: ...}`` that is still to be configured."""
+
+    stage: Stage
+    node: Node
+    path: str
+
+
+def configure(
+    document: Node, catalogue: Catalogue, problems: Problems, folder: Path
+) -> dict[Stage, tuple[Placed, ...]]:
+    """Every stage's plugins, types included; what is wrong is reported and left out.
+
+    ``document`` is normalised. ``folder`` is the pipeline file's own.
+    """
+    written = {stage: list(_of_stage(document, stage, problems)) for stage in STAGES}
+    written[Stage.TYPE] = list(_types(written[Stage.TYPE_INFERER], problems))
+    return {
+        stage: tuple(_configured(written[stage], catalogue, problems, folder)) for stage in Stage
+    }
+
+
+def _of_stage(document: Node, stage: Stage, problems: Problems) -> Iterator[_Written]:
+    section = document.items.get(stage.value)
+    if section is None or section.value is None:
+        if stage in REQUIRED:
+            mark = section.start if section else Mark(document.mark.file)
+            problems.add(mark, stage.value, "required section is missing")
+        return
+    if not isinstance(section.value, tuple):
+        yield _Written(stage, section, stage.value)
+        return
+    if stage in SINGLE and len(section.value) != 1:
+        problems.add(section.start, stage.value, f"expected exactly one {stage.value}")
+    elif stage in REQUIRED and not section.value:
+        problems.add(section.start, stage.value, f"expected at least one {stage.value}")
+    for number, element in enumerate(section.value):
+        yield _Written(stage, element, join(stage.value, number))
+
+
+def _types(inferers: Sequence[_Written], problems: Problems) -> Iterator[_Written]:
+    """What ``types:`` names, and the fallback last."""
+    fallback: _Written | None = None
+    for inferer in inferers:
+        path = join(inferer.path, TYPES)
+        nowhere = Mark(inferer.node.mark.file)
+        default = Node(tuple(Node(name, nowhere) for name in DEFAULT_TYPES), nowhere)
+        section = inferer.node.items.get(TYPES, default)
+        if not isinstance(section.value, tuple):
+            problems.add(section.mark, path, "expected a list of type names")
+            continue
+        last = Node(FALLBACK_TYPE, nowhere)
+        for number, element in enumerate((*section.value, last)):
+            one = _Written(Stage.TYPE, normalise(element), join(path, number))
+            use = one.node.items.get(USE)
+            if use is None or use.value != FALLBACK_TYPE:
+                yield one
+            elif fallback is None:
+                fallback = one
+    if fallback is not None:
+        yield fallback
+
+
+def _configured(
+    written: Sequence[_Written], catalogue: Catalogue, problems: Problems, folder: Path
+) -> Iterator[Placed]:
+    taken: set[str] = set()
+    for one in written:
+        use = _use(one, catalogue, problems, folder)
+        if use is None:
+            continue
+        if use.alias in taken:
+            problems.add(
+                one.node.start,
+                one.path,
+                f"a second {use.alias!r} among the {use.stage} plugins; "
+                "give it another name with `as:`",
+            )
+            continue
+        taken.add(use.alias)
+        yield Placed(use, one.node, one.path)
+
+
+def _use(one: _Written, catalogue: Catalogue, problems: Problems, folder: Path) -> Use | None:
+    name = one.node.items.get(USE)
+    if name is None or not isinstance(name.value, str) or not name.value:
+        known = ", ".join(catalogue.names(one.stage))
+        problems.add(
+            name.mark if name else one.node.start,
+            one.path,
+            f"expected `use: NAME` with the name of a {one.stage} plugin ({known})",
+        )
+        return None
+    alias = one.node.items.get(AS)
+    if alias is not None and not (isinstance(alias.value, str) and _ALIAS.fullmatch(alias.value)):
+        problems.add(alias.mark, join(one.path, AS), "expected a name of letters and digits")
+        return None
+    try:
+        plugin = catalogue.get(one.stage, name.value)
+    except PluginError as error:
+        problems.add(name.mark, join(one.path, USE), str(error))
+        return None
+    options = validate(
+        plugin.options_model, options_node(one.node, one.stage), one.path, problems, folder
+    )
+    if options is None:
+        return None
+    return Use(one.stage, name.value, str(alias.value) if alias else name.value, plugin, options)
+
+
+def options_node(node: Node, stage: Stage) -> Node:
+    """What is left for the plugin."""
+    ours = {USE, AS} | ({TYPES} if stage is Stage.TYPE_INFERER else set())
+    return dataclasses.replace(
+        node, value={key: child for key, child in node.items.items() if key not in ours}
+    )
