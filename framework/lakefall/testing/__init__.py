@@ -1,0 +1,10 @@
+"""Conformance suites for plugin authors: subclass one in a test file and name your plugin.
+
+They need pytest only to be collected; a broken law is an ``AssertionError`` whose message says
+which value broke it.
+"""
+
+from lakefall.testing.contract import PluginContract
+from lakefall.testing.types import TypeContract
+
+__all__ = ["PluginContract", "TypeContract"]

@@ -1,0 +1,81 @@
+"""The built-in types keep the laws that third-party types are held to."""
+
+from __future__ import annotations
+
+from lakefall.testing import TypeContract
+from lakefall.types import TypeSettings
+from lakefall_plugins.types.boolean import Boolean
+from lakefall_plugins.types.date import Date
+from lakefall_plugins.types.decimal import Decimal
+from lakefall_plugins.types.numbers import Bigint, Double, Integer
+from lakefall_plugins.types.timestamp import Timestamp
+from lakefall_plugins.types.uuid import Uuid
+from lakefall_plugins.types.varchar import Varchar
+
+AS_NUMBERS = TypeSettings(leading_zeros="number")
+
+
+class TestBoolean(TypeContract):
+    plugin = Boolean
+
+
+class TestInteger(TypeContract):
+    plugin = Integer
+
+
+class TestIntegerWithZeros(TypeContract):
+    plugin = Integer
+    settings = AS_NUMBERS
+
+
+class TestBigint(TypeContract):
+    plugin = Bigint
+
+
+class TestBigintWithZeros(TypeContract):
+    plugin = Bigint
+    settings = AS_NUMBERS
+
+
+class TestDouble(TypeContract):
+    plugin = Double
+
+
+class TestDoubleWithZeros(TypeContract):
+    plugin = Double
+    settings = AS_NUMBERS
+
+
+class TestDecimal(TypeContract):
+    plugin = Decimal
+
+
+class TestWideDecimal(TypeContract):
+    plugin = Decimal
+    options = {"precision": 38, "scale": 38}
+
+
+class TestWholeDecimal(TypeContract):
+    plugin = Decimal
+    options = {"precision": 5, "scale": 0}
+
+
+class TestDate(TypeContract):
+    plugin = Date
+
+
+class TestWrittenDate(TypeContract):
+    plugin = Date
+    settings = TypeSettings(date_formats=("%d.%m.%y", "%d %b %Y", "%B %d, %Y", "%Y%m%d"))
+
+
+class TestTimestamp(TypeContract):
+    plugin = Timestamp
+
+
+class TestUuid(TypeContract):
+    plugin = Uuid
+
+
+class TestVarchar(TypeContract):
+    plugin = Varchar
