@@ -1,0 +1,214 @@
+"""The reader ``csv``: proves a file's structure, then converts its records."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator
+
+from lakefall import sql
+from lakefall.errors import EmptyFileError, StructureError, TooManyRejectsError
+from lakefall.model import Converted, Dialect, LocalFile, Records, TablePlan, text_column
+from lakefall.plugin import Options, Plugin, Stage, hookimpl
+from lakefall.run import Run
+from lakefall_plugins.csv.decoding import Codec, codec_of, transcode
+from lakefall_plugins.csv.head import Head, read_head
+from lakefall_plugins.csv.lines import LineMapWriter
+from lakefall_plugins.csv.rejects import RejectWriter
+from lakefall_plugins.csv.relation import relation
+from lakefall_plugins.csv.repair import Repaired, Target, repair
+from lakefall_plugins.csv.scan import UNUSED, plain_dialect, scan
+from lakefall_plugins.csv.scratch import Scratch, writing
+from lakefall_plugins.csv.syntax import large_fields, supported
+
+FEW = 20
+"""A share of fewer records than this says nothing."""
+_GLOB = frozenset("*?[]{}")
+
+
+def _limit(value: int | str) -> int | str:
+    if isinstance(value, str):
+        number = value.strip().removesuffix("%")
+        if number == value.strip():
+            value = int(value)
+        elif not 0 <= float(number) <= 100:
+            raise ValueError("a share lies between 0% and 100%")
+    if isinstance(value, int) and value < 0:
+        raise ValueError("a number of records cannot be negative")
+    return value
+
+
+class CsvReaderOptions(Options):
+    """How much may be wrong with a file before it fails."""
+
+    max_rejected: Annotated[int | str, AfterValidator(_limit)] = "50%"
+    """Rejected records that a file may have: a number, or a share such as ``50%``, which counts
+    from 20 records on. A file with more fails, and its old rows stay."""
+    on_misfit: Literal["null", "reject", "fail"] = "null"
+    """What becomes of a cell that does not parse into its column's type: NULL, its record is
+    rejected, or the file fails. The cell is kept among the rejects."""
+
+    def allows(self, rejected: int, read: int) -> bool:
+        """Whether a file of ``read`` records may have so many rejected."""
+        if isinstance(self.max_rejected, int):
+            return rejected <= self.max_rejected
+        share = float(self.max_rejected.strip().removesuffix("%")) / 100
+        return read < FEW or rejected <= share * read
+
+
+class CsvReader(Plugin[CsvReaderOptions]):
+    """CSV files in any dialect: every record counted, bad ones set aside with their line."""
+
+    name = "csv"
+    stage = Stage.READER
+    options_model = CsvReaderOptions
+
+    @hookimpl
+    def open(self, run: Run, local: LocalFile, dialect: Dialect) -> Records:
+        supported(dialect)
+        scratch = Scratch.of(local, run.workdir)
+        codec = codec_of(local.path, dialect.encoding)
+        with large_fields():
+            head = read_head(local.path, codec, dialect)
+        if not head.header:
+            raise EmptyFileError(f"{local.file.key}: no record in the file")
+        opening = _Opening(run, local, dialect, codec, head, scratch)
+        records = opening.plain() or opening.repaired()
+        self.judge(records)
+        return records
+
+    @hookimpl
+    def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
+        raise NotImplementedError
+
+    def judge(self, records: Records) -> None:
+        if not self.options.allows(records.rows_rejected, records.rows_read):
+            raise TooManyRejectsError(
+                f"{records.local.file.key}: {records.rows_rejected:,} of "
+                f"{records.rows_read:,} records rejected, and reader.max_rejected is "
+                f"{self.options.max_rejected}{_first_reject(records.rejects)}; "
+                "check the dialect with `lakefall sniff`, or repair the file"
+            )
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Opening:
+    """One file being opened."""
+
+    run: Run
+    local: LocalFile
+    dialect: Dialect
+    codec: Codec
+    head: Head
+    scratch: Scratch
+
+    @property
+    def columns(self) -> int:
+        return len(self.head.header)
+
+    def plain(self) -> Records | None:
+        """The file as it is, where DuckDB's reading of it is beyond doubt."""
+        if not plain_dialect(self.dialect):
+            return None
+        lines = self.scratch.file("lines")
+        if self.codec.utf8:
+            with writing(self.local.file.key, lines):
+                return self._plain(self.local.path, lines)
+        copy = self.scratch.file("utf8.csv")
+        records = None
+        with writing(self.local.file.key, copy, lines):
+            if transcode(self.local.path, self.codec, copy):
+                records = self._plain(copy, lines)
+        if records is None:
+            copy.unlink(missing_ok=True)
+        return records
+
+    def _plain(self, path: Path, lines: Path) -> Records | None:
+        with LineMapWriter(lines) as writer:
+            counted = scan(path, self.dialect, writer)
+        if counted is None:
+            return None
+        table = relation(
+            self._linked(path),
+            self.columns,
+            delimiter=self.dialect.delimiter or UNUSED,
+            quotechar=self.dialect.quotechar,
+            header=self.dialect.has_header,
+            longest=counted.longest,
+        )
+        if self._count(table) != counted.records:
+            return None
+        found = Repaired(counted.records, 0, counted.blank, counted.longest)
+        return self._records(table, found, None)
+
+    def repaired(self) -> Records:
+        """The good records, copied; the others set aside."""
+        copy, lines = self.scratch.file("copy.csv"), self.scratch.file("lines")
+        rejects = self.scratch.file("rejects.parquet")
+        with (
+            writing(self.local.file.key, copy, lines, rejects),
+            LineMapWriter(lines) as line_writer,
+            RejectWriter(rejects) as reject_writer,
+        ):
+            target = Target(copy, line_writer, reject_writer)
+            done = repair(self.local.path, self.codec, self.dialect, self.head, target)
+        table = relation(copy, self.columns, longest=done.longest)
+        found = self._count(table)
+        if found != done.good:
+            raise StructureError(
+                f"{self.local.file.key}: {done.good:,} good records written, "
+                f"{'none' if found is None else f'{found:,}'} read back; nothing was loaded"
+            )
+        return self._records(table, done, reject_writer.result)
+
+    def _records(self, table: str, found: Repaired, rejects: Path | None) -> Records:
+        return Records(
+            local=self.local,
+            dialect=self.dialect,
+            header=self.head.header,
+            rows_read=found.good + found.rejected,
+            rows_good=found.good,
+            rows_rejected=found.rejected,
+            lines_skipped=self.head.skipped + found.skipped,
+            sql=table,
+            rejects=rejects,
+            lines=self.scratch.file("lines"),
+        )
+
+    def _linked(self, path: Path) -> Path:
+        """A path that DuckDB does not take for a pattern."""
+        path = path.absolute()
+        if not _GLOB & set(str(path)):
+            return path
+        link = self.scratch.file("link.csv")
+        link.unlink(missing_ok=True)
+        link.symlink_to(path)
+        return link
+
+    def _count(self, table: str) -> int | None:
+        """Rows that DuckDB reads, with every column looked at; None when it refuses some."""
+        import duckdb
+
+        columns = ", ".join(f"count({text_column(i)})" for i in range(self.columns))
+        engine = self.run.pipeline.config.engine
+        with sql.connect(engine, self.run.workdir) as connection:
+            try:
+                query = connection.execute(f"SELECT count(*), {columns} FROM {table}")
+                rows, *filled = query.fetchall()[0]
+            except duckdb.InvalidInputException:
+                return None
+        self.scratch.file("nulls").write_text(json.dumps([rows - n for n in filled]))
+        return int(rows)
+
+
+def _first_reject(path: Path | None) -> str:
+    if path is None:
+        return ""
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        first = next(file.iter_batches(1)).to_pylist()[0]
+    return f" (the first on line {first['line']}: {first['reason']})"

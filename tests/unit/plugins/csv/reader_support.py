@@ -1,0 +1,107 @@
+"""Opening files without a pipeline file, and CPython's csv module as the oracle."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from lakefall import sql
+from lakefall.config.model import Engine
+from lakefall.model import Dialect, LocalFile, Records, Reject, SourceFile
+from lakefall.run import Run
+from lakefall_plugins.csv.lines import LineMap
+from lakefall_plugins.csv.reader import CsvReader, CsvReaderOptions
+
+WHEN = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
+ENGINE = Engine(threads=2)
+
+
+def dialect(**options: Any) -> Dialect:
+    given = {
+        "delimiter": ",",
+        "quotechar": '"',
+        "escapechar": "",
+        "encoding": "utf-8",
+        "has_header": True,
+        "line_terminator": "\n",
+    }
+    return Dialect(**{**given, **options})
+
+
+def make_run(folder: Path, pipeline: Any = None) -> Run:
+    pipeline = pipeline or SimpleNamespace(config=SimpleNamespace(engine=ENGINE))
+    return Run(pipeline, "run-1", WHEN, folder / "scratch")
+
+
+def local_file(path: Path) -> LocalFile:
+    size = path.stat().st_size
+    source = SourceFile(f"t/{path.name}", "e1", size, WHEN, "t", "t")
+    return LocalFile(source, path, size)
+
+
+@dataclass
+class Opened:
+    records: Records
+    rows: list[tuple[str | None, ...]]
+    lines: list[int]
+    rejects: list[Reject] = field(default_factory=list)
+
+    @property
+    def plain(self) -> bool:
+        return "copy.csv" not in self.records.sql
+
+    @property
+    def reasons(self) -> list[tuple[int, str]]:
+        return [(reject.line, reject.reason) for reject in self.rejects]
+
+
+def read_rejects(path: Path | None) -> list[Reject]:
+    if path is None:
+        return []
+    import pyarrow.parquet as pq
+
+    return [Reject(**row) for row in pq.read_table(path).to_pylist()]
+
+
+def open_path(path: Path, folder: Path, found: Dialect, **options: Any) -> Opened:
+    run = make_run(folder)
+    reader = CsvReader(CsvReaderOptions(**{"max_rejected": "100%", **options}))
+    records = reader.open(run, local_file(path), found)
+    with sql.connect(ENGINE, run.workdir) as connection:
+        rows = connection.execute(f"SELECT * FROM {records.sql}").fetchall()
+    line_map = LineMap.load(records.lines)
+    lines = [line_map.line(number) for number in range(len(rows))]
+    assert records.rows_read == records.rows_good + records.rows_rejected
+    assert records.rows_good == len(rows)
+    rejects = read_rejects(records.rejects)
+    assert records.rows_rejected == len(rejects)
+    return Opened(records, rows, lines, rejects)
+
+
+def open_bytes(data: bytes, folder: Path, found: Dialect | None = None, **options: Any) -> Opened:
+    path = folder / "file.csv"
+    path.write_bytes(data)
+    return open_path(path, folder, found or dialect(), **options)
+
+
+def oracle(text: str, found: Dialect) -> list[tuple[int, list[str]]]:
+    """(first physical line, fields) of every record, blank lines included."""
+    import io
+
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=found.delimiter or "\ud800",
+        quotechar=found.quotechar or None,
+        escapechar=found.escapechar or None,
+        skipinitialspace=found.skip_initial_space,
+        quoting=csv.QUOTE_MINIMAL if found.quotechar else csv.QUOTE_NONE,
+    )
+    found_rows, line = [], 1
+    for row in reader:
+        found_rows.append((line, row))
+        line = reader.line_num + 1
+    return found_rows
