@@ -33,7 +33,7 @@ class Kind(IntEnum):
     TOKEN = 6
     """A word for true, false or nothing."""
     ADDRESS = 7
-    """A URL, an e-mail address or an IP address."""
+    """A URL, an e-mail, IP or file address, a telephone number, a UUID."""
     WORD = 8
     """Letters and digits without a blank: a name or a code."""
     LIST = 9
@@ -63,7 +63,7 @@ _DATE = (
     rf"|{_DAY}(?:st|nd|rd|th)?[-/. ]?{_NAME}(?:[-/., ]{{1,2}}(?:\d\d)?\d\d)?"
     rf"|{_NAME}[-/. ](?:{_DAY},?[-/. ])?(?:\d\d)?\d\d)"
 )
-_TIME = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-6]\d(?:[.,]\d{1,9})?)?(?:\s?[ap]\.?m\.?)?"
+_TIME = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-6]\d(?:\.\d{1,9}|,\d{3})?)?(?:\s?[ap]\.?m\.?)?"
 _ZONE = r"(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?))?"
 _CURRENCY = r"(?:[$£€¥₹]|USD|EUR|GBP|Rs\.?)"
 _PATTERN = re.compile(
@@ -78,7 +78,9 @@ _PATTERN = re.compile(
     rf"|(?P<TIME>{_TIME}{_ZONE})"
     r"|(?P<TOKEN>true|false|yes|no|null|none|nan|na|n/a|nil|[+-]?inf(?:inity)?|\\N|#n/a|-+|\?)"
     r"|(?P<ADDRESS>(?:https?|ftp|file|s3)://[^\s\"]+|www\.[^\s\"]+"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?)"
+    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?"
+    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|/?(?:[\w.-]+/){2,}[\w.-]*|[a-z]:\\[^\s\"]+"
+    r"|\+?\(?\d{1,4}\)?(?:[-. ]\d{2,4}){2,3})"
     r"|(?P<WORD>[^\W_][\w.-]*)",
     re.IGNORECASE,
 )

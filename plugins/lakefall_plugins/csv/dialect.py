@@ -15,6 +15,7 @@ from .header import HeaderVerdict, judge
 from .layout import Layout, locate
 from .options import CsvSnifferOptions
 from .sample import Sample, take
+from .scoring import INNER as STRICT
 from .scoring import Cells, Scored, score
 from .splitting import Row, Way, split
 
@@ -101,7 +102,7 @@ def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> _Found:
     else:
         scored = scores(candidates.preferred_in(text, preferred))
         if not options.strict_delimiters and not _is_table(min(scored, key=_bits)):
-            scored += scores(candidates.others_in(text, preferred))
+            scored += filter(_is_evident, scores(candidates.others_in(text, preferred)))
     scored.sort(key=_bits)
     best = _named(scored, text)
     second = next((s for s in scored[1:] if _differs(s, best)), None)
@@ -116,6 +117,13 @@ def _is_table(scored: Scored) -> bool:
     """Whether a preferred delimiter already gives a table, so that no other one is looked at."""
     rows = sum(not row.blank for row in scored.split.rows)
     return scored.width > 1 and rows > 1 and scored.odd_rows <= 0.2 * rows
+
+
+def _is_evident(scored: Scored) -> bool:
+    """Whether the evidence for a delimiter that nobody prefers is strong: next to no odd rows."""
+    rows = sum(not row.blank for row in scored.split.rows)
+    allowed = 0.02 if scored.way.delimiter in STRICT else 0.3
+    return scored.width > 1 and rows > 1 and scored.odd_rows <= allowed * rows
 
 
 def _named(scored: Sequence[Scored], text: str) -> Scored:

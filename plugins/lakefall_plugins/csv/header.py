@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from .cells import TYPED, Kind, classify
 
@@ -65,7 +66,8 @@ def _names_alone(names: Sequence[str]) -> tuple[float, list[str]]:
     filled = [name for name in names if name]
     if not filled:
         return -2.0, ["the first row is empty"]
-    numbers = sum(kind in TYPED for kind in kinds)
+    years = _years(names)
+    numbers = sum(k in TYPED and n not in years for k, n in zip(kinds, names, strict=True))
     bits, reasons = 1.5, []
     if numbers:
         bits -= 1.0 + 4.0 * numbers / len(filled)
@@ -92,12 +94,13 @@ def _against_columns(
     """What the columns say: does each first cell fit the cells below it?"""
     bits = 0.0
     unlike = alike = repeated = 0
+    years = _years(names)
     for position, name in enumerate(names):
         column = [row[position].strip() for row in body if position < len(row)]
         filled = [cell for cell in column if cell]
         if not filled or not name:
             continue
-        verdict = _against_column(name, filled)
+        verdict = 1.0 if name in years else _against_column(name, filled)
         bits += max(-4.0, min(4.0, verdict))
         unlike += verdict > 1
         alike += verdict < -1
@@ -111,6 +114,15 @@ def _against_columns(
         reasons.append(f"{repeated} of the first row's cells appear again below")
     limit = 12.0
     return max(-limit, min(limit, bits)), reasons
+
+
+def _years(names: Sequence[str]) -> frozenset[str]:
+    """Numbers that name columns: years in order, after a name (``country,2000,2001``)."""
+    found = [name for name in names if re.fullmatch(r"(?:19|20)\d\d", name)]
+    steps = {int(b) - int(a) for a, b in pairwise(found)}
+    if len(found) < 2 or len(steps) != 1 or steps == {0} or names[0] in found:
+        return frozenset()
+    return frozenset(found)
 
 
 def _against_column(name: str, column: Sequence[str]) -> float:
@@ -136,7 +148,7 @@ def _against_column(name: str, column: Sequence[str]) -> float:
         bits += 1.0 if len(name) not in lengths else -1.0
     shapes = Counter(_shape(cell) for cell in column)
     shape, common = shapes.most_common(1)[0]
-    if len(column) >= 4 and common >= 0.8 * len(column) and any(c.isdigit() for c in column[0]):
+    if len(column) >= 3 and common >= 0.8 * len(column) and any(c.isdigit() for c in column[0]):
         bits += 2.0 if _shape(name) != shape else -2.5
     return bits
 

@@ -24,6 +24,8 @@ ODD_ROW_BITS = 11.0
 """To say that a row has another width than the table."""
 ODD_CELL_BITS = 2.0
 """For each cell that an odd row has too many or too few."""
+COMMENT_BITS = 3.0
+"""An odd row that begins like a comment."""
 QUOTED_BITS = 1.0
 PROTECTED_BITS = 10.0
 """Gained for a quoted cell that holds a delimiter or a line end (the first four count): that is
@@ -37,7 +39,10 @@ _PRIOR_BITS = {"": 0.0, ",": 0.0, "\t": 1.0, ";": 1.0, "|": 2.0}
 _USE_BITS = {"": 0.0, ",": 0.2, "\t": 0.1, ";": 0.2, "|": 0.2}
 _RARE_PRIOR_BITS = {" ": 10.0, ":": 12.0, "^": 8.0, "~": 8.0, "\x01": 2.0, "\x1f": 2.0, "\x1e": 4.0}
 _RARE_USE_BITS = {" ": 2.5, ":": 3.0, "^": 1.0, "~": 1.0, "\x01": 0.5, "\x1f": 0.5, "\x1e": 0.5}
-_STRANGE_PRIOR_BITS, _STRANGE_USE_BITS = 20.0, 5.0
+_STRANGE_PRIOR_BITS, _STRANGE_USE_BITS = 12.0, 3.0
+_INNER_PRIOR_BITS, _INNER_USE_BITS = 30.0, 6.0
+INNER = frozenset("._-/\\@%()[]{}<>+=?")
+"""Characters that stand inside values: dates, names, paths, versions, telephone numbers."""
 _ODD_ROW_USE_BITS = 6.0
 
 
@@ -84,9 +89,10 @@ def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Sco
             best = found
     bits, width, odd = best or (0.0, 1, 0)
     bits += prior_bits(way, preferred)
-    bits += QUOTED_BITS * split.quoted - PROTECTED_BITS * min(split.protected, 4)
-    bits += MISPLACED_BITS * split.misplaced
-    bits += INNER_BREAK_BITS * split.inner_breaks + OPEN_END_BITS * split.open_end
+    distinct = len({row.cells for row in rows}) / len(rows) if rows else 1.0
+    bits += (QUOTED_BITS * split.quoted + INNER_BREAK_BITS * split.inner_breaks) * distinct
+    bits += MISPLACED_BITS * split.misplaced + OPEN_END_BITS * split.open_end
+    bits -= PROTECTED_BITS * min(split.protected, 4)
     return Scored(way, split, width, bits, odd)
 
 
@@ -95,14 +101,16 @@ def prior_bits(way: Way, preferred: Sequence[str]) -> float:
     bits = {"": 0.0, '"': 1.0, "'": 4.0}.get(way.quotechar, 6.0) + 6.0 * bool(way.escapechar)
     if way.delimiter in preferred or not way.delimiter:
         return bits + _PRIOR_BITS.get(way.delimiter, 2.0)
-    return bits + _RARE_PRIOR_BITS.get(way.delimiter, _STRANGE_PRIOR_BITS)
+    strange = _INNER_PRIOR_BITS if way.delimiter in INNER else _STRANGE_PRIOR_BITS
+    return bits + _RARE_PRIOR_BITS.get(way.delimiter, strange)
 
 
 def use_bits(delimiter: str, preferred: Sequence[str]) -> float:
     """What each delimiter between two cells of a regular row costs."""
     if delimiter in preferred or not delimiter:
         return _USE_BITS.get(delimiter, 0.5)
-    return _RARE_USE_BITS.get(delimiter, _STRANGE_USE_BITS)
+    strange = _INNER_USE_BITS if delimiter in INNER else _STRANGE_USE_BITS
+    return _RARE_USE_BITS.get(delimiter, strange)
 
 
 def _widths(rows: Sequence[Row]) -> list[int]:
@@ -116,6 +124,8 @@ def _table_bits(
 ) -> tuple[float, int, int]:
     regular = [row.cells for row in rows if len(row.cells) == width]
     bits = len(regular) * (width - 1) * use
+    # Rows that repeat a whole row say nothing new, however they are read.
+    regular = list(dict.fromkeys(regular))
     for column in zip(*regular, strict=True):
         bits += _column_bits(column, cells, single=width == 1)
     odd = 0
@@ -128,6 +138,8 @@ def _table_bits(
 
 def _odd_row_bits(row: Row, width: int, cells: Cells, use: float) -> float:
     off = abs(len(row.cells) - width)
+    if row.cells[0].startswith("#"):
+        return COMMENT_BITS + sum(cells[text].text_bits for text in row.cells)
     if len(row.cells) == 1:
         return ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + cells[row.cells[0]].text_bits
     bits = (
