@@ -1,0 +1,474 @@
+"""What an acceptance test holds in its hands: a lake with an inbox, driven by the command line.
+
+``Lake`` is what every pipeline has in common; ``EmbeddedLake`` is the folder-and-SQLite one. Each
+command runs in a process of its own, forked from a server that has already imported everything:
+exit codes, signals and crashes are real, and the imports are paid once.
+
+After every ``run`` the laws that hold for any input are asserted: nothing is lost silently, and a
+file that failed leaves the table as it was.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+import resource
+import signal
+import sys
+import time
+import traceback
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+REPOSITORY = Path(__file__).parents[2]
+OUTCOME_KEYS = [
+    "key",
+    "table",
+    "status",
+    "rows_read",
+    "rows_loaded",
+    "rows_rejected",
+    "lines_skipped",
+    "cells_nulled",
+    "rows_deleted",
+    "columns_added",
+    "seconds",
+    "error",
+]
+PRELOAD = [
+    "lakefall.cli",
+    "duckdb",
+    "pyarrow.parquet",
+    "pyiceberg.catalog.sql",
+    "pyiceberg.io.pyarrow",
+]
+TIME_LIMIT = 120.0
+"""Seconds after which a command counts as hanging."""
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished command."""
+
+    args: tuple[str, ...]
+    code: int
+    """The exit code; ``-N`` when signal N ended the process."""
+    stdout: str
+    stderr: str
+
+    @property
+    def objects(self) -> list[Row]:
+        """Standard output as one JSON object a line; anything else there is an error."""
+        objects = [json.loads(line) for line in self.stdout.splitlines()]
+        assert all(isinstance(o, dict) for o in objects), self.stdout
+        return objects
+
+    @property
+    def output(self) -> str:
+        """Everything that was said, on whichever stream, blanks and line breaks squeezed."""
+        return " ".join((self.stdout + "\n" + self.stderr).split())
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult(Result):
+    """A finished ``run --json``."""
+
+    def of(self, key: str) -> Row:
+        """The outcome of one file."""
+        found = [o for o in self.objects if o["key"] == key]
+        assert len(found) == 1, f"{len(found)} outcomes for {key!r}:\n{self.stdout}{self.stderr}"
+        return found[0]
+
+    def statuses(self) -> dict[str, str]:
+        return {o["key"]: o["status"] for o in self.objects}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What the machine refuses to a command."""
+
+    file_size: int = 0
+    """Bytes that one file may have; 0 for no limit."""
+
+
+@dataclass
+class Command:
+    """A command that may still be running."""
+
+    args: tuple[str, ...]
+    process: Any
+    out: Path
+    err: Path
+
+    @property
+    def alive(self) -> bool:
+        return bool(self.process.is_alive())
+
+    def send(self, number: signal.Signals) -> None:
+        os.kill(self.process.pid, number)
+
+    def wait(self, timeout: float = TIME_LIMIT) -> Result:
+        self.process.join(timeout)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+            raise AssertionError(
+                f"{self.args} was still running after {timeout} s\n{self.err.read_text()}"
+            )
+        result = Result(
+            self.args,
+            int(self.process.exitcode),
+            self.out.read_text(encoding="utf-8"),
+            self.err.read_text(encoding="utf-8"),
+        )
+        assert "Traceback (most recent call last)" not in result.stderr, result.stderr
+        return result
+
+
+def _command(
+    args: Sequence[str], env: Mapping[str, str], cwd: str, out: str, err: str, limits: Limits
+) -> None:
+    """The child's whole life."""
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(env)
+    for number, path, flags in (
+        (0, os.devnull, os.O_RDONLY),
+        (1, out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+        (2, err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
+    ):
+        os.dup2(os.open(path, flags, 0o600), number)
+    # multiprocessing may have replaced the streams.
+    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if limits.file_size:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_size, limits.file_size))
+    sys.argv = ["lakefall", *args]
+    from lakefall.cli import main
+
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1 if end.code else 0
+    except BaseException:  # noqa: BLE001 -- the parent judges the traceback
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _forkserver() -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOAD)
+    return context
+
+
+def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``over`` laid on ``base``: maps merge, everything else replaces."""
+    result = dict(base)
+    for key, value in over.items():
+        old = result.get(key)
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        result[key] = merged(old, value) if both else value  # type: ignore[arg-type]
+    return result
+
+
+@dataclass
+class Lake(ABC):
+    """An inbox, a pipeline over it, and the tables it feeds."""
+
+    folder: Path
+    expected: dict[tuple[str, str], int] = field(default_factory=dict)
+    """Rows that each key has in its table, by (table, key), as the outcomes said."""
+    _started: int = 0
+
+    # --- what a pipeline's kind decides ---
+
+    pipeline: Path = Path()
+    """The YAML file that commands are given."""
+
+    @abstractmethod
+    def put(self, key: str, data: bytes | str) -> None:
+        """Upload a file, or a new version of it."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Remove a file from the source."""
+
+    @abstractmethod
+    def drop(self, table: str) -> None:
+        """Drop a table behind the pipeline's back."""
+
+    @abstractmethod
+    def exists(self, table: str) -> bool:
+        """Whether the catalog knows the table."""
+
+    @abstractmethod
+    def snapshots(self, table: str) -> list[Any]:
+        """Ids of the table's snapshots, oldest first; empty when there is no table."""
+
+    @abstractmethod
+    def environment(self) -> dict[str, str]:
+        """Environment variables that the pipeline needs."""
+
+    @abstractmethod
+    def configure(self, **sections: Any) -> None:
+        """Lay these sections over the pipeline's own file."""
+
+    # --- commands ---
+
+    def start(
+        self,
+        *args: str | Path,
+        env: Mapping[str, str] | None = None,
+        limits: Limits | None = None,
+        cwd: Path | None = None,
+    ) -> Command:
+        """Start ``lakefall ARGS`` without waiting for it."""
+        self._started += 1
+        logs = self.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        out, err = logs / f"{self._started}.out", logs / f"{self._started}.err"
+        words = tuple(str(a) for a in args)
+        process = _forkserver().Process(
+            target=_command,
+            args=(
+                words,
+                {**self.environment(), **(env or {})},
+                str(cwd or self.folder),
+                str(out),
+                str(err),
+                limits or Limits(),
+            ),
+        )
+        process.start()
+        return Command(words, process, out, err)
+
+    def cli(self, *args: str | Path, **how: Any) -> Result:
+        """``lakefall ARGS``, to its end."""
+        return self.start(*args, **how).wait()
+
+    def start_run(self, *args: str, **how: Any) -> Command:
+        return self.start("run", self.pipeline, "--json", *args, **how)
+
+    def run(self, *args: str, ok: bool = True, **how: Any) -> RunResult:
+        """``lakefall run``; the laws are asserted on what it did.
+
+        ``ok``: the test expects nothing to fail, so anything else is reported in full.
+        """
+        return self.judged(self.start_run(*args, **how).wait(), ok=ok)
+
+    def judged(self, result: Result, *, ok: bool = True) -> RunResult:
+        """A finished run with the laws asserted on what it did."""
+        ran = RunResult(result.args, result.code, result.stdout, result.stderr)
+        outcomes = ran.objects
+        for outcome in outcomes:
+            assert list(outcome) == OUTCOME_KEYS
+        failed = [o for o in outcomes if o["status"] == "failed"]
+        if ok:
+            assert ran.code == 0 and not failed, f"{ran.code}\n{ran.stdout}{ran.stderr}"
+        elif failed:
+            assert ran.code != 0, ran.stdout
+        if "--dry-run" not in ran.args:
+            self._conserved(outcomes)
+        return ran
+
+    def _conserved(self, outcomes: Sequence[Row]) -> None:
+        """Every record is a row or a reject; a file that failed changed no row."""
+        for o in outcomes:
+            if o["status"] == "success":
+                assert o["rows_read"] == o["rows_loaded"] + o["rows_rejected"], o
+                self.expected[o["table"], o["key"]] = o["rows_loaded"]
+                rejects = self.rejects("--file", o["key"])
+                assert len(rejects) == o["rows_rejected"] + o["cells_nulled"], (o, rejects)
+            elif o["status"] == "failed":
+                assert o["error"], o
+        seen = [o for o in outcomes if o["status"] in ("success", "failed", "superseded")]
+        for table in sorted({o["table"] for o in seen if o["table"]}):
+            found = self.row_counts(table)
+            for o in seen:
+                if o["table"] == table:
+                    loaded = self.expected.get((table, o["key"]), 0)
+                    assert found.get(o["key"], 0) == loaded, (o, found)
+
+    def row_counts(self, table: str) -> dict[str, int]:
+        """Rows by ``_source_file``; empty when there is no table."""
+        if not self.exists(table):
+            return {}
+        rows = self.query(
+            f'SELECT _source_file AS k, count(*) AS n FROM lakehouse."{table}" GROUP BY 1'
+        )
+        return {r["k"]: r["n"] for r in rows}
+
+    def query(self, sql: str) -> list[Row]:
+        result = self.cli("query", self.pipeline, sql, "--json")
+        assert result.code == 0, result.stderr
+        return result.objects
+
+    def rows(self, table: str, order: str = "") -> list[list[Any]]:
+        """The table's rows as text without the audit columns, in the order of a column."""
+        sql = f'SELECT COLUMNS(*)::VARCHAR FROM lakehouse."{table}"'
+        audit = ("_source_file", "_ingested_at")
+        rows = self.query(sql + (f" ORDER BY {order}" if order else ""))
+        cells = [[v for k, v in row.items() if k not in audit] for row in rows]
+        return cells if order else sorted(cells, key=repr)
+
+    def column(self, table: str, name: str, order: str = "id") -> list[Any]:
+        """One column as text, in the order of another."""
+        rows = self.query(
+            f'SELECT "{name}"::VARCHAR AS v FROM lakehouse."{table}" ORDER BY {order}'
+        )
+        return [r["v"] for r in rows]
+
+    def types(self, table: str) -> dict[str, str]:
+        """Column name -> type in the specification's words, audit columns left out."""
+        rows = self.query(
+            f'SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM lakehouse."{table}")'
+        )
+        audit = ("_source_file", "_ingested_at")
+        return {r["column_name"]: r["column_type"] for r in rows if r["column_name"] not in audit}
+
+    def registry(self, key: str = "") -> list[Row]:
+        """Rows of ``_ingest_registry``, oldest first."""
+        if not self.exists("_ingest_registry"):
+            return []
+        where = "WHERE file_key = '" + key.replace("'", "''") + "'" if key else ""
+        return self.query(f"SELECT * FROM lakehouse._ingest_registry {where} ORDER BY ingested_at")
+
+    def rejects(self, *args: str) -> list[Row]:
+        result = self.cli("rejects", self.pipeline, "--json", *args)
+        assert result.code == 0, result.stderr
+        return result.objects
+
+    def plan(self, *args: str) -> Result:
+        return self.cli("plan", self.pipeline, *args)
+
+
+@dataclass
+class EmbeddedLake(Lake):
+    """``pipelines/local.yaml``: a folder as the source, a SQLite catalog in a folder."""
+
+    inbox: Path = Path()
+    lakehouse: Path = Path()
+    cache: Path = Path()
+    _sections: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.inbox = self.folder / "inbox"
+        self.lakehouse = self.folder / "lakehouse"
+        self.cache = self.folder / "cache"
+        self.pipeline = self.folder / "pipeline.yaml"
+        self.inbox.mkdir()
+        (self.folder / "tmp").mkdir()
+        self.configure()
+
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "TMPDIR": str(self.folder / "tmp"),
+            "LAKEFALL_INBOX": str(self.inbox),
+            "LAKEFALL_LAKEHOUSE": str(self.lakehouse),
+            "PYTHONPATH": os.pathsep.join(p for p in sys.path if p),
+            "COLUMNS": "200",
+            "LC_ALL": "C.UTF-8",
+        }
+
+    def configure(self, **sections: Any) -> None:
+        base = yaml.safe_load((REPOSITORY / "pipelines" / "local.yaml").read_text())
+        self._sections = merged(self._sections, sections)
+        document = merged(base, merged({"cache": {"dir": str(self.cache)}}, self._sections))
+        self.pipeline.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
+
+    def path(self, key: str) -> Path:
+        return self.inbox / key
+
+    def put(self, key: str, data: bytes | str) -> None:
+        path = self.path(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        path.write_bytes(data.encode() if isinstance(data, str) else data)
+        while path.stat().st_mtime_ns <= before:  # the clock of some file systems is coarse
+            time.sleep(0.001)
+            os.utime(path)
+
+    def delete(self, key: str) -> None:
+        self.path(key).unlink()
+
+    def drop(self, table: str) -> None:
+        self._catalog().drop_table(("lakehouse", table))
+        self.expected = {k: n for k, n in self.expected.items() if k[0] != table}
+
+    def exists(self, table: str) -> bool:
+        databases = list(self.lakehouse.glob("*.db"))
+        return bool(databases) and self._catalog().table_exists(("lakehouse", table))
+
+    def snapshots(self, table: str) -> list[Any]:
+        if not self.exists(table):
+            return []
+        return [s.snapshot_id for s in self._catalog().load_table(("lakehouse", table)).snapshots()]
+
+    def data_files(self, table: str) -> set[Path]:
+        """Data files that any of the table's snapshots knows."""
+        files = self._catalog().load_table(("lakehouse", table)).inspect.all_files()
+        return {Path(p.removeprefix("file://")).resolve() for p in files["file_path"].to_pylist()}
+
+    def _catalog(self) -> Any:
+        from pyiceberg.catalog.sql import SqlCatalog
+
+        databases = sorted(self.lakehouse.glob("*.db")) + sorted(self.lakehouse.glob("*.sqlite"))
+        return SqlCatalog(
+            "lakefall", uri=f"sqlite:///{databases[0]}", warehouse=self.lakehouse.as_uri()
+        )
+
+    def listen(self, code: str) -> None:
+        """Add a plugin that is told every event: ``code`` is the body of its ``event`` hook."""
+        body = "\n".join("        " + line for line in code.strip().splitlines())
+        (self.folder / "listener.py").write_text(LISTENER.format(body=body))
+        self.configure(plugins=["./listener.py"], catalog_registrar=[{"use": "listener"}])
+
+    def unlisten(self) -> None:
+        self._sections.pop("plugins", None)
+        self._sections.pop("catalog_registrar", None)
+        self.configure()
+
+
+LISTENER = '''
+import json, os, signal, sys, time
+from pathlib import Path
+
+from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+
+FOLDER = Path(__file__).parent
+SEEN = []
+
+
+class Listener(Plugin[NoOptions]):
+    """Listens to the events of a run."""
+
+    name = "listener"
+    stage = Stage.CATALOG_REGISTRAR
+
+    @hookimpl
+    def event(self, run, event):
+        SEEN.append(event.name)
+{body}
+'''
+
+
+def wait_for(path: Path, timeout: float = 60.0) -> None:
+    """Until another process has made a file."""
+    end = time.monotonic() + timeout
+    while not path.exists():
+        assert time.monotonic() < end, f"{path} did not appear"
+        time.sleep(0.01)

@@ -1,0 +1,167 @@
+"""SIGKILL at every step boundary: old version or new, never neither; a repeat puts all right.
+
+A listener counts the events of a run and kills the process at the N-th; the events of an
+undisturbed run are counted first, so that every one of them has its turn.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from .lakes import EmbeddedLake
+
+KILLER = """
+with (FOLDER / "events.log").open("a") as log:
+    log.write(f"{event.name} {event.key or event.table}\\n")
+at = FOLDER / "kill-at"
+if at.exists() and len(SEEN) == int(at.read_text()):
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+GROUPS = 4
+"""Every N-th event belongs to one test, so that workers share the time."""
+
+V1 = {
+    "t/a.csv": "id,name\n11,a1\n12\n13,a1\n",
+    "t/b.csv": "id,name\n21,b1\n22,b1\n",
+}
+V2 = {
+    "t/a.csv": "id,name,extra\n11,a2,x\n14,a2,y\n15\n16\n",
+    "t/b.csv": "id,name\n21,b2\n",
+    "u/c.csv": "id,name\n31,c1\n32\n",
+}
+
+
+@dataclass(frozen=True)
+class State:
+    """What a reader can see: rows, rejects, and the registry's latest word on each file."""
+
+    tables: dict[str, Any]
+    rejects: list[Any]
+    registry: dict[str, Any]
+
+
+def rows(lake: EmbeddedLake, table: str) -> Any:
+    if not lake.exists(table):
+        return None
+    found = lake.query(f"SELECT * EXCLUDE (_ingested_at) FROM lakehouse.{table} ORDER BY id")
+    return [list(r.values()) for r in found]
+
+
+def state(lake: EmbeddedLake) -> State:
+    return State(
+        {t: rows(lake, t) for t in ("t", "u")},
+        sorted((r["key"], r["etag"], r["line"], r["text"]) for r in lake.rejects()),
+        {r["file_key"]: (r["etag"], r["status"], r["row_count"]) for r in lake.registry()},
+    )
+
+
+def put(lake: EmbeddedLake, files: dict[str, str]) -> None:
+    for key, data in files.items():
+        lake.put(key, data)
+
+
+class Replay:
+    """A lake that can be set back to a moment before a run."""
+
+    def __init__(self, lake: EmbeddedLake) -> None:
+        self.lake = lake
+        self.kept = lake.folder / "kept"
+        self.parts = [lake.inbox, lake.lakehouse, lake.cache]
+
+    def keep(self) -> None:
+        for part in self.parts:
+            if part.exists():
+                shutil.copytree(part, self.kept / part.name)
+
+    def restore(self) -> None:
+        for part in self.parts:
+            shutil.rmtree(part, ignore_errors=True)
+            if (self.kept / part.name).exists():
+                shutil.copytree(self.kept / part.name, part)
+
+    def events(self) -> list[str]:
+        """The events of one undisturbed run from the kept moment."""
+        (self.lake.folder / "events.log").unlink(missing_ok=True)
+        self.lake.run()
+        return (self.lake.folder / "events.log").read_text().splitlines()
+
+    def killed(self, number: int) -> None:
+        """A run from the kept moment that dies at its N-th event."""
+        self.restore()
+        at = self.lake.folder / "kill-at"
+        at.write_text(str(number))
+        result = self.lake.start_run().wait()
+        at.unlink()
+        assert result.code == -signal.SIGKILL, result
+
+
+def crash_everywhere(lake: EmbeddedLake, group: int) -> None:
+    """Kill at each event of this group; each time: old or new, and right after a repeat."""
+    replay = Replay(lake)
+    replay.keep()
+    old = {t: rows(lake, t) for t in ("t", "u")}
+    events = replay.events()
+    new = state(lake)
+    assert any(e.startswith("load.data_committed") for e in events)
+    assert any(e.startswith("load.rejects_written") for e in events)
+    assert any(e.startswith("record.registry_written") for e in events)
+    for number in range(1 + group, len(events) + 1, GROUPS):
+        where = f"killed at event {number} of {len(events)}: {events[number - 1]}"
+        replay.killed(number)
+        for table, before in old.items():
+            assert rows(lake, table) in (before, new.tables[table]), where
+        lake.start_run().wait()
+        assert state(lake) == new, where
+        assert_no_debris(lake, where)
+
+
+def assert_no_debris(lake: EmbeddedLake, where: str) -> None:
+    runs = lake.cache / "runs"
+    assert not list(runs.glob("*")) if runs.exists() else True, where
+    assert not list((lake.folder / "tmp").iterdir()), where
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_crash_at_every_event_of_a_first_run(embedded: EmbeddedLake, group: int) -> None:
+    put(embedded, {"t/a.csv": V1["t/a.csv"]})
+    embedded.listen(KILLER)
+    crash_everywhere(embedded, group)
+
+
+@pytest.mark.parametrize("group", range(GROUPS))
+def test_crash_at_every_event_of_a_replacing_run(embedded: EmbeddedLake, group: int) -> None:
+    """Two files replaced together with a new column, and a table that is new."""
+    put(embedded, V1)
+    embedded.listen(KILLER)
+    embedded.run()
+    put(embedded, V2)
+    crash_everywhere(embedded, group)
+
+
+def test_crash_events_cover_every_step(embedded: EmbeddedLake) -> None:
+    """The steps that a crash can fall between are all announced."""
+    put(embedded, V1)
+    embedded.listen(KILLER)
+    embedded.run()
+    seen = {line.split()[0] for line in (embedded.folder / "events.log").read_text().splitlines()}
+    steps = ["discover", "pending", "fetch", "sniff", "open", "infer", "prepare", "convert", "load"]
+    for step in [*steps, "register", "record"]:
+        assert {f"{step}.started", f"{step}.finished"} <= seen, step
+    assert {"load.rejects_written", "load.data_committed", "record.registry_written"} <= seen
+
+
+def test_crash_leaves_scratch_that_the_next_run_removes(embedded: EmbeddedLake) -> None:
+    embedded.put("t/a.csv", "id,name\n" + "11,x\n" * 10_000)
+    embedded.listen(
+        KILLER.replace("len(SEEN) == int(at.read_text())", "event.name == 'load.started'")
+    )
+    (embedded.folder / "kill-at").touch()
+    assert embedded.start_run().wait().code == -signal.SIGKILL
+    (embedded.folder / "kill-at").unlink()
+    embedded.run()
+    assert_no_debris(embedded, "after a repeat")

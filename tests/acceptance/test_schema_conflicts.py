@@ -1,0 +1,203 @@
+"""Files of one table that disagree about a column, in both orders."""
+
+from __future__ import annotations
+
+import pytest
+
+from .lakes import Lake, Row
+
+SAMPLES = {
+    "BOOLEAN": ["true", "no"],
+    "INTEGER": ["15", "16"],
+    "BIGINT": ["9999999999", "9999999998"],
+    "DOUBLE": ["1.5", "2.5"],
+    "DATE": ["2024-01-15", "2024-01-16"],
+    "TIMESTAMP": ["2024-01-15T10:30:00", "2024-01-15T11:30:00"],
+    "VARCHAR": ["abc", "def"],
+}
+STORED = {
+    **SAMPLES,
+    "BOOLEAN": ["true", "false"],
+    "TIMESTAMP": ["2024-01-15 10:30:00", "2024-01-15 11:30:00"],
+}
+FITS = {
+    # what the table's type takes of another type's texts, one by one
+    ("BIGINT", "INTEGER"): ["15", "16"],
+    ("DOUBLE", "INTEGER"): ["15.0", "16.0"],
+    ("DOUBLE", "BIGINT"): ["9999999999.0", "9999999998.0"],
+    ("TIMESTAMP", "DATE"): ["2024-01-15 00:00:00", "2024-01-16 00:00:00"],
+}
+WIDENED = {("INTEGER", "BIGINT"): "BIGINT"}
+"""Of the promotions that Iceberg allows (int to long, float to double, decimal precision), the
+specification's types know this one."""
+
+
+def file(values: list[str], start: int = 11) -> str:
+    return "id,v\n" + "".join(f"{i},{v}\n" for i, v in enumerate(values, start=start))
+
+
+def two_files(lake: Lake, first: list[str], second: list[str], *, ok: bool = True) -> Row:
+    """Load two files of one table in two runs; the second one's outcome."""
+    lake.put("t/a.csv", file(first))
+    lake.run()
+    lake.put("t/b.csv", file(second, start=51))
+    return lake.run(ok=ok).of("t/b.csv")
+
+
+@pytest.mark.parametrize("new", list(SAMPLES))
+@pytest.mark.parametrize("old", list(SAMPLES))
+def test_schema_conflict_of_two_types_in_two_runs(lake: Lake, old: str, new: str) -> None:
+    """Widened where Iceberg allows it, text for VARCHAR, and otherwise value by value: what the
+    table's type takes is stored, the rest is NULL and kept in the rejects."""
+    outcome = two_files(lake, SAMPLES[old], SAMPLES[new])
+    widened = WIDENED.get((old, new))
+    assert lake.types("t")["v"] == (widened or old)
+    if old == new or widened:
+        stored: list[str | None] = list(STORED[new])
+    elif old == "VARCHAR":
+        stored = list(SAMPLES[new])
+    else:
+        stored = list(FITS.get((old, new), [None, None]))  # type: ignore[arg-type]
+    found = lake.column("t", "v")
+    assert found == [*STORED[old], *stored]
+    assert outcome["cells_nulled"] == stored.count(None)
+    assert [r["text"] for r in lake.rejects()] == SAMPLES[new][: stored.count(None)]
+
+
+def test_schema_conflict_is_told_in_the_plan(lake: Lake) -> None:
+    lake.put("t/a.csv", file(["15", "16"]))
+    lake.run()
+    lake.put("t/b.csv", file(["abc", "def"], start=51))
+    plan = lake.plan()
+    assert plan.code == 2
+    assert "INTEGER" in plan.output and "VARCHAR" in plan.output
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_schema_conflict_of_files_pending_together_is_decided_together(
+    lake: Lake, order: str
+) -> None:
+    """Whichever is older: a text among the integers makes the new table's column text."""
+    data = {"a": file(["15", "16"]), "b": file(["abc", "def"], start=51)}
+    for name in order:
+        lake.put(f"t/{name}.csv", data[name])
+    run = lake.run()
+    assert lake.types("t")["v"] == "VARCHAR"
+    assert lake.column("t", "v") == ["15", "16", "abc", "def"]
+    assert all(o["cells_nulled"] == 0 for o in run.objects)
+
+
+def test_schema_widening_keeps_old_rows_and_takes_new_ones(lake: Lake) -> None:
+    outcome = two_files(lake, ["15", "16"], ["2147483648", "-5"])
+    assert lake.types("t")["v"] == "BIGINT"
+    assert lake.column("t", "v") == ["15", "16", "2147483648", "-5"]
+    assert (outcome["cells_nulled"], outcome["columns_added"]) == (0, [])
+
+
+@pytest.mark.parametrize("spelling", ["null", None], ids=["quoted", "bare"])
+def test_schema_conflict_null_never_widens(lake: Lake, spelling: str | None) -> None:
+    """``on_type_conflict: null`` is the specification's letter: existing columns retain theirs.
+
+    Bare ``null`` is no text in YAML, but it is what people write and what the docs show.
+    """
+    lake.configure(sink={"on_type_conflict": spelling})
+    outcome = two_files(lake, ["15", "16"], ["2147483648", "17"])
+    assert lake.types("t")["v"] == "INTEGER"
+    assert lake.column("t", "v") == ["15", "16", None, "17"]
+    assert (outcome["rows_loaded"], outcome["cells_nulled"]) == (2, 1)
+    (reject,) = lake.rejects()
+    assert (reject["line"], reject["column"], reject["text"]) == (2, "v", "2147483648")
+
+
+def test_schema_conflict_reject_sets_the_rows_aside(lake: Lake) -> None:
+    lake.configure(sink={"on_type_conflict": "reject"})
+    outcome = two_files(lake, ["15", "16"], ["abc", "17", "def"])
+    assert lake.column("t", "v") == ["15", "16", "17"]
+    assert (outcome["rows_loaded"], outcome["rows_rejected"], outcome["cells_nulled"]) == (1, 2, 0)
+    assert [r["line"] for r in lake.rejects()] == [2, 4]
+
+
+def test_schema_conflict_fail_fails_the_file(lake: Lake) -> None:
+    lake.configure(sink={"on_type_conflict": "fail"})
+    outcome = two_files(lake, ["15", "16"], ["abc", "def"], ok=False)
+    assert outcome["status"] == "failed"
+    assert "v" in outcome["error"] and "INTEGER" in outcome["error"]
+    assert lake.column("t", "v") == ["15", "16"]
+    assert lake.run().of("t/b.csv")["status"] == "skipped"
+
+
+def test_schema_conflict_fail_spares_the_other_files(lake: Lake) -> None:
+    lake.configure(sink={"on_type_conflict": "fail"})
+    lake.put("t/a.csv", file(["15", "16"]))
+    lake.run()
+    lake.put("t/b.csv", file(["abc", "def"], start=51))
+    lake.put("t/c.csv", file(["17", "18"], start=71))
+    run = lake.run(ok=False)
+    assert run.statuses() == {"t/a.csv": "unchanged", "t/b.csv": "failed", "t/c.csv": "success"}
+    assert lake.column("t", "v") == ["15", "16", "17", "18"]
+
+
+def test_schema_freeze_refuses_new_columns_and_changes_nothing(lake: Lake) -> None:
+    lake.put("t/a.csv", "id,name\n11,x\n")
+    lake.run()
+    lake.configure(sink={"schema": "freeze"})
+    lake.put("t/b.csv", "id,name,extra\n12,y,z\n")
+    outcome = lake.run(ok=False).of("t/b.csv")
+    assert outcome["status"] == "failed"
+    assert "extra" in outcome["error"] and "freeze" in outcome["error"]
+    assert list(lake.types("t")) == ["id", "name"]
+    assert lake.rows("t") == [["11", "x"]]
+
+
+def test_schema_freeze_takes_files_that_fit_and_fewer_columns(lake: Lake) -> None:
+    lake.put("t/a.csv", "id,name\n11,x\n")
+    lake.run()
+    lake.configure(sink={"schema": "freeze"})
+    lake.put("t/b.csv", "id,name\n12,y\n")
+    lake.put("t/c.csv", "name,id\nz,13\n")
+    lake.run()
+    assert lake.rows("t", "id") == [["11", "x"], ["12", "y"], ["13", "z"]]
+
+
+def test_schema_freeze_does_not_widen(lake: Lake) -> None:
+    """Undefined by name; a frozen schema keeps its types, so the value is judged by them."""
+    lake.put("t/a.csv", file(["15", "16"]))
+    lake.run()
+    lake.configure(sink={"schema": "freeze"})
+    lake.put("t/b.csv", file(["2147483648", "17"], start=51))
+    lake.run(ok=False)
+    assert lake.types("t")["v"] == "INTEGER"
+
+
+def test_schema_max_new_columns_bounds_evolution(lake: Lake) -> None:
+    lake.configure(sink={"max_new_columns": 2})
+    lake.put("t/a.csv", "id,name\n11,x\n")
+    lake.run()
+    lake.put("t/b.csv", "id,name,c,d,e\n12,y,5,6,7\n")
+    lake.put("t/c.csv", "id,name,c,d\n13,y,5,6\n")
+    run = lake.run(ok=False)
+    assert run.of("t/b.csv")["status"] == "failed"
+    assert "max_new_columns" in run.of("t/b.csv")["error"]
+    assert run.of("t/c.csv")["status"] == "success"
+    assert list(lake.types("t")) == ["id", "name", "c", "d"]
+
+
+def test_schema_evolution_and_widening_and_replacement_are_one_commit(lake: Lake) -> None:
+    """A reader never sees the table between two of them."""
+    lake.put("t/a.csv", file(["15", "16"]))
+    lake.run()
+    before = lake.snapshots("t")
+    lake.put("t/a.csv", "id,v,extra\n11,2147483648,x\n12,5,y\n")
+    lake.run()
+    assert lake.types("t") == {"id": "INTEGER", "v": "BIGINT", "extra": "VARCHAR"}
+    assert lake.rows("t", "id") == [["11", "2147483648", "x"], ["12", "5", "y"]]
+    added = [s for s in lake.snapshots("t") if s not in before]
+    assert 1 <= len(added) <= 2  # an overwrite may be a delete and an append of one transaction
+
+
+def test_schema_columns_that_differ_in_spelling_are_one(lake: Lake) -> None:
+    lake.put("t/a.csv", "ID,Full Name\n11,x\n")
+    lake.run()
+    lake.put("t/b.csv", "full_name,id\ny,12\n")
+    assert lake.run().of("t/b.csv")["columns_added"] == []
+    assert lake.rows("t", "id") == [["11", "x"], ["12", "y"]]
