@@ -43,11 +43,10 @@ def describe(error: BaseException) -> str:
 
 
 def _where(error: Exception, path: Path) -> str:
-    if isinstance(error, SyntaxError) and error.filename == str(path):
+    # The import system makes the name absolute.
+    file = str(path.absolute())
+    if isinstance(error, SyntaxError) and error.filename == file:
         return f"{path}:{error.lineno}"
-    lines = [
-        frame.lineno
-        for frame in traceback.extract_tb(error.__traceback__)
-        if frame.filename == str(path)
-    ]
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
     return f"{path}:{lines[-1]}" if lines else str(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,9 @@ _EXPECTED = {
     "time": "a time such as 23:59",
     "datetime": "a time such as 2024-01-31T23:59:00",
 }
+_SHOULD = re.compile(r"(\w+) should (be|have|match) ")
+_NOUNS = {"String": "a text", "List": "a list", "Tuple": "a list", "Dictionary": "a mapping"}
+_VERBS = {"be": [], "have": ["with"], "match": ["that matches"]}
 _SHOWN = 60
 
 
@@ -43,14 +47,18 @@ def validate(model: type[M], node: Node, path: str, problems: Problems, folder: 
         return model.model_validate(plain(node), context={"folder": folder})
     except ValidationError as error:
         secrets = shape.secret_nodes(model, node)
-        told: set[tuple[int, str]] = set()
-        for detail in error.errors(include_url=False):
-            finding = _Finding(model, node, path, detail, secrets)
-            # Every branch of a union complains; the first one speaks for the place.
-            place = (id(finding.node), finding.path)
-            if place not in told or not finding.in_union:
-                told.add(place)
-                finding.report(problems)
+        findings = [
+            _Finding(model, node, path, detail, secrets)
+            for detail in error.errors(include_url=False)
+        ]
+        for finding in findings:
+            if not finding.in_union:
+                finding.report(problems, [finding])
+            elif not any(other.path.startswith(f"{finding.path}.") for other in findings):
+                # Every member of a union complains about the place; they are told as one.
+                place = [other for other in findings if other.path == finding.path]
+                if place[0] is finding:
+                    finding.report(problems, place)
         return None
 
 
@@ -96,17 +104,16 @@ class _Finding:
             return elements[name] if name < len(elements) else None
         return self.node.items.get(name)
 
-    def report(self, problems: Problems) -> None:
-        mark = self.node.mark
-        if self._detail["type"] in {"missing", "extra_forbidden"}:
-            mark = self.node.start
-        message = self._message()
+    def report(self, problems: Problems, place: Sequence[_Finding]) -> None:
+        """Tell it. ``place`` are all findings about the same value, this one among them."""
+        about_key = self._detail["type"] in {"missing", "extra_forbidden"}
+        message = self._message(place)
         for secret in self._secrets:
             if isinstance(secret.value, str) and secret.value:
                 message = message.replace(secret.value, "***")
-        problems.add(mark, self.path, message)
+        problems.add(self.node.start if about_key else self.node.mark, self.path, message)
 
-    def _message(self) -> str:
+    def _message(self, place: Sequence[_Finding]) -> str:
         kind, context = self._detail["type"], self._detail.get("ctx", {})
         if kind == "extra_forbidden":
             name = self.path.rpartition(".")[2]
@@ -119,19 +126,24 @@ class _Finding:
             message = f"required option {context['discriminator']} is missing"
         elif kind == "union_tag_invalid":
             message = f"expected one of {context['expected_tags']} as {context['discriminator']}"
-        elif kind in {"literal_error", "enum"}:
-            message = f"expected {context['expected']}; found {self._found()}"
         else:
-            message = f"{self._expectation(kind)}; found {self._found()}{self._remedy(kind)}"
+            expected = dict.fromkeys(finding._expected() for finding in place)
+            message = f"expected {' or '.join(expected)}; found {self._found()}"
+            message += self._remedy(kind) if len(expected) == 1 else ""
         return message
 
-    def _expectation(self, kind: str) -> str:
-        words = _EXPECTED.get(kind.rpartition("_")[0])
-        if words is None and kind.rpartition("_from_")[1]:
-            words = _EXPECTED.get(kind.partition("_")[0])
-        if words is not None and kind.endswith(("_type", "_parsing", "_from_float")):
-            return f"expected {words}"
-        return self._detail["msg"].replace("Input should be", "expected a value", 1)
+    def _expected(self) -> str:
+        kind, message = self._detail["type"], self._detail["msg"]
+        if kind in {"literal_error", "enum"}:
+            return str(self._detail["ctx"]["expected"])
+        words = _EXPECTED.get(re.sub(r"_(type|parsing|from_\w+)$", "", kind))
+        if words is not None:
+            return words
+        match = _SHOULD.match(message)
+        if match is None:
+            return message.removeprefix("expected ")
+        noun, verb = _NOUNS.get(match[1], "a value"), _VERBS[match[2]]
+        return " ".join([noun, *verb, message[match.end() :]])
 
     def _remedy(self, kind: str) -> str:
         scalar = isinstance(self.node.value, bool | int | float)
