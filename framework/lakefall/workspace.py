@@ -24,11 +24,12 @@ def scratch(cache: Path, run_id: str) -> Iterator[Path]:
     runs = cache / "runs"
     try:
         runs.mkdir(parents=True, exist_ok=True)
-        _remove_dead(runs)
         folder, lock = runs / run_id, runs / f"{run_id}.lock"
-        handle = lock.open("w")
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        folder.mkdir()
+        with _alone(cache):
+            _remove_dead(runs)
+            handle = lock.open("w")
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            folder.mkdir()
     except OSError as error:
         raise StorageFullError(
             f"cannot make a scratch folder in {runs}: {error.strerror}; "
@@ -40,6 +41,14 @@ def scratch(cache: Path, run_id: str) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         lock.unlink(missing_ok=True)
         handle.close()
+
+
+@contextmanager
+def _alone(cache: Path) -> Iterator[None]:
+    """Between a lock file's making and its locking it looks like that of a dead run."""
+    with (cache / "runs.lock").open("w") as handle:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
 
 
 def _remove_dead(runs: Path) -> None:

@@ -39,3 +39,19 @@ def test_no_room_for_scratch_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFullError, match=r"cache\.dir"), scratch(tmp_path / "file", "one"):
         pass
+
+
+def _many_runs(cache: Path, name: str) -> None:
+    for number in range(100):
+        with scratch(cache, f"{name}-{number}") as folder:
+            (folder / "file").write_text("x")
+
+
+def test_runs_that_start_together_do_not_take_each_other_for_dead(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_many_runs, args=(tmp_path, str(n))) for n in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
