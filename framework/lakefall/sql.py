@@ -25,20 +25,33 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+WIDE = 200
+"""Columns from which on the vectors of a query weigh more than its threads bring."""
+_VECTORS = 128 << 10
+"""Bytes of the vectors that one more column needs in a query; measured with DuckDB 2.0."""
+_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+
+
 @contextmanager
 def connect(
-    engine: Engine, scratch: Path, candidates: Iterable[TypeCandidate] = ()
+    engine: Engine,
+    scratch: Path,
+    candidates: Iterable[TypeCandidate] = (),
+    *,
+    columns: int = 0,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB that spills to ``scratch`` and knows the candidates' functions.
 
     It reaches no network, loads no extension and reads no file but those that a query names.
+    ``columns`` says how many the queries touch: what a vector of each takes cannot be spilled, so
+    a wide table gets a single thread and room for its vectors above the memory limit.
     """
     import duckdb
 
     scratch.mkdir(parents=True, exist_ok=True)
     connection = duckdb.connect(
         config={
-            "threads": str(engine.threads or os.cpu_count() or 1),
+            "threads": str(1 if columns > WIDE else engine.threads or os.cpu_count() or 1),
             "memory_limit": engine.memory_limit,
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": "false",
@@ -47,6 +60,8 @@ def connect(
     )
     functions: set[str] = set()
     try:
+        if columns > WIDE:
+            _widen(connection, columns)
         connection.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
         for candidate in candidates:
             if candidate.udf is not None and candidate.udf.name not in functions:
@@ -65,3 +80,10 @@ def connect(
         for name in functions:
             connection.remove_function(name)
         connection.close()
+
+
+def _widen(connection: duckdb.DuckDBPyConnection, columns: int) -> None:
+    rows = connection.execute("SELECT memory_limit FROM pragma_database_size()").fetchall()
+    number, unit = str(rows[0][0]).split()
+    limit = float(number) * _UNITS[unit] + columns * _VECTORS
+    connection.execute(f"SET memory_limit = '{limit / (1 << 20):.0f}MiB'")

@@ -155,7 +155,7 @@ class _Opening:
         ):
             target = Target(copy, line_writer, reject_writer)
             done = repair(self.local.path, self.codec, self.dialect, self.head, target)
-        table = relation(copy, self.columns, longest=done.longest)
+        table = relation(copy, self.columns, header=True, longest=done.longest)
         found = self._count(table)
         if found != done.good:
             raise StructureError(
@@ -194,7 +194,7 @@ class _Opening:
 
         columns = ", ".join(f"count({text_column(i)})" for i in range(self.columns))
         engine = self.run.pipeline.config.engine
-        with sql.connect(engine, self.run.workdir) as connection:
+        with sql.connect(engine, self.run.workdir, columns=self.columns) as connection:
             try:
                 query = connection.execute(f"SELECT count(*), {columns} FROM {table}")
                 rows, *filled = query.fetchall()[0]

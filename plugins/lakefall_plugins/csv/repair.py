@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from lakefall.model import Dialect
+from lakefall.model import Dialect, text_column
 from lakefall_plugins.csv.decoding import DAMAGED, MAX_RECORD, Codec, line_blocks
 from lakefall_plugins.csv.head import Head
 from lakefall_plugins.csv.lines import LineMapWriter
@@ -42,7 +42,8 @@ class Target:
     """Where a repaired file goes."""
 
     copy: Path
-    """The good records, canonical (see ``Canonical``), without header."""
+    """The good records, canonical (see ``Canonical``), below one header line: DuckDB takes the
+    first line end that it meets for the file's, were it inside a quoted field."""
     lines: LineMapWriter
     rejects: RejectWriter
 
@@ -55,6 +56,7 @@ def repair(path: Path, codec: Codec, dialect: Dialect, head: Head, target: Targe
         StructureError: a line beyond ``MAX_RECORD``.
     """
     with large_fields(), target.copy.open("w", encoding="utf-8", newline="") as out:
+        out.write(",".join(map(text_column, range(len(head.header)))) + "\r\n")
         return _Repair(codec, dialect, head, target, out).file(path)
 
 
