@@ -1,0 +1,1 @@
+"""Loading into Apache Iceberg tables through a catalog: one commit per table and batch."""

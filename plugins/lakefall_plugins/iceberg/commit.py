@@ -1,0 +1,221 @@
+"""Loading: the one transaction that evolves a table and replaces files' rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from lakefall.errors import PlanOutdatedError
+from lakefall.model import Change, Loaded, Outcome, Status
+from lakefall_plugins.iceberg import evolution, names, snapshots
+from lakefall_plugins.iceberg.publish import Publication, describe, publishing
+from lakefall_plugins.iceberg.retries import is_certain, until_committed
+from lakefall_plugins.iceberg.snapshots import Version
+from lakefall_plugins.iceberg.survey import rows_by, survey
+from lakefall_plugins.iceberg.transaction import (
+    Removal,
+    abandon,
+    commit,
+    removal_of,
+    stage_rows,
+    storage,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table, Transaction
+
+    from lakefall.model import Converted, TablePlan
+    from lakefall.run import Run
+    from lakefall_plugins.iceberg.catalog import Lake
+    from lakefall_plugins.iceberg.registry import Registry
+
+
+def load(
+    lake: Lake, registry: Registry, run: Run, plan: TablePlan, files: Sequence[Converted]
+) -> Loaded:
+    """Commit the files' rows and the plan's schema together.
+
+    Raises:
+        PlanOutdatedError: the table's schema is not what the plan was made for.
+        CommitConflictError: other writers kept winning.
+    """
+    lake.make_namespace()
+    with publishing(lake, plan.table) as publication:
+        task = _Load(lake, registry, run, plan, tuple(files), publication)
+        try:
+            loaded = until_committed(
+                task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
+            )
+        except BaseException as error:
+            if is_certain(error):
+                task.discard(())
+            raise
+        task.discard(path for f in task.current for path in f.paths)
+        return loaded
+
+
+@dataclass(slots=True)
+class _Load:
+    lake: Lake
+    registry: Registry
+    run: Run
+    plan: TablePlan
+    files: tuple[Converted, ...]
+    publication: Publication
+    current: tuple[Converted, ...] = ()
+    """The files of the last attempt that no newer version supersedes."""
+    removed: Counter[str] = field(default_factory=Counter)
+    """Rows that the last attempt removed, by key."""
+    added: tuple[str, ...] = ()
+    created: bool = False
+    io: FileIO | None = None
+
+    def attempt(self) -> Loaded:
+        table = self.lake.find(self.plan.table)
+        if table is not None:
+            mine = snapshots.find_commit(table, self.publication.load_id)
+            if mine is not None:
+                return self._loaded(str(mine.snapshot_id))
+        self._check_base(table)
+        self._drop_superseded(table)
+        if not self.current:
+            return self._loaded("")
+        transaction = self._begin(table)
+        try:
+            self._stage(transaction, table)
+        except BaseException:
+            abandon(transaction)
+            raise
+        committed = commit(transaction).current_snapshot()
+        return self._loaded(str(committed.snapshot_id) if committed else "")
+
+    def discard(self, keep: Iterable[Path]) -> None:
+        """Remove the copies of files that are in no snapshot."""
+        self.publication.discard(self.io, set(keep))
+
+    def _check_base(self, table: Table | None) -> None:
+        if table is None and not self.plan.created:
+            raise PlanOutdatedError(f"table {self.plan.table!r} was dropped meanwhile")
+        if self.plan.rebuild and table is not None:
+            snapshot = table.current_snapshot()
+            if self.plan.snapshot != (str(snapshot.snapshot_id) if snapshot else ""):
+                raise PlanOutdatedError(f"table {self.plan.table!r} was loaded meanwhile")
+
+    def _drop_superseded(self, table: Table | None) -> None:
+        if self.plan.rebuild or table is None:
+            self.current = self.files
+            return
+        keys = [f.file.key for f in self.files]
+        known = [
+            self.registry.latest_successes(keys, self.plan.table),
+            snapshots.latest(table, keys),
+        ]
+        self.current = tuple(
+            f
+            for f in self.files
+            if not any(
+                versions[f.file.key].supersedes(f.file, self.run.started_at)
+                for versions in known
+                if f.file.key in versions
+            )
+        )
+
+    def _begin(self, table: Table | None) -> Transaction:
+        if table is not None:
+            return table.transaction()
+        return self.lake.catalog.create_table_transaction(
+            self.lake.identifier(self.plan.table),
+            evolution.new_schema(self.run, self.plan),
+            properties={**names.TABLE_PROPERTIES, **self.lake.options.table_properties},
+        )
+
+    def _stage(self, transaction: Transaction, table: Table | None) -> None:
+        self.io, self.created = storage(transaction), table is None
+        self.added = evolution.stage(self.run, transaction, self.plan, created=table is None)
+        evolution.verify(self.run, transaction, self.plan)
+        added = self._data_files(transaction)
+        removal = self._removal(table)
+        properties = snapshots.properties(
+            self.publication.load_id,
+            self.run.run_id,
+            [self._version(f) for f in self.current],
+            self.io,
+            self.publication.sidecar(transaction.table_metadata),
+        )
+        stage_rows(transaction, removal, added, properties)
+
+    def _data_files(self, transaction: Transaction) -> list[DataFile]:
+        metadata, io = transaction.table_metadata, storage(transaction)
+        found = []
+        for converted in self.current:
+            constants = {names.SOURCE_FILE: converted.file.key}
+            for path in converted.paths:
+                target = self.publication.add(path, metadata, io)
+                file = describe(io, metadata, target, constants)
+                if file.record_count:
+                    found.append(file)
+        return found
+
+    def _removal(self, table: Table | None) -> Removal:
+        self.removed = Counter()
+        if table is None:
+            return Removal()
+        parts = survey(table, (names.SOURCE_FILE,))
+        keys = {f.file.key for f in self.current}
+        if self.plan.rebuild:
+            self.removed = rows_by(table, parts, names.SOURCE_FILE)
+            return Removal([p.file for p in parts])
+        concerned = [
+            p
+            for p in parts
+            if (value := p.constant(names.SOURCE_FILE)) in keys
+            or (value is None and any(p.may_hold(names.SOURCE_FILE, k) for k in keys))
+        ]
+        self.removed = rows_by(table, concerned, names.SOURCE_FILE)
+        return removal_of(concerned, names.SOURCE_FILE, keys)
+
+    def _version(self, converted: Converted) -> Version:
+        file = converted.file
+        rejected = converted.rows_rejected + converted.cells_nulled
+        return Version(
+            file.key,
+            file.etag,
+            file.modified,
+            converted.ingested_at,
+            converted.rows_loaded,
+            rejected,
+            file.size,
+        )
+
+    def _loaded(self, snapshot: str) -> Loaded:
+        current = {f.file.key for f in self.current}
+        widened = tuple(c.name for c in self.plan.columns if c.change is Change.WIDEN)
+        return Loaded(
+            self.plan.table,
+            created=self.created and bool(snapshot),
+            columns_added=self.added if snapshot else (),
+            columns_widened=widened if snapshot else (),
+            snapshot=snapshot,
+            outcomes=tuple(self._outcome(f, f.file.key in current) for f in self.files),
+        )
+
+    def _outcome(self, converted: Converted, committed: bool) -> Outcome:
+        return Outcome(
+            converted.file,
+            Status.SUCCESS if committed else Status.SUPERSEDED,
+            rows_read=converted.rows_read,
+            rows_loaded=converted.rows_loaded if committed else 0,
+            rows_rejected=converted.rows_rejected,
+            lines_skipped=converted.lines_skipped,
+            cells_nulled=converted.cells_nulled,
+            rows_deleted=self.removed[converted.file.key] if committed else 0,
+            columns_added=self.added if committed else (),
+            error="" if committed else "a newer version of the file was loaded by another run",
+            warnings=converted.warnings,
+        )

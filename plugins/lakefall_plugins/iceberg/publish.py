@@ -1,0 +1,175 @@
+"""Data files: brought into the table's location, described to Iceberg, removed when unused.
+
+A file is named ``lakefall-<load>-<number>.parquet``. While a load runs it holds a lock on
+``.lakefall/<load>.json`` in the warehouse, which says where its files go. The kernel releases the
+lock when the process dies, so the next load finds such leftovers, and removes those files of them
+that no snapshot names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+from lakefall.errors import PlanOutdatedError
+
+if TYPE_CHECKING:
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lakefall_plugins.iceberg.catalog import Lake
+
+_FOLDER = ".lakefall"
+_CHUNK = 1 << 20
+
+
+class Publication:
+    """The files that one load brings into one table."""
+
+    def __init__(self, table: str, load_id: str, journal: TextIO) -> None:
+        self.table = table
+        self.load_id = load_id
+        self.paths: dict[Path, str] = {}
+        """File on this machine -> its path in the table."""
+        self._journal = journal
+        self._folder = ""
+
+    def add(self, local: Path, metadata: TableMetadata, io: FileIO) -> str:
+        """Copy a file into the table's location, once.
+
+        Raises:
+            PlanOutdatedError: the table was made anew elsewhere since the first file was copied.
+        """
+        folder = self._settle(metadata)
+        if local not in self.paths:
+            path = f"{folder}/lakefall-{self.load_id}-{len(self.paths):05d}.parquet"
+            self.paths[local] = path
+            _copy(local, path, io)
+        return self.paths[local]
+
+    def sidecar(self, metadata: TableMetadata) -> str:
+        """Where properties go that are too long for a snapshot."""
+        return f"{self._settle(metadata)}/lakefall-{self.load_id}.json"
+
+    def _settle(self, metadata: TableMetadata) -> str:
+        """The folder of all files of this load, noted for the sweep before the first of them."""
+        folder = _data_folder(metadata)
+        if not self._folder:
+            json.dump({"table": self.table, "folder": folder}, self._journal)
+            self._journal.flush()
+            self._folder = folder
+        if self._folder != folder:
+            raise PlanOutdatedError(f"table {self.table!r} is at another place now")
+        return folder
+
+    def discard(self, io: FileIO | None, keep: Collection[Path] = ()) -> None:
+        """Remove the copies, but for those of the files named."""
+        for local, path in list(self.paths.items()):
+            if local not in keep:
+                if io is not None:
+                    with suppress(OSError):
+                        io.delete(path)
+                del self.paths[local]
+
+
+def _data_folder(metadata: TableMetadata) -> str:
+    location = metadata.location.rstrip("/")
+    return metadata.properties.get("write.data.path", f"{location}/data").rstrip("/")
+
+
+def _copy(local: Path, path: str, io: FileIO) -> None:
+    if path.startswith("/"):
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(OSError):
+            os.link(local, target)
+            return
+    with local.open("rb") as source, io.new_output(path).create(overwrite=True) as stream:
+        shutil.copyfileobj(source, stream, _CHUNK)
+
+
+def describe(io: FileIO, metadata: TableMetadata, path: str, constants: dict[str, str]) -> DataFile:
+    """The data file as Iceberg wants it, with statistics from its footer.
+
+    ``constants`` are text columns with one value: their bounds are always exact, so that
+    replacing them needs no reading, whatever the table's metrics settings.
+    """
+    from pyiceberg.io.pyarrow import parquet_file_to_data_file
+
+    file = parquet_file_to_data_file(io, metadata, path)
+    for column, value in constants.items():
+        field_id = metadata.schema().find_field(column).field_id
+        file.lower_bounds[field_id] = file.upper_bounds[field_id] = value.encode()
+        file.null_value_counts[field_id] = 0
+    return file
+
+
+@contextmanager
+def publishing(lake: Lake, table: str) -> Iterator[Publication]:
+    """Hold this load's lock; leave it to the next load's ``sweep`` when this one ends badly."""
+    folder = lake.folder / _FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    load_id = uuid.uuid4().hex
+    path, unlocked = folder / f"{load_id}.json", folder / f"{load_id}.new"
+    with unlocked.open("w") as journal:
+        fcntl.flock(journal, fcntl.LOCK_EX)
+        # Under its name only now: a sweep must not find it before it is locked.
+        unlocked.rename(path)
+        publication = Publication(table, load_id, journal)
+        try:
+            yield publication
+        finally:
+            if sys.exc_info()[0] is None or not publication.paths:
+                path.unlink(missing_ok=True)
+
+
+def sweep(lake: Lake) -> int:
+    """Remove files of loads that died before their commit; the number of files removed."""
+    removed = 0
+    for journal in (lake.folder / _FOLDER).glob("*.json"):
+        with suppress(OSError, ValueError), journal.open("r+") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            entry: dict[str, Any] = json.loads(handle.read() or "{}")
+            removed += _remove_unused(lake, entry, journal.stem)
+            journal.unlink(missing_ok=True)
+    return removed
+
+
+def _remove_unused(lake: Lake, entry: dict[str, Any], load_id: str) -> int:
+    if "folder" not in entry:
+        return 0
+    left = list(Path(entry["folder"]).glob(f"lakefall-{load_id}*"))
+    if not left:
+        return 0
+    table = lake.find(entry["table"])
+    used = _referenced(table) if table is not None else set()
+    unused = [path for path in left if str(path) not in used]
+    for path in unused:
+        path.unlink(missing_ok=True)
+    return len(unused)
+
+
+def _referenced(table: Table) -> set[str]:
+    """Every file that any snapshot of the table names."""
+    from lakefall_plugins.iceberg import names
+
+    used: set[str] = set()
+    manifests = {}
+    for snapshot in table.metadata.snapshots:
+        if snapshot.summary is not None and (path := snapshot.summary[names.FILES_LOCATION]):
+            used.add(str(path))
+        manifests.update({m.manifest_path: m for m in snapshot.manifests(table.io)})
+    for manifest in manifests.values():
+        entries = manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+        used.update(entry.data_file.file_path for entry in entries)
+    return used

@@ -1,0 +1,230 @@
+"""The rejects: every record and cell that did not reach its table, by key and ETag."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakefall import sql
+from lakefall.model import StoredReject
+from lakefall_plugins.iceberg.filters import at_most, differs, equal, every
+from lakefall_plugins.iceberg.own_tables import OwnTable
+from lakefall_plugins.iceberg.publish import Publication, describe, publishing
+from lakefall_plugins.iceberg.retries import is_certain
+from lakefall_plugins.iceberg.snapshots import Version
+from lakefall_plugins.iceberg.survey import Part, survey
+from lakefall_plugins.iceberg.transaction import Removal, stage_rows
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table, Transaction
+
+    from lakefall.model import Converted
+    from lakefall.run import Run
+    from lakefall_plugins.iceberg.catalog import Lake
+
+COLUMNS = (
+    ("file_key", "string", False),
+    ("table_name", "string", False),
+    ("etag", "string", False),
+    ("line", "long", False),
+    ("column_name", "string", False),
+    ("reason", "string", False),
+    ("text", "string", False),
+    ("dag_run_id", "string", False),
+    ("rejected_at", "timestamp", False),
+    ("modified", "timestamp", False),
+)
+_KEYS = ("file_key", "etag")
+
+
+class Rejects:
+    """Reads and writes ``_ingest_rejects``.
+
+    Each version of a file has data files of its own, so that it is replaced or dropped without
+    reading any.
+    """
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.table = OwnTable(lake, lake.options.rejects_table, COLUMNS, full_metrics=_KEYS)
+
+    def replace(self, run: Run, files: Sequence[Converted]) -> None:
+        """Put these files' rejects in place of those under the same key and ETag: one commit."""
+        bringing = [f for f in files if f.rejects is not None]
+        versions = {(f.file.key, f.file.etag) for f in files}
+        if not bringing and self.table.find() is None:
+            return
+        local = {f.file.key: _as_data_file(run, f) for f in bringing}
+        with publishing(self.lake, self.table.name) as publication:
+            stage = _Replacement(publication, bringing, local, versions)
+            try:
+                self.table.change(stage, make=bool(bringing))
+            except BaseException as error:
+                if is_certain(error):
+                    stage.discard()
+                raise
+
+    def drop_replaced(self, current: Collection[Version]) -> None:
+        """Drop rejects of older versions of these files.
+
+        A version that another run is about to commit has a later modified time, and stays.
+        """
+        by_key = {v.key: v for v in current}
+
+        def stage(table: Table, transaction: Transaction, _: dict[str, str]) -> bool:
+            parts = [p for p in survey(table, _KEYS) if _concerns(p, by_key)]
+            predicates = [
+                every(
+                    equal("file_key", v.key),
+                    differs("etag", v.etag),
+                    at_most("modified", _naive(v.modified)),
+                )
+                for v in by_key.values()
+                if any(_may_be_replaced(p, v) for p in parts)
+            ]
+            before = transaction.table_metadata.current_snapshot_id
+            for predicate in predicates:
+                transaction.delete(predicate)
+            return transaction.table_metadata.current_snapshot_id != before
+
+        self.table.change(stage, make=False)
+
+    def remove(self, keys: Collection[str]) -> None:
+        """Drop all rejects of these files."""
+
+        def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
+            parts = survey(table, _KEYS)
+            removal = _removal(parts, {(k, "") for k in keys}, by_etag=False)
+            if not (removal.files or removal.predicates):
+                return False
+            stage_rows(transaction, removal, (), properties)
+            return True
+
+        self.table.change(stage, make=False)
+
+    def read(
+        self, current: Mapping[str, Version], table_name: str, key: str
+    ) -> Iterator[StoredReject]:
+        """Rejects of the versions that are in the tables, by file and line."""
+        found = self.table.find()
+        if found is None:
+            return
+        wanted = (("table_name", table_name), ("file_key", key))
+        condition = every(*(equal(column, value) for column, value in wanted if value))
+        fields = tuple(n for n, _, _ in COLUMNS[:7])
+        rows = found.scan(row_filter=condition, selected_fields=fields).to_arrow()
+        for row in rows.sort_by([("file_key", "ascending"), ("line", "ascending")]).to_pylist():
+            version = current.get(row["file_key"])
+            if version is not None and version.etag == row["etag"]:
+                yield StoredReject(
+                    row["file_key"],
+                    row["table_name"],
+                    row["etag"],
+                    row["line"],
+                    row["column_name"],
+                    row["reason"],
+                    row["text"],
+                )
+
+
+class _Replacement:
+    """Stage the replacement of some versions' rejects."""
+
+    def __init__(
+        self,
+        publication: Publication,
+        files: Sequence[Converted],
+        local: Mapping[str, Path],
+        versions: Collection[tuple[str, str]],
+    ) -> None:
+        self.publication = publication
+        self.files = files
+        self.local = local
+        self.versions = versions
+        self.table: Table | None = None
+
+    def __call__(self, table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
+        self.table = table
+        removal = _removal(survey(table, _KEYS), self.versions, by_etag=True)
+        if not (self.files or removal.files or removal.predicates):
+            return False
+        added = []
+        for converted in self.files:
+            path = self.publication.add(self.local[converted.file.key], table.metadata, table.io)
+            constants = {"file_key": converted.file.key, "etag": converted.file.etag}
+            added.append(describe(table.io, table.metadata, path, constants))
+        stage_rows(transaction, removal, added, properties)
+        return True
+
+    def discard(self) -> None:
+        self.publication.discard(self.table.io if self.table is not None else None)
+
+
+def _removal(
+    parts: Sequence[Part], versions: Collection[tuple[str, str]], *, by_etag: bool
+) -> Removal:
+    """Remove rows of these keys, or of these keys and ETags."""
+    keys = {k for k, _ in versions}
+    whole, mixed = [], []
+    for part in parts:
+        key, etag = part.constant("file_key"), part.constant("etag")
+        if key is None or (by_etag and etag is None):
+            mixed.append(part)
+        elif (key, etag) in versions if by_etag else key in keys:
+            whole.append(part.file)
+    if not any(p.may_hold("file_key", key) for p in mixed for key in keys):
+        return Removal(whole)
+    # A predicate takes whole data files too: leave all of it to predicates.
+    return Removal(
+        (),
+        [
+            every(equal("file_key", key), *([equal("etag", etag)] if by_etag else ()))
+            for key, etag in sorted(versions)
+        ],
+    )
+
+
+def _concerns(part: Part, by_key: Mapping[str, Version]) -> bool:
+    key = part.constant("file_key")
+    return key is None or key in by_key
+
+
+def _may_be_replaced(part: Part, version: Version) -> bool:
+    return part.may_hold("file_key", version.key) and part.constant("etag") != version.etag
+
+
+def _naive(moment: datetime) -> str:
+    """UTC as ISO text without a zone."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
+
+
+def _as_data_file(run: Run, converted: Converted) -> Path:
+    """The file's rejects with the table's columns and field ids."""
+    file = converted.file
+    target = run.workdir / f"rejects-{uuid.uuid4().hex}.parquet"
+    now = _naive(datetime.now(UTC))
+    modified = _naive(file.modified)
+    values = {
+        "file_key": sql.literal(file.key),
+        "table_name": sql.literal(file.table),
+        "etag": sql.literal(file.etag),
+        "line": "line::BIGINT",
+        "column_name": "coalesce(\"column\", '')::VARCHAR",
+        "reason": "coalesce(reason, '')::VARCHAR",
+        "text": "coalesce(\"text\", '')::VARCHAR",
+        "dag_run_id": sql.literal(run.run_id),
+        "rejected_at": f"{sql.literal(now)}::TIMESTAMP",
+        "modified": f"{sql.literal(modified)}::TIMESTAMP",
+    }
+    select = ", ".join(f"{values[name]} AS {name}" for name, _, _ in COLUMNS)
+    ids = ", ".join(f"{name}: {i}" for i, (name, _, _) in enumerate(COLUMNS, start=1))
+    with sql.connect(run.pipeline.config.engine, run.workdir / "duckdb") as connection:
+        connection.execute(
+            f"COPY (SELECT {select} FROM read_parquet({sql.literal(str(converted.rejects))})) "
+            f"TO {sql.literal(str(target))} "
+            f"(FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}})"
+        )
+    return target

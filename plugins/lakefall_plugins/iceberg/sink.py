@@ -1,0 +1,153 @@
+"""The sink `iceberg`: every hook, and where its work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lakefall.model import (
+    Check,
+    Converted,
+    Decision,
+    Loaded,
+    Outcome,
+    RegistryEntry,
+    Schema,
+    SourceFile,
+    Status,
+    StoredReject,
+    TablePlan,
+    TableState,
+)
+from lakefall.plugin import Plugin, Stage, hookimpl
+from lakefall_plugins.iceberg import commit, plan, publish, upkeep
+from lakefall_plugins.iceberg.catalog import Lake, foreseen
+from lakefall_plugins.iceberg.options import IcebergOptions
+from lakefall_plugins.iceberg.query import query
+from lakefall_plugins.iceberg.registry import Registry, entry_of, row_of
+from lakefall_plugins.iceberg.rejects import Rejects
+from lakefall_plugins.iceberg.snapshots import Version
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lakefall.run import Run
+
+
+class IcebergSink(Plugin[IcebergOptions]):
+    """Load into Apache Iceberg tables through a catalog, one commit per table and batch."""
+
+    name = "iceberg"
+    stage = Stage.SINK
+
+    def __init__(self, options: IcebergOptions) -> None:
+        super().__init__(options)
+        self.lake = Lake(options)
+        self.registry = Registry(self.lake)
+        self.rejects = Rejects(self.lake)
+
+    @hookimpl
+    def pending(self, run: Run, files: Sequence[SourceFile]) -> Sequence[Decision]:
+        with foreseen("registry"):
+            return self.registry.decide(
+                files, self.lake.tables(), lambda t: run.for_table(t).pipeline.config.digest
+            )
+
+    @hookimpl
+    def describe(self, table: str) -> TableState | None:
+        with foreseen(f"table {table!r}"):
+            found = self.lake.find(table)
+            return None if found is None else plan.describe(found, table)
+
+    @hookimpl
+    def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:
+        plan.refuse_name(self.options, table)
+        with foreseen(f"table {table!r}"):
+            found = self.lake.find(table)
+            if found is None:
+                return plan.new_table(run, table, schema)
+            state = plan.describe(found, table)
+            if rebuild:
+                return plan.rebuilt_table(run, state, found, schema)
+            return plan.evolved_table(run, self.options, state, found, schema)
+
+    @hookimpl
+    def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
+        with foreseen(f"table {plan.table!r}"):
+            publish.sweep(self.lake)
+            self.rejects.replace(run, files)
+            run.emit("load.rejects_written", table=plan.table)
+            loaded = commit.load(self.lake, self.registry, run, plan, files)
+            run.emit("load.data_committed", table=plan.table, snapshot=loaded.snapshot)
+            if plan.rebuild:
+                self._forget_replaced(plan.table, files)
+            return loaded
+
+    def _forget_replaced(self, table: str, files: Sequence[Converted]) -> None:
+        """After a rebuild the rows of files that the source does not have any more are gone."""
+        there = {f.file.key for f in files}
+        self.registry.remove(lambda r: r.table_name == table and r.file_key not in there)
+
+    @hookimpl
+    def record(self, run: Run, outcomes: Sequence[Outcome]) -> bool:
+        worth = [o for o in outcomes if o.status in (Status.SUCCESS, Status.FAILED)]
+        now = datetime.now(UTC)
+        with foreseen("registry"):
+            if worth:
+                self.registry.append([row_of(o, run.run_id, now) for o in worth])
+            run.emit("record.registry_written")
+            done = [o.file for o in worth if o.status is Status.SUCCESS]
+            if done:
+                versions = [Version(f.key, f.etag, f.modified, now) for f in done]
+                self.rejects.drop_replaced(versions)
+        return True
+
+    @hookimpl
+    def history(self) -> Sequence[RegistryEntry]:
+        with foreseen("registry"):
+            latest = self.registry.latest()
+            return [entry_of(latest[key]) for key in sorted(latest)]
+
+    @hookimpl
+    def stored_rejects(self, table: str, key: str) -> Iterable[StoredReject]:
+        return self._stored_rejects(table, key)
+
+    def _stored_rejects(self, table: str, key: str) -> Iterator[StoredReject]:
+        with foreseen("rejects"):
+            current = self.registry.latest_successes()
+            yield from self.rejects.read(current, table, key)
+
+    @hookimpl
+    def forget(self, keys: Sequence[str]) -> int:
+        with foreseen("forget"):
+            return upkeep.forget(self.lake, self.registry, self.rejects, set(keys))
+
+    @hookimpl
+    def release(self, keys: Sequence[str]) -> int:
+        with foreseen("registry"):
+            return self.registry.release(set(keys))
+
+    @hookimpl
+    def rebuild_registry(self, run: Run) -> int:
+        with foreseen("registry"):
+            return upkeep.rebuild_registry(self.lake, self.registry, run)
+
+    @hookimpl
+    def query(self, run: Run, sql: str) -> pa.Table:
+        with foreseen("query"):
+            return query(self.lake, run, sql)
+
+    @hookimpl
+    def check(self) -> Iterable[Check]:
+        with foreseen("sink iceberg"):
+            return [self._check()]
+
+    def _check(self) -> Check:
+        subject = f"sink iceberg ({self.lake.folder})"
+        if not self.lake.exists:
+            return Check(subject, ok=True, message="no catalog yet; the first load makes it")
+        number = len(upkeep.data_tables(self.lake))
+        return Check(
+            subject, ok=True, message=f"{number} tables in namespace {self.lake.namespace}"
+        )

@@ -1,0 +1,128 @@
+"""What a load writes about itself into its snapshot, and reads there again.
+
+Property ``lakefall.files`` is JSON: one list a file of key, ETag, modified time (microseconds
+since 1970), rows loaded, records and cells rejected, size. Snapshot properties live in the
+table's metadata file, which every commit rewrites: beyond ``MAX_PROPERTY`` the JSON goes into an
+object of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lakefall_plugins.iceberg import names
+
+if TYPE_CHECKING:
+    from pyiceberg.io import FileIO
+    from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
+
+    from lakefall.model import SourceFile
+
+MAX_PROPERTY = 16_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """One version of a source file that a load or the registry knows."""
+
+    key: str
+    etag: str
+    modified: datetime
+    """The source's, UTC."""
+    committed: datetime
+    """UTC."""
+    rows: int = 0
+    rejected: int = 0
+    size: int = 0
+    run_id: str = ""
+
+    def supersedes(self, file: SourceFile, listed: datetime) -> bool:
+        """Whether this is a newer version that was committed after ``file`` was listed.
+
+        What was committed before the listing cannot be newer than it: then the source went back
+        to an older file (``cp -p``, a restored backup).
+        """
+        return self.etag != file.etag and self.modified > file.modified and self.committed >= listed
+
+
+def to_micros(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_micros(micros: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=micros)
+
+
+def properties(
+    commit_id: str, run_id: str, versions: Collection[Version], io: FileIO, sidecar: str
+) -> dict[str, str]:
+    """Snapshot properties of a load; ``sidecar`` is written where they would be too long."""
+    found = {names.COMMIT_ID: commit_id, names.RUN_ID: run_id}
+    rows = [[v.key, v.etag, to_micros(v.modified), v.rows, v.rejected, v.size] for v in versions]
+    text = json.dumps(rows, separators=(",", ":"))
+    if len(text) <= MAX_PROPERTY:
+        return {**found, names.FILES: text}
+    with io.new_output(sidecar).create(overwrite=True) as stream:
+        stream.write(text.encode())
+    return {**found, names.FILES_LOCATION: sidecar}
+
+
+def find_commit(table: Table, commit_id: str) -> Snapshot | None:
+    """The snapshot that a load committed."""
+    for snapshot in reversed(table.metadata.snapshots):
+        if _property(snapshot, names.COMMIT_ID) == commit_id:
+            return snapshot
+    return None
+
+
+def versions(table: Table) -> Iterator[Version]:
+    """Every version that the table's snapshots know, newest first."""
+    for snapshot in reversed(table.metadata.snapshots):
+        yield from _of(snapshot, table.io)
+
+
+def latest(table: Table, keys: Collection[str]) -> dict[str, Version]:
+    """The newest known version of these keys."""
+    wanted = set(keys)
+    found: dict[str, Version] = {}
+    for snapshot in reversed(table.metadata.snapshots):
+        if not wanted:
+            break
+        for version in _of(snapshot, table.io):
+            if version.key in wanted:
+                wanted.discard(version.key)
+                found[version.key] = version
+    return found
+
+
+def _of(snapshot: Snapshot, io: FileIO) -> Iterator[Version]:
+    text = _property(snapshot, names.FILES)
+    if location := _property(snapshot, names.FILES_LOCATION):
+        try:
+            with io.new_input(location).open() as stream:
+                text = stream.read().decode()
+        except FileNotFoundError:
+            text = ""
+    rows: list[list[Any]] = json.loads(text) if text else []
+    for key, etag, modified, loaded, rejected, size in rows:
+        yield Version(
+            key,
+            etag,
+            from_micros(modified),
+            # Rounded up: the commit was not before this run's start in the same millisecond.
+            from_micros((snapshot.timestamp_ms + 1) * 1000),
+            loaded,
+            rejected,
+            size,
+            _property(snapshot, names.RUN_ID),
+        )
+
+
+def _property(snapshot: Snapshot, name: str) -> str:
+    return str(snapshot.summary[name] or "") if snapshot.summary is not None else ""

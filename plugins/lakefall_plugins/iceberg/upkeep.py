@@ -1,0 +1,127 @@
+"""What is done now and then: forget files, rebuild the registry."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lakefall.model import Status
+from lakefall_plugins.iceberg import names, snapshots
+from lakefall_plugins.iceberg.own_tables import OwnTable
+from lakefall_plugins.iceberg.registry import COLUMNS, Registry, Row
+from lakefall_plugins.iceberg.survey import rows_by, survey
+from lakefall_plugins.iceberg.transaction import removal_of, stage_rows
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table, Transaction
+
+    from lakefall.run import Run
+    from lakefall_plugins.iceberg.catalog import Lake
+    from lakefall_plugins.iceberg.rejects import Rejects
+
+
+def data_tables(lake: Lake) -> list[str]:
+    """Tables that files may feed."""
+    options = lake.options
+    own = {options.registry_table, options.rejects_table, *options.protected_tables}
+    return sorted(lake.tables() - own)
+
+
+def forget(lake: Lake, registry: Registry, rejects: Rejects, keys: Collection[str]) -> int:
+    """Delete rows, then rejects, then registry rows; the number of rows deleted.
+
+    In this order a crash leaves the registry rows, and the same command finishes the work.
+    """
+    tables: dict[str, set[str]] = {}
+    for row in registry.rows(keys):
+        tables.setdefault(row.table_name, set()).add(row.file_key)
+    unknown = set(keys).difference(*tables.values())
+    if unknown:
+        for name in data_tables(lake):
+            tables.setdefault(name, set()).update(unknown)
+    deleted = sum(_delete_rows(lake, name, known) for name, known in tables.items() if name)
+    rejects.remove(keys)
+    registry.remove(lambda row: row.file_key in keys)
+    return deleted
+
+
+def _delete_rows(lake: Lake, name: str, keys: Collection[str]) -> int:
+    deleted = 0
+
+    def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
+        nonlocal deleted
+        if names.SOURCE_FILE not in table.schema().column_names:
+            return False
+        parts = survey(table, (names.SOURCE_FILE,))
+        removal = removal_of(parts, names.SOURCE_FILE, keys)
+        counts = rows_by(table, parts, names.SOURCE_FILE)
+        deleted = sum(counts[key] for key in keys)
+        if not deleted:
+            return False
+        stage_rows(transaction, removal, (), properties)
+        return True
+
+    OwnTable(lake, name, ()).change(stage, make=False)
+    return deleted
+
+
+def rebuild_registry(lake: Lake, registry: Registry, run: Run) -> int:
+    """Write the registry anew from the tables; the number of keys found.
+
+    A key whose version no snapshot knows any more gets an empty ETag, which equals no file's: it
+    is loaded again.
+    """
+    now = datetime.now(UTC)
+    rows = [row for name in data_tables(lake) for row in _rows_of(lake, name, run.run_id, now)]
+    _drop_unreadable(registry.table)
+    registry.rewrite(lambda _: rows, make=True)
+    return len(rows)
+
+
+def _rows_of(lake: Lake, name: str, run_id: str, now: datetime) -> list[Row]:
+    table = lake.find(name)
+    if table is None or names.SOURCE_FILE not in table.schema().column_names:
+        return []
+    counts = rows_by(table, survey(table, (names.SOURCE_FILE,)), names.SOURCE_FILE)
+    known: dict[str, snapshots.Version] = {}
+    for version in snapshots.versions(table):
+        known.setdefault(version.key, version)
+    empty = {key for key, version in known.items() if version.rows == 0 and key not in counts}
+    return [
+        _row(name, key, counts[key], known.get(key), run_id, now)
+        for key in sorted({*counts} | empty)
+    ]
+
+
+def _row(
+    table: str, key: str, rows: int, version: snapshots.Version | None, run_id: str, now: datetime
+) -> Row:
+    # Somebody else changed the rows: they are not that version's any more.
+    known = version is not None and version.rows == rows
+    return Row(
+        file_key=key,
+        etag=version.etag if version is not None and known else "",
+        table_name=table,
+        row_count=rows,
+        status=Status.SUCCESS.value,
+        error_message=None,
+        ingested_at=version.committed if version is not None else now,
+        dag_run_id=(version.run_id if version is not None else "") or run_id,
+        rows_loaded=rows,
+        rejected=version.rejected if version is not None else None,
+        size=version.size if version is not None else None,
+        modified=version.modified if version is not None else None,
+        released=False,
+    )
+
+
+def _drop_unreadable(table: OwnTable) -> None:
+    """Let go of a registry whose metadata or rows are gone or damaged."""
+    try:
+        found = table.find()
+        if found is not None:
+            for _ in found.scan(selected_fields=(COLUMNS[0][0],)).to_arrow_batch_reader():
+                pass
+    except (OSError, ValueError):
+        table.lake.catalog.drop_table(table.lake.identifier(table.name))
