@@ -418,6 +418,13 @@ class EmbeddedLake(Lake):
             return []
         return [s.snapshot_id for s in self._catalog().load_table(("lakehouse", table)).snapshots()]
 
+    def expire(self, table: str) -> None:
+        """Expire every snapshot but the current one."""
+        loaded = self._catalog().load_table(("lakehouse", table))
+        current = loaded.current_snapshot().snapshot_id
+        old = [s.snapshot_id for s in loaded.snapshots() if s.snapshot_id != current]
+        loaded.maintenance.expire_snapshots().by_ids(old).commit()
+
     def data_files(self, table: str) -> set[Path]:
         """Data files that any of the table's snapshots knows."""
         files = self._catalog().load_table(("lakehouse", table)).inspect.all_files()

@@ -402,7 +402,11 @@ def test_cli_explain_says_where_each_option_came_from(embedded: EmbeddedLake) ->
 
 def test_cli_explain_hides_secrets(embedded: EmbeddedLake) -> None:
     embedded.configure(sink={"catalog": {"properties": {"s3.secret-access-key": "hunter2"}}})
-    for command in (["explain", embedded.pipeline, "t"], ["lint", embedded.pipeline]):
+    commands: tuple[tuple[str | Path, ...], ...] = (
+        ("explain", embedded.pipeline, "t"),
+        ("lint", embedded.pipeline),
+    )
+    for command in commands:
         assert "hunter2" not in embedded.cli(*command).output
 
 

@@ -57,7 +57,7 @@ def test_schema_conflict_of_two_types_in_two_runs(lake: Lake, old: str, new: str
     elif old == "VARCHAR":
         stored = list(SAMPLES[new])
     else:
-        stored = list(FITS.get((old, new), [None, None]))  # type: ignore[arg-type]
+        stored = list(FITS.get((old, new), [None, None]))
     found = lake.column("t", "v")
     assert found == [*STORED[old], *stored]
     assert outcome["cells_nulled"] == stored.count(None)

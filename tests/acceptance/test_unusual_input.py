@@ -10,6 +10,7 @@ import gzip
 import io
 import struct
 import zlib
+from pathlib import Path
 
 import pytest
 import yaml
@@ -28,7 +29,12 @@ def refused(lake: EmbeddedLake, text: str, line: int, *words: str) -> None:
     lake.put("t/a.csv", GOOD)
     path = lake.folder / "broken.yaml"
     path.write_text(text)
-    for command in (["run", path, "--json"], ["lint", path], ["plan", path]):
+    commands: tuple[tuple[str | Path, ...], ...] = (
+        ("run", path, "--json"),
+        ("lint", path),
+        ("plan", path),
+    )
+    for command in commands:
         result = lake.cli(*command)
         assert result.code == 1, result
         assert f"broken.yaml:{line}" in result.output, result.output

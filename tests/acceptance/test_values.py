@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from .lakes import Lake
+from .lakes import Lake, Row
 
 FILL = 40
 """Good values beside one odd value: 1 of 41 is well below what the threshold lets through."""
 
 
-def load(lake: Lake, values: list[str], *, key: str = "t/a.csv", quoted: bool = False) -> dict:
+def load(lake: Lake, values: list[str], *, key: str = "t/a.csv", quoted: bool = False) -> Row:
     """Load one column ``v`` beside an ``id`` that counts from 11; the outcome."""
     mark = '"' if quoted else ""
     lake.put(

@@ -209,7 +209,7 @@ def test_yaml_max_files_per_run_takes_the_oldest_first(lake: Lake) -> None:
 def test_yaml_transliterate(lake: Lake) -> None:
     """``transliterate: false`` is the specification's letter."""
     lake.put("t/a.csv", "id,größe\n11,5\n")
-    lake.configure(sink={"transliterate": False})
+    lake.configure(source={"transliterate": False})
     lake.run()
     assert list(lake.types("t")) == ["id", "gr_e"]
 
