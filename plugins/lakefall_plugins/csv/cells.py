@@ -17,6 +17,8 @@ CHARACTER_BITS = 5.0
 """A letter, digit or blank of free text (English text: 4 to 5 bits without context)."""
 PUNCTUATION_BITS = 7.0
 """Any other ASCII character of free text: rare, and where one is regular it is structure."""
+BLANK_BITS = 2.0
+"""A blank before a cell: layout in some files, but a comma in prose has one, too."""
 ODD_QUOTE_BITS = 8.0
 """A cell with an odd number of quotes: more often a piece of a quoted cell than text."""
 
@@ -77,10 +79,10 @@ _PATTERN = re.compile(
     rf"|(?P<DATE>{_DATE})"
     rf"|(?P<TIME>{_TIME}{_ZONE})"
     r"|(?P<TOKEN>true|false|yes|no|null|none|nan|na|n/a|nil|[+-]?inf(?:inity)?|\\N|#n/a|-+|\?)"
-    r"|(?P<ADDRESS>(?:https?|ftp|file|s3)://[^\s\"]+|www\.[^\s\"]+"
+    r"|(?P<ADDRESS>(?:https?|ftp|file|s3)://[^\s\",;|]+|www\.[^\s\",;|]+"
     r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?"
     r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|/?(?:[\w.-]+/){2,}[\w.-]*|[a-z]:\\[^\s\"]+"
-    r"|\+?\(?\d{1,4}\)?(?:[-. ]\d{2,4}){2,3})"
+    r"|\+\d{1,3}(?:[-. ]?\(?\d{2,4}\)?){2,5}|\(?\d{2,4}\)?(?:[-.]\d{2,4}){2,3})"
     r"|(?P<WORD>[^\W_][\w.-]*)",
     re.IGNORECASE,
 )
@@ -98,10 +100,17 @@ def text_bits(text: str) -> float:
 
 
 def classify(text: str) -> Cell:
-    """A cell's kind and cost. Blanks around it cost nothing: they are layout."""
+    """A cell's kind and cost. A blank after it is layout, one before it more often text."""
     content = text.strip()
     if not content:
         return Cell(Kind.EMPTY, 1.0, 1.0)
+    cell = _classify(content)
+    if text[0] == " ":
+        return Cell(cell.kind, cell.bits + BLANK_BITS, cell.text_bits + BLANK_BITS)
+    return cell
+
+
+def _classify(content: str) -> Cell:
     free = text_bits(content)
     if len(content) > 400:
         return Cell(Kind.TEXT, free, free)

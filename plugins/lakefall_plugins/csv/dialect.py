@@ -10,6 +10,7 @@ from lakefall.errors import EmptyFileError
 from lakefall.model import Dialect, Reading
 
 from . import candidates
+from .cells import TYPED
 from .encoding import detect_encoding
 from .header import HeaderVerdict, judge
 from .layout import Layout, locate
@@ -101,8 +102,10 @@ def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> _Found:
         scored = scores([options.delimiter])
     else:
         scored = scores(candidates.preferred_in(text, preferred))
-        if not options.strict_delimiters and not _is_table(min(scored, key=_bits)):
+        settled = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
+        if not options.strict_delimiters and not settled:
             scored += filter(_is_evident, scores(candidates.others_in(text, preferred)))
+    scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored, text)
     second = next((s for s in scored[1:] if _differs(s, best)), None)
@@ -117,6 +120,24 @@ def _is_table(scored: Scored) -> bool:
     """Whether a preferred delimiter already gives a table, so that no other one is looked at."""
     rows = sum(not row.blank for row in scored.split.rows)
     return scored.width > 1 and rows > 1 and scored.odd_rows <= 0.2 * rows
+
+
+def _well_quoted(scored: Scored) -> bool:
+    """Whether every quote is in its place and quotes protect something: no chance result, so
+    that readings which break the quoted cells apart are out."""
+    found, rows = scored.split, sum(not row.blank for row in scored.split.rows)
+    if not found.protected or found.open_end or found.misplaced > 0.01 * found.quoted:
+        return False
+    some = scored.width > 1 or found.quoted >= 0.5 * rows
+    return bool(scored.way.delimiter) and some and scored.odd_rows <= 0.1 * rows
+
+
+def _is_column(text: str, cells: Cells) -> bool:
+    """Whether nine lines of ten are one value each, such as a date or a file name, so that the
+    characters inside are no delimiters."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    values = sum(cells[line].kind in TYPED and " " not in line.strip() for line in lines)
+    return values >= 0.9 * (len(lines) - 1)
 
 
 def _is_evident(scored: Scored) -> bool:

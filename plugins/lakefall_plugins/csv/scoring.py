@@ -28,8 +28,8 @@ COMMENT_BITS = 3.0
 """An odd row that begins like a comment."""
 QUOTED_BITS = 1.0
 PROTECTED_BITS = 10.0
-"""Gained for a quoted cell that holds a delimiter or a line end (the first four count): that is
-what quotes are for, and they seldom stand so by chance."""
+"""Gained for a quoted cell that holds a delimiter or a line end: that is what quotes are for, and
+they seldom stand so by chance."""
 MISPLACED_BITS = 14.0
 OPEN_END_BITS = 40.0
 INNER_BREAK_BITS = 1.0
@@ -43,7 +43,7 @@ _STRANGE_PRIOR_BITS, _STRANGE_USE_BITS = 12.0, 3.0
 _INNER_PRIOR_BITS, _INNER_USE_BITS = 30.0, 6.0
 INNER = frozenset("._-/\\@%()[]{}<>+=?")
 """Characters that stand inside values: dates, names, paths, versions, telephone numbers."""
-_ODD_ROW_USE_BITS = 6.0
+_ODD_ROW_USE_BITS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Sco
     distinct = len({row.cells for row in rows}) / len(rows) if rows else 1.0
     bits += (QUOTED_BITS * split.quoted + INNER_BREAK_BITS * split.inner_breaks) * distinct
     bits += MISPLACED_BITS * split.misplaced + OPEN_END_BITS * split.open_end
-    bits -= PROTECTED_BITS * min(split.protected, 4)
+    bits -= PROTECTED_BITS * split.protected * distinct
     return Scored(way, split, width, bits, odd)
 
 
@@ -123,33 +123,24 @@ def _table_bits(
     rows: Sequence[Row], width: int, cells: Cells, use: float
 ) -> tuple[float, int, int]:
     regular = [row.cells for row in rows if len(row.cells) == width]
-    bits = len(regular) * (width - 1) * use
     # Rows that repeat a whole row say nothing new, however they are read.
     regular = list(dict.fromkeys(regular))
+    bits = len(regular) * (width - 1) * use
     for column in zip(*regular, strict=True):
         bits += _column_bits(column, cells, single=width == 1)
-    odd = 0
-    for row in rows:
-        if len(row.cells) != width:
-            odd += 1
-            bits += _odd_row_bits(row, width, cells, use)
-    return bits, width, odd
+    odd = [row.cells for row in rows if len(row.cells) != width]
+    bits += sum(_odd_row_bits(row, width, cells, use) for row in dict.fromkeys(odd))
+    return bits, width, len(odd)
 
 
-def _odd_row_bits(row: Row, width: int, cells: Cells, use: float) -> float:
-    off = abs(len(row.cells) - width)
-    if row.cells[0].startswith("#"):
-        return COMMENT_BITS + sum(cells[text].text_bits for text in row.cells)
-    if len(row.cells) == 1:
-        return ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + cells[row.cells[0]].text_bits
-    bits = (
-        ODD_ROW_BITS
-        + ODD_CELL_BITS * min(off, 8)
-        + (len(row.cells) - 1) * max(use, _ODD_ROW_USE_BITS)
-    )
-    return bits + sum(
-        min(cells[text].bits + MISFIT_BITS, cells[text].text_bits) for text in row.cells
-    )
+def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) -> float:
+    off = abs(len(row) - width)
+    if row[0].startswith("#"):
+        return COMMENT_BITS + sum(cells[text].text_bits for text in row)
+    if len(row) == 1:
+        return ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + cells[row[0]].text_bits
+    bits = ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + (len(row) - 1) * max(use, _ODD_ROW_USE_BITS)
+    return bits + sum(min(cells[text].bits + MISFIT_BITS, cells[text].text_bits) for text in row)
 
 
 def _column_bits(column: Iterable[str], cells: Cells, single: bool) -> float:
