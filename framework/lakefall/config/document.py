@@ -18,6 +18,7 @@ STAGES: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage
 """The stages that are sections of the file; types stand in ``type_inferer.types``."""
 SINGLE = frozenset({Stage.SINK})
 REQUIRED = frozenset({Stage.SOURCE, Stage.SINK})
+OPTIONAL = frozenset({Stage.VALIDATOR, Stage.CATALOG_REGISTRAR})
 DEFAULT_USES = {Stage.SNIFFER: "csv", Stage.READER: "csv", Stage.TYPE_INFERER: "threshold"}
 DEFAULT_TYPES = ("boolean", "integer", "bigint", "double", "date", "timestamp")
 FALLBACK_TYPE = "varchar"

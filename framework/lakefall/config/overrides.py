@@ -41,11 +41,12 @@ def normalise_document(document: Node) -> Node:
     """The document with every stage's section normalised, and the defaults put in."""
     sections = dict(document.items)
     for stage in STAGES:
-        if stage in sections:
-            sections[stage] = normalise(sections[stage])
+        section = sections.get(stage.value)
+        if section is not None and section.value is not None:
+            sections[stage.value] = normalise(section)
         elif stage in DEFAULT_USES:
             nowhere = Mark(document.mark.file)
-            sections[stage] = normalise(Node(DEFAULT_USES[stage], nowhere))
+            sections[stage.value] = normalise(Node(DEFAULT_USES[stage], nowhere))
     return dataclasses.replace(document, value=sections)
 
 

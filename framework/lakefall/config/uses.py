@@ -13,6 +13,7 @@ from lakefall.config.document import (
     AS,
     DEFAULT_TYPES,
     FALLBACK_TYPE,
+    OPTIONAL,
     REQUIRED,
     SINGLE,
     STAGES,
@@ -74,7 +75,7 @@ def _of_stage(document: Node, stage: Stage, problems: Problems) -> Iterator[_Wri
         return
     if stage in SINGLE and len(section.value) != 1:
         problems.add(section.start, stage.value, f"expected exactly one {stage.value}")
-    elif stage in REQUIRED and not section.value:
+    elif not section.value and stage not in OPTIONAL:
         problems.add(section.start, stage.value, f"expected at least one {stage.value}")
     for number, element in enumerate(section.value):
         yield _Written(stage, element, join(stage.value, number))
