@@ -42,6 +42,8 @@ OUTCOME_KEYS = [
     "error",
 ]
 PRELOAD = [
+    "pytest",  # a child imports the parent's main module anew
+    "yaml",
     "lakefall.cli",
     "duckdb",
     "pyarrow.parquet",
