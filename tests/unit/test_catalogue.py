@@ -71,18 +71,6 @@ def test_default_has_the_builtins_and_imports_none() -> None:
     assert "lakefall_plugins.catalogue" in sys.modules
 
 
-def test_importing_the_catalogue_imports_no_plugin_and_nothing_heavy() -> None:
-    import subprocess
-
-    code = (
-        "import sys; from lakefall.catalogue import Catalogue; Catalogue.default();"
-        "heavy = {'duckdb', 'numpy', 'pyarrow', 'pyiceberg', 'pandera', 'lakefall_plugins.folder'};"
-        "print(sorted(heavy & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
-
-
 def test_builtin_that_cannot_be_imported_says_why() -> None:
     catalogue = Catalogue([("source", "gone", "no_such_module:X")])
     with pytest.raises(PluginError) as error:

@@ -201,8 +201,15 @@ def _at_command_line(node: Node) -> Node:
 
 
 def apply(document: Node, settings: Iterable[Setting], problems: Problems) -> Node:
-    """The document with these settings put in."""
+    """The document with these settings put in.
+
+    A table that brings its own plugin for a stage does not take the options meant for the
+    pipeline's.
+    """
     for setting in settings:
+        section = document.items.get(setting.steps[0])
+        if section is not None and section.pattern and len(setting.steps) > 1:
+            continue
         document = _put(document, setting.steps, setting, problems)
     return document
 

@@ -11,6 +11,7 @@ import pytest
 from pydantic import Field, SecretStr, field_validator
 
 from lakefall.catalogue import Catalogue, Provided
+from lakefall.config.schema import json_schema
 from lakefall.config.units import ConfigPath, Duration, Share, Size
 from lakefall.plugin import NoOptions, Options, Plugin, Stage
 
@@ -145,9 +146,19 @@ STUBS: list[type[Plugin[Any]]] = [Box, Csv, Stdlib, Reader, Threshold, Money, Ru
 NAMES = ["boolean", "integer", "bigint", "double", "date", "timestamp", "varchar"]
 
 
+def stubs() -> Catalogue:
+    return Catalogue(brought=[Provided("stubs", p) for p in [*STUBS, *map(plain_type, NAMES)]])
+
+
 @pytest.fixture
 def catalogue() -> Catalogue:
-    return Catalogue(brought=[Provided("stubs", p) for p in [*STUBS, *map(plain_type, NAMES)]])
+    return stubs()
+
+
+@pytest.fixture(scope="session")
+def schema() -> dict[str, Any]:
+    """The JSON Schema of the stubs."""
+    return json_schema(stubs())
 
 
 @pytest.fixture

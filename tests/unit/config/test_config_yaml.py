@@ -29,7 +29,7 @@ DOCUMENTS = st.recursive(
 @given(DOCUMENTS, st.sampled_from([None, True, False]))
 def test_agrees_with_safe_load_on_what_safe_dump_writes(document: Any, flow: bool | None) -> None:
     text = yaml.safe_dump(document, default_flow_style=flow, allow_unicode=True)
-    assert plain(parse(text, "x")) == yaml.safe_load(text) == document
+    assert plain(parse(text, "x")) == yaml.safe_load(text)
 
 
 @given(st.text("0123456789.+-eE_xntrual~", min_size=1, max_size=8))
