@@ -20,7 +20,7 @@ COLUMN_BITS = 3.0
 """To say what kind a column is of."""
 MISFIT_BITS = 4.0
 """To say that a cell is not of its column's kind."""
-ODD_ROW_BITS = 11.0
+ODD_ROW_BITS = 13.0
 """To say that a row has another width than the table."""
 ODD_CELL_BITS = 2.0
 """For each cell that an odd row has too many or too few."""
