@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import tempfile
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -107,7 +109,11 @@ class Settings(Options):
         return Engine(self.engine.threads, self.engine.memory_limit)
 
     def cache_settings(self) -> CacheSettings:
-        return CacheSettings(self.cache.dir.expanduser(), self.cache.max_size)
+        try:
+            folder = self.cache.dir.expanduser()
+        except RuntimeError:  # no home, as for a user that only a container knows
+            folder = Path(tempfile.gettempdir(), f"lakefall-{os.getuid()}")
+        return CacheSettings(folder, self.cache.max_size)
 
     def schedule_settings(self) -> Schedule | None:
         return None if self.schedule is None else Schedule(**dict(self.schedule))

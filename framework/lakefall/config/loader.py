@@ -64,11 +64,13 @@ class PipelineFile:
         document = overrides.normalise_document(overrides.apply(document, later, problems))
         folder = self.path.parent
         placed = configure(document, self.catalogue, problems, folder)
-        fixed = Node(
-            {k: child for k, child in document.items.items() if k in Settings.model_fields},
-            document.mark,
-        )
-        settings = validate(Settings, fixed, "", problems, folder) or Settings()
+        fixed = {
+            name: section
+            for name, section in document.items.items()
+            if name in Settings.model_fields and section.value is not None
+        }
+        own = Node(fixed, document.mark)
+        settings = validate(Settings, own, "", problems, folder) or Settings()
         everything = [one for stage in placed.values() for one in stage]
         return PipelineConfig(
             path=self.path,
@@ -78,7 +80,7 @@ class PipelineFile:
             cache=settings.cache_settings(),
             schedule=settings.schedule_settings(),
             patterns=self.patterns,
-            origins=explain.origins(everything, settings, fixed),
+            origins=explain.origins(everything, settings, own),
             digest=explain.digest((one.use for one in everything), self.plugin_files),
             table=table,
         )
@@ -179,17 +181,20 @@ def lint(
 
 
 def _yaml_files(paths: Iterable[Path | str]) -> list[Path]:
+    """The files, and those in the folders; a folder without any stands for itself."""
     found: dict[Path, None] = {}
     for path in map(Path, paths):
         if path.is_dir():
             inside = [p for p in sorted(path.iterdir()) if p.suffix in {".yaml", ".yml"}]
-            found |= dict.fromkeys(inside)
+            found |= dict.fromkeys(inside or [path])
         else:
             found[path] = None
     return list(found)
 
 
 def _text(path: Path) -> str:
+    if path.is_dir():
+        raise ConfigError(f"{path}: a folder without pipeline files (.yaml)")
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 
-from lakefall.config.yaml import Mark
+from lakefall.config.yaml import Mark, Node
 from lakefall.errors import ConfigError
 
 
@@ -56,6 +56,11 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean {close[0]!r}?"
     return f"; known: {', '.join(known)}" if known else ""
+
+
+def located(node: Node, path: str) -> str:
+    """The path of an option as it stands in the file, also below ``tables:``."""
+    return join("tables", node.pattern, path) if node.pattern else path
 
 
 def join(path: str, *steps: str | int) -> str:

@@ -22,7 +22,7 @@ from lakefall.config.document import (
 )
 from lakefall.config.model import Use
 from lakefall.config.overrides import normalise
-from lakefall.config.problems import Problems, join
+from lakefall.config.problems import Problems, join, located
 from lakefall.config.validation import validate
 from lakefall.config.yaml import Mark, Node
 from lakefall.errors import PluginError
@@ -74,9 +74,13 @@ def _of_stage(document: Node, stage: Stage, problems: Problems) -> Iterator[_Wri
         yield _Written(stage, section, stage.value)
         return
     if stage in SINGLE and len(section.value) != 1:
-        problems.add(section.start, stage.value, f"expected exactly one {stage.value}")
+        problems.add(
+            section.start, located(section, stage.value), f"expected exactly one {stage.value}"
+        )
     elif not section.value and stage not in OPTIONAL:
-        problems.add(section.start, stage.value, f"expected at least one {stage.value}")
+        problems.add(
+            section.start, located(section, stage.value), f"expected at least one {stage.value}"
+        )
     for number, element in enumerate(section.value):
         yield _Written(stage, element, join(stage.value, number))
 
@@ -90,7 +94,7 @@ def _types(inferers: Sequence[_Written], problems: Problems) -> Iterator[_Writte
         default = Node(tuple(Node(name, nowhere) for name in DEFAULT_TYPES), nowhere)
         section = inferer.node.items.get(TYPES, default)
         if not isinstance(section.value, tuple):
-            problems.add(section.mark, path, "expected a list of type names")
+            problems.add(section.mark, located(section, path), "expected a list of type names")
             continue
         last = Node(FALLBACK_TYPE, nowhere)
         for number, element in enumerate((*section.value, last)):
@@ -115,7 +119,7 @@ def _configured(
         if use.alias in taken:
             problems.add(
                 one.node.start,
-                one.path,
+                located(one.node, one.path),
                 f"a second {use.alias!r} among the {use.stage} plugins; "
                 "give it another name with `as:`",
             )
@@ -130,18 +134,20 @@ def _use(one: _Written, catalogue: Catalogue, problems: Problems, folder: Path) 
         known = ", ".join(catalogue.names(one.stage))
         problems.add(
             name.mark if name else one.node.start,
-            one.path,
+            located(name or one.node, one.path),
             f"expected `use: NAME` with the name of a {one.stage} plugin ({known})",
         )
         return None
     alias = one.node.items.get(AS)
     if alias is not None and not (isinstance(alias.value, str) and _ALIAS.fullmatch(alias.value)):
-        problems.add(alias.mark, join(one.path, AS), "expected a name of letters and digits")
+        problems.add(
+            alias.mark, located(alias, join(one.path, AS)), "expected a name of letters and digits"
+        )
         return None
     try:
         plugin = catalogue.get(one.stage, name.value)
     except PluginError as error:
-        problems.add(name.mark, join(one.path, USE), str(error))
+        problems.add(name.mark, located(name, join(one.path, USE)), str(error))
         return None
     options = validate(
         plugin.options_model, options_node(one.node, one.stage), one.path, problems, folder

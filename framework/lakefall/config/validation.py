@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lakefall.config import shape
-from lakefall.config.problems import Problems, did_you_mean, join
+from lakefall.config.problems import Problems, did_you_mean, join, located
 from lakefall.config.yaml import Node, plain
 
 M = TypeVar("M", bound=BaseModel)
@@ -81,8 +81,7 @@ class _Finding:
         self.in_union = False
         self._siblings: list[Any] = []
         self._walk(detail["loc"])
-        if self.node.pattern:
-            self.path = join("tables", self.node.pattern, self.path)
+        self.path = located(self.node, self.path)
 
     def _walk(self, location: Sequence[str | int]) -> None:
         missing = self._detail["type"] == "missing"

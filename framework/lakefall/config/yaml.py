@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import yaml
 
@@ -43,8 +43,8 @@ class Mark:
 class Node:
     """A value as it was written."""
 
-    value: Scalar | dict[str, Node] | tuple[Node, ...]
-    """Nobody changes the dictionary once the node is made."""
+    value: Scalar | dict[str, Node] | tuple[Node, ...] = field(repr=False)
+    """Nobody changes the dictionary once the node is made. Not shown: it may be a secret."""
     mark: Mark
     key: Mark | None = None
     """Where its key stands, for a value of a mapping."""

@@ -117,6 +117,21 @@ def test_environment_is_the_process_s_by_default(
     assert only(config, Stage.SOURCE).options.model_dump()["max_files"] == 7
 
 
+def test_no_home(configure: Configure, monkeypatch: pytest.MonkeyPatch) -> None:
+    def expanduser(self: Path) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "expanduser", expanduser)
+    assert configure(GOOD).cache.dir.name.startswith("lakefall-")
+
+
+def test_no_secret_in_a_repr(write: Write, catalogue: Catalogue) -> None:
+    text = GOOD.replace("path: inbox", "path: inbox, password: hunter2")
+    file = read(write(text), catalogue=catalogue, environ={}, sets=["sink.token=hunter2"])
+    assert "hunter2" not in repr(file)
+    assert "hunter2" not in repr(file.config())
+
+
 def test_byte_order_mark_and_windows_lines(write: Write, catalogue: Catalogue) -> None:
     path = write("")
     Path(path).write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
@@ -281,6 +296,8 @@ def test_lint(write: Write, catalogue: Catalogue) -> None:
     ]
     assert found[-1] == "absent.yaml: there is no such file"
     assert lint(["p.yaml"], catalogue=catalogue, environ={}) == []
+    Path("empty").mkdir()
+    assert lint(["empty"]) == ["empty: a folder without pipeline files (.yaml)"]
 
 
 def test_the_shipped_pipeline_is_fine() -> None:

@@ -278,6 +278,20 @@ CASES = {
             "list"
         ],
     ),
+    "plugins of an override": (
+        GOOD + "tables:\n  a:\n    sniffer: cvs\n    validator: [{schema: x}]\n    sink: []\n"
+        "    type_inferer: {types: [x]}\n    catalog_registrar: {use: web, url: x, as: 1}\n",
+        [
+            "p.yaml:5: tables.a.sniffer.use: there is no sniffer plugin 'cvs'; did you mean 'csv'? "
+            "Known: csv, stdlib",
+            "p.yaml:6: tables.a.validator.0: expected `use: NAME` with the name of a validator "
+            "plugin (rules)",
+            "p.yaml:7: tables.a.sink: expected exactly one sink",
+            "p.yaml:8: tables.a.type_inferer.types.0.use: there is no type plugin 'x'. Known: "
+            "money, boolean, integer, bigint, double, date, timestamp, varchar",
+            "p.yaml:9: tables.a.catalog_registrar.as: expected a name of letters and digits",
+        ],
+    ),
     "missing in an override": (
         GOOD + "tables:\n  a:\n    validator: rules\n",
         ["p.yaml:5: tables.a.validator.schema: required option is missing"],
@@ -357,7 +371,7 @@ def test_missing_file(catalogue: Catalogue) -> None:
 
 def test_folder_and_other_bytes(write: Write, tmp_path: Path, catalogue: Catalogue) -> None:
     write("")
-    with pytest.raises(ConfigError, match=r"^\.: cannot be read: Is a directory$"):
+    with pytest.raises(ConfigError, match=r"^\.: a folder without pipeline files"):
         load(".", catalogue=catalogue)
     Path("latin.yaml").write_bytes(b"a: 1\nb: M\xfcller\n")
     with pytest.raises(ConfigError, match=r"^latin\.yaml:2: not UTF-8; save the file as UTF-8$"):
