@@ -1,0 +1,90 @@
+"""A file rewritten for people and other tools: UTF-8, commas, RFC 4180, the header first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakefall import compression, inspection, sql
+from lakefall.errors import LakefallError, UsageError
+from lakefall.model import Records, text_column
+from lakefall.run import Run
+
+FORMAT = """(FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NEW_LINE '\\r\\n')"""
+"""RFC 4180: commas, doubled quotes, CRLF. A NULL becomes an empty field, an empty text ``""``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """What became of one file."""
+
+    path: Path
+    rejects: Path | None
+    """Beside it, with the columns line, column, reason, text; None when there are none."""
+    rows_read: int
+    rows_written: int
+    rows_rejected: int
+    lines_skipped: int
+
+
+def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, Path]) -> Cleaned:
+    """Write ``path`` to a file of the same name (without ``.gz``, ``.zst``) in ``out``.
+
+    ``taken`` holds the names already written in this call, so that no two files share one.
+
+    Raises:
+        UsageError: the target is the file itself, or another file's.
+        LakefallError: the file cannot be read, or the target not be written.
+    """
+    target = out / compression.stem(path.name)
+    if target.exists() and target.samefile(path):
+        raise UsageError(f"{path} would overwrite itself; name another folder with --out")
+    if other := taken.get(target.name):
+        raise UsageError(f"{path} and {other} would both become {target}; clean them apart")
+    records = inspection.read(run, path, table)
+    out.mkdir(parents=True, exist_ok=True)
+    taken[target.name] = path
+    _write(run, _rows(records), target)
+    rejects = None
+    if records.rejects:
+        rejects = target.with_name(f"{target.stem}.rejects{target.suffix}")
+        _write(run, _rejects(records.rejects), rejects)
+    return Cleaned(
+        target,
+        rejects,
+        records.rows_read,
+        records.rows_good,
+        records.rows_rejected,
+        records.lines_skipped,
+    )
+
+
+def _rows(records: Records) -> str:
+    columns = [text_column(n) for n in range(len(records.header))]
+    if len(columns) == 1:
+        # An empty line would be taken for none; `""` is a row.
+        columns = [f"coalesce({columns[0]}, '')"]
+    return f"{_header(records.header)} UNION ALL SELECT {', '.join(columns)} FROM {records.sql}"
+
+
+def _rejects(path: Path) -> str:
+    names = ("line", "column", "reason", "text")
+    columns = ", ".join(f"{sql.identifier(n)}::VARCHAR" for n in names)
+    file = sql.literal(str(path))
+    return f"{_header(names)} UNION ALL SELECT {columns} FROM read_parquet({file})"
+
+
+def _header(names: Sequence[str]) -> str:
+    return f"SELECT {', '.join(sql.literal(n) for n in names)}"
+
+
+def _write(run: Run, query: str, target: Path) -> None:
+    import duckdb
+
+    try:
+        with sql.connect(run.pipeline.config.engine, run.workdir) as connection:
+            connection.execute(f"COPY ({query}) TO {sql.literal(str(target))} {FORMAT}")
+    except duckdb.Error as error:
+        target.unlink(missing_ok=True)
+        raise LakefallError(f"cannot write {target}: {error}") from error

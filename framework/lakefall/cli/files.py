@@ -1,0 +1,184 @@
+"""``sniff``, ``infer``, ``clean``: single files on this machine, without a source or a table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lakefall.cli.common import Files, Json, Set
+
+if TYPE_CHECKING:
+    from lakefall.run import Run
+
+OfPipeline = Annotated[
+    Path | None,
+    typer.Option("--pipeline", metavar="PIPELINE", help="Use this pipeline's options."),
+]
+ForTable = Annotated[
+    str, typer.Option("--table", metavar="TABLE", help="With the options of this table.")
+]
+
+
+def sniff(
+    file: Files,
+    pipeline: OfPipeline = None,
+    table: ForTable = "",
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Say how files are written: encoding, delimiter, header.
+
+    Always answers with the likeliest reading, however unlikely. With --json, each object holds:
+    path, delimiter, quotechar, escapechar, encoding, has_header, preamble_lines, line_terminator,
+    confidence ('' for none); or path and error.
+
+    \b
+    Example: lakefall sniff inbox/*/*.csv --json
+    """
+    from lakefall import inspection
+    from lakefall.cli.output import emit
+    from lakefall.cli.reports import dialect_object, dialect_words, lines
+
+    def one(run: Run, path: Path) -> None:
+        dialect = inspection.sniff(run, path, table)
+        if json:
+            emit({"path": str(path), **dialect_object(dialect)})
+        else:
+            lines([f"{path}: {dialect_words(dialect)}", *(f"  {e}" for e in dialect.evidence)])
+
+    _each(file, pipeline, sets, one, json=json)
+
+
+def infer(
+    file: Files,
+    pipeline: OfPipeline = None,
+    table: ForTable = "",
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Say which columns files have, of which types, and why.
+
+    Every record is read. With --json, each object holds: path, columns (name, source_name, type,
+    nullable, evidence); or path and error.
+
+    \b
+    Example: lakefall infer orders.csv --set type_inferer.threshold=0.99
+    """
+    from lakefall import inspection
+    from lakefall.cli.output import emit
+    from lakefall.cli.reports import columns_list, columns_table
+
+    def one(run: Run, path: Path) -> None:
+        schema = inspection.infer(run, path, table)
+        if json:
+            emit({"path": str(path), "columns": columns_list(schema)})
+        else:
+            columns_table(schema, str(path))
+
+    _each(file, pipeline, sets, one, json=json)
+
+
+def clean(
+    file: Files,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
+    pipeline: OfPipeline = None,
+    table: ForTable = "",
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Rewrite files as UTF-8 with commas, header first.
+
+    For people and other tools, as RFC 4180 says. Values stay as they are written. What cannot be
+    read as a record is written beside each file, to NAME.rejects.csv. With --json, each object
+    holds: path, out, rejects, rows_read, rows_written, rows_rejected, lines_skipped; or path and
+    error.
+
+    \b
+    Example: lakefall clean exports/*.csv --out cleaned
+    """
+    from lakefall import cleaning
+    from lakefall.cli.output import emit, say
+
+    taken: dict[str, Path] = {}
+
+    def one(run: Run, path: Path) -> None:
+        cleaned = cleaning.clean(run, path, out, table, taken=taken)
+        if json:
+            emit(
+                {
+                    "path": str(path),
+                    "out": str(cleaned.path),
+                    "rejects": str(cleaned.rejects or ""),
+                    "rows_read": cleaned.rows_read,
+                    "rows_written": cleaned.rows_written,
+                    "rows_rejected": cleaned.rows_rejected,
+                    "lines_skipped": cleaned.lines_skipped,
+                }
+            )
+        else:
+            beside = f", {cleaned.rows_rejected:,} rejected: {cleaned.rejects}"
+            say(
+                f"{path}: {cleaned.rows_written:,} rows in {cleaned.path}"
+                f"{beside if cleaned.rejects else ''}"
+            )
+
+    _each(file, pipeline, sets, one, json=json)
+
+
+def _each(
+    files: list[Path],
+    pipeline: Path | None,
+    sets: list[str],
+    one: Callable[[Run, Path], None],
+    *,
+    json: bool,
+) -> None:
+    """Do something with every file; one that fails is told and stops no other."""
+    from lakefall.batch import as_foreseen
+    from lakefall.cli.output import emit, say
+
+    failed = False
+    with _scratch_run(pipeline, sets) as run:
+        for path in files:
+            try:
+                one(run, path)
+            except Exception as error:  # noqa: BLE001 -- one file must not stop the others
+                failed = True
+                message = str(as_foreseen(error))
+                if json:
+                    emit({"path": str(path), "error": message})
+                say(message if message.startswith(str(path)) else f"{path}: {message}")
+    raise typer.Exit(1 if failed else 0)
+
+
+DEFAULTS = """\
+version: 1
+name: defaults
+source: {{use: folder, path: .}}
+sniffer: {{use: csv}}
+type_inferer: {{use: threshold}}
+sink: {{use: iceberg, namespace: none, catalog: {{type: sqlite, warehouse: {folder}}}}}
+cache: {{dir: {folder}}}
+"""
+"""What holds without --pipeline. Source and sink are never asked."""
+
+
+@contextmanager
+def _scratch_run(pipeline: Path | None, sets: list[str]) -> Iterator[Run]:
+    import json
+    from tempfile import TemporaryDirectory
+
+    from lakefall.cli.common import open_pipeline
+    from lakefall.runner import Runner
+
+    with TemporaryDirectory(prefix="lakefall_") as folder:
+        if pipeline is None:
+            pipeline = Path(folder) / "defaults.yaml"
+            pipeline.write_text(DEFAULTS.format(folder=json.dumps(folder)), encoding="utf-8")
+        # A dry run: a reading of low confidence is shown, not refused.
+        with Runner(open_pipeline(pipeline, sets)).start(dry_run=True) as run:
+            yield run

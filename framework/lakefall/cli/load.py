@@ -1,0 +1,104 @@
+"""``run``, ``plan``, ``rebuild``: what writes tables, and what says beforehand what it would do."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from lakefall.cli.common import Json, OnlyKeys, OnlyTables, PipelineFile, Set, TableName
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything but write.")]
+
+
+def run(
+    pipeline: PipelineFile,
+    table: OnlyTables = [],
+    file: OnlyKeys = [],
+    dry_run: DryRun = False,
+    force: Annotated[bool, typer.Option("--force", help="Also load what has not changed.")] = False,
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Load the files that are new or have changed.
+
+    Each file's rows replace those that its earlier version brought, in one commit a table. A file
+    that fails stops no other, and leaves its old rows where they are. With --json, each object
+    holds: key, table, status (success, failed, superseded, skipped, unchanged), rows_read,
+    rows_loaded, rows_rejected, lines_skipped, cells_nulled, rows_deleted, columns_added, seconds,
+    error.
+
+    \b
+    Example: lakefall run pipelines/local.yaml --table orders
+    """
+    from lakefall.cli import reports
+    from lakefall.cli.common import open_pipeline
+    from lakefall.cli.progress import listener
+    from lakefall.runner import Runner
+
+    with listener() as told:
+        runner = Runner(open_pipeline(pipeline, sets, told))
+        report = runner.run(tables=table, keys=file, dry_run=dry_run, force=force)
+    reports.run(report, json=json)
+    raise typer.Exit(130 if report.interrupted else 1 if report.failed else 0)
+
+
+def plan(
+    pipeline: PipelineFile,
+    table: OnlyTables = [],
+    file: OnlyKeys = [],
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Say what `run` would do, and why.
+
+    Nothing is written. For each file: its dialect, with how sure that is and what the second choice
+    was; each column's type with the evidence; what changes in the table; how many rows would be
+    replaced. Exits with 0 when there is nothing to do, 2 when there are changes, 1 when a file
+    would fail.
+
+    \b
+    Example: lakefall plan pipelines/local.yaml --file orders/2024.csv
+    """
+    from lakefall import planning
+    from lakefall.cli import reports
+    from lakefall.cli.common import open_pipeline
+    from lakefall.cli.progress import listener
+    from lakefall.runner import Runner
+
+    with listener() as told:
+        runner = Runner(open_pipeline(pipeline, sets, told))
+        report = planning.plan(runner, tuple(table), tuple(file))
+    reports.plan(report, json=json)
+    raise typer.Exit(1 if report.failed else 2 if report.changes else 0)
+
+
+def rebuild(
+    pipeline: PipelineFile,
+    table: TableName,
+    dry_run: DryRun = False,
+    drop_missing: Annotated[
+        bool,
+        typer.Option("--drop-missing", help="Lose the rows of files that the source has no more."),
+    ] = False,
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Infer a table's schema anew and load it anew.
+
+    The way out of a wrong type. Looks at all of the table's files that are still in the source, and
+    swaps schema and rows in one commit.
+
+    \b
+    Example: lakefall rebuild pipelines/local.yaml orders --dry-run
+    """
+    from lakefall import planning
+    from lakefall.cli import reports
+    from lakefall.cli.common import open_pipeline
+    from lakefall.cli.progress import listener
+    from lakefall.runner import Runner
+
+    with listener() as told:
+        runner = Runner(open_pipeline(pipeline, sets, told))
+        report = planning.rebuild(runner, table, dry_run=dry_run, drop_missing=drop_missing)
+    reports.rebuild(report, json=json)

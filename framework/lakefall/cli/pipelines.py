@@ -1,0 +1,113 @@
+"""``lint``, ``schema``, ``explain``, ``check``: pipeline files themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lakefall.cli.common import Json, PipelineFile, Set
+
+
+def lint(
+    pipeline: Annotated[
+        list[Path], typer.Argument(metavar="PIPELINE...", help="YAML files, or folders of them.")
+    ],
+    json: Json = False,
+) -> None:
+    """Find everything that is wrong with pipeline files.
+
+    Connects to nothing. Each finding names file, line and option, and what to write instead. With
+    --json, each object holds: problem.
+
+    \b
+    Example: lakefall lint pipelines/
+    """
+    from lakefall.cli.output import emit, say
+    from lakefall.config.loader import lint as problems_of
+
+    problems = problems_of(pipeline)
+    for problem in problems:
+        if json:
+            emit({"problem": problem})
+        else:
+            say(problem)
+    if not problems and not json:
+        say("no problems")
+    raise typer.Exit(1 if problems else 0)
+
+
+def schema() -> None:
+    """Print the JSON Schema of pipeline files.
+
+    It is made from the plugins that are installed. Editors that know it complete option names and
+    show what they mean.
+
+    \b
+    Example: lakefall schema > pipeline.schema.json
+    """
+    import json
+
+    from lakefall.catalogue import Catalogue
+    from lakefall.config.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(Catalogue.default()), indent=2))
+
+
+def explain(
+    pipeline: PipelineFile,
+    table: Annotated[str, typer.Argument(metavar="TABLE", help="A table's name.")],
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Show a table's options, each with where it came from.
+
+    That is a line of the YAML file, an override of `tables:`, --set, the environment, or the
+    default. Secrets are not shown. With --json, each object holds: option, value, where.
+
+    \b
+    Example: lakefall explain pipelines/local.yaml orders
+    """
+    from lakefall.cli.output import emit
+    from lakefall.cli.output import table as show
+    from lakefall.config.loader import load
+
+    origins = load(pipeline, sets=sets, table=table).origins
+    if json:
+        for option, origin in origins.items():
+            emit({"option": option, "value": origin.value, "where": origin.where})
+        return
+    show(
+        ["option", "value", "where"],
+        [[option, _written(o.value), o.where] for option, o in origins.items()],
+    )
+
+
+def _written(value: object) -> str:
+    """A value as the YAML file would say it."""
+    import json
+
+    return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
+
+
+def check(pipeline: PipelineFile, sets: Set = [], json: Json = False) -> None:
+    """Reach everything that a pipeline needs.
+
+    Its source, its catalog, who is told about tables. Writes nothing. With --json, each object
+    holds: subject, ok, message.
+
+    \b
+    Example: lakefall check pipelines/local.yaml
+    """
+    from lakefall.cli.common import running
+    from lakefall.cli.output import emit, table
+
+    with running(pipeline, sets) as run:
+        checks = run.pipeline.check(run)
+    if json:
+        for one in checks:
+            emit({"subject": one.subject, "ok": one.ok, "message": one.message})
+    else:
+        table(["what", "ok", "message"], [[c.subject, c.ok, c.message] for c in checks])
+    raise typer.Exit(0 if all(c.ok for c in checks) else 1)

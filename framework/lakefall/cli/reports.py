@@ -1,0 +1,305 @@
+"""The reports of ``run``, ``plan`` and ``rebuild``, as JSON lines and as tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lakefall.cli.output import emit, say, table
+from lakefall.model import (
+    Change,
+    Column,
+    Dialect,
+    Outcome,
+    PlannedColumn,
+    Reading,
+    Schema,
+    Status,
+)
+from lakefall.report import FilePlan, PlanReport, RebuildReport, RunReport
+
+# --- run ---
+
+OUTCOME_HEADS = (
+    *("file", "table", "status", "read", "loaded", "rejected"),
+    *("nulled", "replaced", "columns+", "s"),
+)
+
+
+def run(report: RunReport, *, json: bool) -> None:
+    """What became of every file."""
+    if json:
+        for outcome in report.outcomes:
+            emit(outcome_object(outcome))
+    elif report.outcomes:
+        table(
+            OUTCOME_HEADS,
+            [_outcome_row(o) for o in report.outcomes],
+            right="read,loaded,rejected,nulled,replaced,s",
+        )
+    for outcome in report.outcomes:
+        if outcome.error:
+            say(f"{outcome.status}: {_with_key(outcome)}")
+    if not json:
+        say(_summary(report))
+
+
+def outcome_object(outcome: Outcome) -> dict[str, Any]:
+    """One line of ``run --json``; names and order are a contract."""
+    return {
+        "key": outcome.file.key,
+        "table": outcome.file.table,
+        "status": outcome.status.value,
+        "rows_read": outcome.rows_read,
+        "rows_loaded": outcome.rows_loaded,
+        "rows_rejected": outcome.rows_rejected,
+        "lines_skipped": outcome.lines_skipped,
+        "cells_nulled": outcome.cells_nulled,
+        "rows_deleted": outcome.rows_deleted,
+        "columns_added": list(outcome.columns_added),
+        "seconds": round(outcome.seconds, 3),
+        "error": outcome.error,
+    }
+
+
+def _outcome_row(o: Outcome) -> list[object]:
+    added = ", ".join(o.columns_added[:5]) + (", ..." if len(o.columns_added) > 5 else "")
+    return [
+        o.file.key,
+        o.file.table,
+        o.status.value,
+        o.rows_read,
+        o.rows_loaded,
+        o.rows_rejected,
+        o.cells_nulled,
+        o.rows_deleted,
+        added,
+        f"{o.seconds:.2f}",
+    ]
+
+
+def _with_key(outcome: Outcome) -> str:
+    key = outcome.file.key
+    return outcome.error if outcome.error.startswith(key) else f"{key}: {outcome.error}"
+
+
+def _summary(report: RunReport) -> str:
+    counts = [f"{n} {status.value}" for status in Status if (n := report.count(status))]
+    loaded = sum(o.rows_loaded for o in report.outcomes)
+    if report.interrupted:
+        lead = "interrupted: what succeeded is committed, the next run does the rest; "
+    elif report.dry_run:
+        lead = "dry run, nothing was written: "
+    else:
+        lead = ""
+    if not any(o.status is not Status.UNCHANGED for o in report.outcomes):
+        lead += "nothing to do: "
+    told = ", ".join(counts) or "no files"
+    return f"{lead}{told}; {loaded:,} rows in {report.seconds:.1f} s"
+
+
+# --- plan ---
+
+
+def plan(report: PlanReport, *, json: bool) -> None:
+    """What a run would do with every file."""
+    for file in report.files:
+        if json:
+            emit(plan_object(file))
+        else:
+            _show_plan(file)
+    for file in report.files:
+        if file.error:
+            say(f"would fail: {file.decision.file.key}: {file.error}")
+    if not json:
+        pending = sum(f.decision.pending for f in report.files)
+        failing = sum(bool(f.error) for f in report.files)
+        say(
+            f"nothing to do: {len(report.files)} files unchanged or skipped"
+            if not pending
+            else f"{pending} files to load, {failing} of them would fail"
+        )
+
+
+def plan_object(plan: FilePlan) -> dict[str, Any]:
+    """One line of ``plan --json``."""
+    target = plan.table_plan
+    return {
+        "key": plan.decision.file.key,
+        "table": plan.decision.file.table,
+        "pending": plan.decision.pending,
+        "reason": plan.decision.reason,
+        "dialect": dialect_object(plan.dialect) if plan.dialect else None,
+        "columns": columns_list(plan.schema) if plan.schema else [],
+        "created": target.created if target else False,
+        "changes": [_change_object(c) for c in _changes(plan)],
+        "notes": list(target.notes) if target else [],
+        "rows_read": plan.records.rows_read if plan.records else 0,
+        "rows_rejected": plan.records.rows_rejected if plan.records else 0,
+        "rows_replaced": plan.rows_replaced,
+        "error": plan.error,
+    }
+
+
+def _changes(plan: FilePlan) -> list[PlannedColumn]:
+    columns = plan.table_plan.columns if plan.table_plan else ()
+    return [c for c in columns if c.change is not Change.KEEP]
+
+
+def _change_object(column: PlannedColumn) -> dict[str, str]:
+    return {
+        "name": column.name,
+        "change": column.change.value,
+        "type": column.type,
+        "from_type": column.from_type,
+    }
+
+
+def _show_plan(plan: FilePlan) -> None:
+    file = plan.decision.file
+    if not plan.decision.pending:
+        say(f"{file.key}: {plan.decision.reason}")
+        return
+    told = [f"{file.key} -> {file.table or '(no table)'}: {plan.decision.reason}"]
+    if plan.dialect:
+        told.append(f"  dialect: {dialect_words(plan.dialect)}")
+    if plan.records:
+        r = plan.records
+        told.append(
+            f"  records: {r.rows_read:,}, of which {r.rows_rejected:,} rejected; replaces "
+            f"{plan.rows_replaced:,} rows"
+        )
+    if plan.table_plan:
+        created = plan.table_plan.created
+        told.append("  table: would be created" if created else "  table: exists")
+        told += [f"  note: {note}" for note in plan.table_plan.notes]
+    lines(told)
+    if plan.schema:
+        planned = {c.name: c for c in plan.table_plan.columns} if plan.table_plan else {}
+        table(
+            ["column", "in the file", "type", "change", "evidence"],
+            [
+                [c.name, c.source_name, c.type, _change_words(planned.get(c.name)), _evidence(c)]
+                for c in plan.schema.columns
+            ],
+        )
+
+
+def _change_words(column: PlannedColumn | None) -> str:
+    if column is None or column.change is Change.KEEP:
+        return ""
+    if column.change is Change.ADD:
+        return "added"
+    if column.change is Change.WIDEN:
+        return f"widened from {column.from_type} to {column.type}"
+    return f"conflict: the table has {column.type}, the file {column.from_type}"
+
+
+# --- rebuild ---
+
+
+def rebuild(report: RebuildReport, *, json: bool) -> None:
+    """What a rebuild did, or would do."""
+    before = dict(report.before)
+    if json:
+        emit(
+            {
+                "table": report.table,
+                "dry_run": report.dry_run,
+                "before": [{"name": n, "type": t} for n, t in report.before],
+                "after": [{"name": n, "type": t} for n, t in report.after],
+                "files": [outcome_object(o) for o in report.outcomes],
+                "missing": list(report.missing),
+            }
+        )
+        return
+    evidence = {c.name: _evidence(c) for c in report.schema.columns}
+    names = dict.fromkeys([*before, *dict(report.after)])
+    after = dict(report.after)
+    table(
+        ["column", "before", "after", "evidence"],
+        [[n, before.get(n, "-"), after.get(n, "-"), evidence.get(n, "")] for n in names],
+        title=report.table,
+    )
+    for key in report.missing:
+        say(f"{key}: gone from the source; its rows are lost in a rebuild")
+    rows = sum(o.rows_loaded for o in report.outcomes)
+    say(
+        "dry run: nothing was written"
+        if report.dry_run
+        else f"rebuilt {report.table} from {len(report.outcomes)} files, {rows:,} rows"
+    )
+
+
+# --- parts ---
+
+
+def dialect_object(dialect: Dialect) -> dict[str, Any]:
+    """The dialect part of ``sniff --json`` and ``plan --json``."""
+    return {
+        "delimiter": dialect.delimiter,
+        "quotechar": dialect.quotechar,
+        "escapechar": dialect.escapechar,
+        "encoding": dialect.encoding,
+        "has_header": dialect.has_header,
+        "preamble_lines": dialect.preamble_lines,
+        "line_terminator": dialect.line_terminator,
+        "confidence": round(dialect.confidence, 4),
+    }
+
+
+def dialect_words(dialect: Dialect) -> str:
+    """The dialect in one line for people."""
+    parts = [
+        f"delimiter {dialect.delimiter!r}" if dialect.delimiter else "a single column",
+        f"quote {dialect.quotechar or 'none'}",
+        *([f"escape {dialect.escapechar}"] if dialect.escapechar else []),
+        dialect.encoding,
+        f"lines end in {dialect.line_terminator!r}",
+        "with header" if dialect.has_header else "no header",
+        *([f"{dialect.preamble_lines} lines before it"] if dialect.preamble_lines else []),
+        f"confidence {dialect.confidence:.2f}",
+    ]
+    if dialect.runner_up:
+        parts.append(f"runner-up {_reading(dialect.runner_up)}")
+    return ", ".join(parts)
+
+
+def _reading(reading: Reading) -> str:
+    delimiter = repr(reading.delimiter) if reading.delimiter else "a single column"
+    return f"{delimiter} with quote {reading.quotechar or 'none'} ({reading.score:.2f})"
+
+
+def columns_list(schema: Schema) -> list[dict[str, Any]]:
+    """The columns of ``infer --json`` and ``plan --json``; names and order are a contract."""
+    return [
+        {
+            "name": c.name,
+            "source_name": c.source_name,
+            "type": c.type,
+            "nullable": c.nullable,
+            "evidence": list(c.evidence),
+        }
+        for c in schema.columns
+    ]
+
+
+def columns_table(schema: Schema, title: str) -> None:
+    table(
+        ["column", "in the file", "type", "nullable", "evidence"],
+        [[c.name, c.source_name, c.type, c.nullable, _evidence(c)] for c in schema.columns],
+        title=title,
+    )
+
+
+def _evidence(column: Column) -> str:
+    return "; ".join(column.evidence)
+
+
+def lines(told: list[str]) -> None:
+    from rich.text import Text
+
+    from lakefall.cli.output import console, visible
+
+    out = console()
+    for line in told:
+        out.print(Text(visible(line)), soft_wrap=True)
