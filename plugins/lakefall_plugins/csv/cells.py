@@ -148,3 +148,16 @@ def _typed_bits(kind: Kind, content: str, free: float) -> float:
     if kind in _DIGITS_OVERHEAD:
         return _DIGITS_OVERHEAD[kind] + _DIGIT_BITS * len(content)
     return _FIXED_BITS.get(kind, free)
+
+
+class Cells:
+    """Kinds of cells, computed once per distinct text within one detection."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Cell] = {}
+
+    def __getitem__(self, text: str) -> Cell:
+        cell = self._known.get(text)
+        if cell is None:
+            cell = self._known[text] = classify(text)
+        return cell

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,24 +11,32 @@ from lakefall.errors import EmptyFileError
 from lakefall.model import Dialect, Reading
 
 from . import candidates
-from .cells import TYPED
+from .beyond import around_first_quote, tail
+from .cells import TYPED, Cells
 from .encoding import detect_encoding
 from .header import HeaderVerdict, judge
-from .layout import Layout, locate
+from .layout import Layout, footer_lines, locate
 from .options import CsvSnifferOptions
-from .sample import Sample, take
+from .sample import Sample, line_count, take
 from .scoring import INNER as STRICT
-from .scoring import Cells, Scored, score
+from .scoring import Scored, score
 from .splitting import Row, Way, split
 
 LARGEST_SAMPLE = 1 << 20
 ENOUGH_ROWS = 20
+ENOUGH_TEXT = 8_000
+"""Characters that are enough with fewer rows: the rows are wide."""
+BYTES_A_LINE = 64
+"""A sample has at most one line for so many bytes: hundreds of short lines say nothing more."""
+_ANNOUNCED = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*(?:\n|$)', re.IGNORECASE)
+"""What Excel understands as a first line: the delimiter."""
 SURE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class _Found:
     sample: Sample
+    cells: Cells
     best: Scored
     second: Scored | None
     confidence: float
@@ -48,11 +57,12 @@ def detect(path: Path, options: CsvSnifferOptions, known_columns: Sequence[str] 
     """
     encoding = detect_encoding(path, options.encoding)
     found = _weigh(path, encoding.name, options)
-    way, sample = found.best.way, found.sample
+    sample = found.sample
+    way = _with_late_quote(path, encoding.name, found, options)
     rows = found.best.split.rows
-    layout = locate(rows, found.best.width, sample.lines, sample.truncated, options.comment)
+    layout = locate(rows, found.best.width, options.comment)
     layout = _with_given_preamble(layout, rows, options.preamble_lines)
-    verdict = _header(rows, layout, found.best.width, options, known_columns)
+    verdict = _header(found, layout, options, known_columns)
     return Dialect(
         delimiter=way.delimiter,
         quotechar=way.quotechar,
@@ -62,7 +72,7 @@ def detect(path: Path, options: CsvSnifferOptions, known_columns: Sequence[str] 
         line_terminator=sample.line_terminator,
         preamble_lines=layout.preamble_lines,
         header_lines=1 if verdict.present else 0,
-        footer_lines=layout.footer_lines,
+        footer_lines=_footer_lines(path, encoding.name, found, layout, way),
         comment=layout.comment,
         skip_initial_space=_skip_initial_space(rows, way),
         confidence=found.confidence,
@@ -72,19 +82,45 @@ def detect(path: Path, options: CsvSnifferOptions, known_columns: Sequence[str] 
     )
 
 
+def _with_late_quote(path: Path, encoding: str, found: _Found, options: CsvSnifferOptions) -> Way:
+    """The way, with the quote that first opens a cell after the sample where there is one."""
+    way = found.best.way
+    if way.quotechar or not found.sample.truncated or options.quotechar is not None:
+        return way
+    text = around_first_quote(path, encoding, way.delimiter, '"')
+    if not text:
+        return way
+    cells, ways = Cells(), (way, Way(way.delimiter, '"'), Way(way.delimiter, '"', "\\"))
+    scored = [score(w, split(text, w, truncated=True), cells, options.delimiters) for w in ways]
+    return min(scored, key=_bits).way
+
+
+def _footer_lines(path: Path, encoding: str, found: _Found, layout: Layout, way: Way) -> int:
+    width = found.best.width
+    if not found.sample.truncated:
+        rows = found.best.split.rows[layout.first :]
+        return footer_lines(rows, width, found.sample.lines)
+    text = tail(path, encoding)
+    end = split(text, way)
+    if end.misplaced or end.open_end:
+        return 0
+    return footer_lines(end.rows, width, line_count(text))
+
+
 def _weigh(path: Path, encoding: str, options: CsvSnifferOptions) -> _Found:
     """Score all ways on the first look, and again on more text while that does not decide."""
     size = int(options.sample_bytes)
     unit = 4 if "32" in encoding else 2 if "16" in encoding else 1
     while True:
-        sample = take(path, encoding, size * unit)
+        sample = take(path, encoding, size * unit, lines=size // BYTES_A_LINE)
         if not sample.text.strip():
             if not sample.truncated:
                 raise EmptyFileError(f"{path.name}: no bytes but blank lines; upload a table")
         else:
             found = _weigh_sample(sample, options)
             rows = len(found.best.split.rows)
-            if not sample.truncated or (rows >= ENOUGH_ROWS and found.confidence >= SURE):
+            enough = rows >= ENOUGH_ROWS or (rows > 3 and len(sample.text) >= ENOUGH_TEXT)
+            if not sample.truncated or (enough and found.confidence >= SURE):
                 return found
         if size >= LARGEST_SAMPLE:
             return found
@@ -93,13 +129,16 @@ def _weigh(path: Path, encoding: str, options: CsvSnifferOptions) -> _Found:
 
 def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> _Found:
     preferred, text, cells = options.delimiters, sample.text, Cells()
+    delimiter = options.delimiter
+    if delimiter is None and (announced := _ANNOUNCED.match(text)):
+        delimiter = announced.group(1)
 
     def scores(delimiters: Sequence[str]) -> list[Scored]:
         ways = candidates.ways(text, delimiters, options.quotechar, options.escapechar)
         return [score(w, split(text, w, sample.truncated), cells, preferred) for w in ways]
 
-    if options.delimiter is not None:
-        scored = scores([options.delimiter])
+    if delimiter is not None:
+        scored = scores([delimiter])
     else:
         scored = scores(candidates.preferred_in(text, preferred))
         settled = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
@@ -107,9 +146,9 @@ def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> _Found:
             scored += filter(_is_evident, scores(candidates.others_in(text, preferred)))
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
-    best = _named(scored, text)
+    best = _named(scored, text, options.quotechar is None)
     second = next((s for s in scored[1:] if _differs(s, best)), None)
-    return _Found(sample, best, second, _confidence(best, second))
+    return _Found(sample, cells, best, second, _confidence(best, second))
 
 
 def _bits(scored: Scored) -> float:
@@ -147,7 +186,7 @@ def _is_evident(scored: Scored) -> bool:
     return scored.width > 1 and rows > 1 and scored.odd_rows <= allowed * rows
 
 
-def _named(scored: Sequence[Scored], text: str) -> Scored:
+def _named(scored: Sequence[Scored], text: str, free: bool) -> Scored:
     """The best way, or one that gives the same rows and says more.
 
     Cells of a single column are quoted for the sake of a delimiter inside them: that one is the
@@ -164,7 +203,7 @@ def _named(scored: Sequence[Scored], text: str) -> Scored:
             and other.way.quotechar == best.way.quotechar
         ):
             return other
-    if not best.way.quotechar and '"' in text:
+    if free and not best.way.quotechar and '"' in text:
         way = Way(best.way.delimiter, '"', best.way.escapechar)
         same = Scored(way, split(text, way), best.width, best.bits, best.odd_rows)
         if not _differs(same, best):
@@ -188,13 +227,12 @@ def _with_given_preamble(layout: Layout, rows: Sequence[Row], given: int | None)
     if given is None:
         return layout
     first = next((i for i, row in enumerate(rows) if row.line >= given), 0)
-    return Layout(first, given, layout.footer_lines, layout.comment)
+    return Layout(first, given, layout.comment)
 
 
 def _header(
-    rows: Sequence[Row],
+    found: _Found,
     layout: Layout,
-    width: int,
     options: CsvSnifferOptions,
     known_columns: Sequence[str],
 ) -> HeaderVerdict:
@@ -202,10 +240,11 @@ def _header(
         return HeaderVerdict(
             options.header == "present", 1.0, (f"header: {options.header} (given)",)
         )
+    rows, width = found.best.split.rows, found.best.width
     body = [
         row.cells for row in rows[layout.first + 1 :] if len(row.cells) == width and not row.blank
     ]
-    return judge(rows[layout.first].cells, body, known_columns)
+    return judge(rows[layout.first].cells, body, known_columns, found.cells)
 
 
 def _skip_initial_space(rows: Sequence[Row], way: Way) -> bool:

@@ -25,12 +25,24 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
-_HIGH_WORDS = re.compile(rb"[^\x00-\x20,;\"]*[\x80-\xff][^\x00-\x1f,;\"]*")
-"""Words that hold high bytes. No character from 0x40 on ends them: in Big5, GBK and Shift-JIS it
-may be the second half of a pair."""
+_SEPARATORS = re.compile(rb"[\x00-\x1f,;\"]+")
+"""What ends a word. No character from 0x40 on does: in Big5, GBK and Shift-JIS it may be the
+second half of a pair."""
 _MOST_HIGH_BYTES = 1 << 14
 _DAMAGE = 4
 """UTF-8 with damage has at least this many whole sequences for each byte that is none."""
+
+
+def plain_codec(path: Path, encoding: str) -> str:
+    """The codec that reads the same text from the middle of the file: without a mark."""
+    if encoding not in ("utf-16", "utf-32", "utf-8-sig"):
+        return encoding
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    if encoding == "utf-8-sig":
+        return "utf-8"
+    big = head.startswith((b"\xfe\xff", b"\x00\x00"))
+    return f"{encoding}-{'be' if big else 'le'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,27 +144,36 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _narrow(path: Path) -> Encoding:
     """UTF-8 when all bytes or nearly all agree, else a legacy encoding."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    ascii_only = True
+    try:
+        for block in _blocks(path):
+            if ascii_only and block.isascii():
+                continue
+            ascii_only = False
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return _not_quite_utf8(path)
+    if ascii_only:
+        return Encoding("utf-8", ("utf-8: every byte is ASCII",))
+    return Encoding("utf-8", ("utf-8: every byte above ASCII is part of a whole sequence",))
+
+
+def _not_quite_utf8(path: Path) -> Encoding:
+    """UTF-8 with a few damaged bytes, or a legacy encoding."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    whole = damaged = 0
+    whole = damaged = gathered = 0
     words: list[bytes] = []
-    gathered = 0
     for block in _blocks(path):
-        pending = decoder.getstate()[0]
-        if block.isascii() and not pending:
-            continue
         text = decoder.decode(block)
-        bad = text.count("\ufffd") - block.count(b"\xef\xbf\xbd")
-        damaged += max(bad, 0)
-        whole += _sequences(block) - max(bad, 0)
-        if gathered < _MOST_HIGH_BYTES:
+        bad = max(text.count("\ufffd") - block.count(b"\xef\xbf\xbd"), 0)
+        damaged += bad
+        whole += max(_sequences(block) - bad, 0)
+        if gathered < _MOST_HIGH_BYTES and not block.isascii():
             found = _high_words(block, _MOST_HIGH_BYTES - gathered)
             words += found
             gathered += sum(map(len, found))
-    damaged += decoder.decode(b"", final=True).count("\ufffd")
-    if not words:
-        return Encoding("utf-8", ("utf-8: every byte is ASCII",))
-    if not damaged:
-        return Encoding("utf-8", (f"utf-8: {whole:,} sequences above ASCII, all whole",))
     if whole >= _DAMAGE * damaged:
         return Encoding(
             "utf-8", (f"utf-8 with damage: {whole:,} sequences whole, {damaged:,} bytes are not",)
@@ -166,9 +187,12 @@ def _high_words(block: bytes, limit: int) -> list[bytes]:
     first, last = block.find(b"\n") + 1, block.rfind(b"\n")
     lines = block[first:last] if first <= last and len(block) == BLOCK else block
     found: list[bytes] = []
-    for match in _HIGH_WORDS.finditer(lines):
-        found.append(match.group())
-        limit -= len(match.group())
+    for line in lines.splitlines():
+        if line.isascii():
+            continue
+        words = [word for word in _SEPARATORS.split(line) if not word.isascii()]
+        found += words
+        limit -= sum(map(len, words))
         if limit <= 0:
             break
     return found

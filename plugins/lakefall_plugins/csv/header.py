@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .cells import TYPED, Kind, classify
+from .cells import TYPED, Cells, Kind
 
 _NUMERIC = {Kind.INTEGER, Kind.NUMBER}
-_BODY_ROWS = 200
+_BODY_ROWS = 100
 _COLUMNS = 400
 _IDENTIFIER = re.compile(r"[a-zA-Z]+(?:[_.]\w+)+|[a-z]+(?:[A-Z][a-z0-9]*)+")
 _COMMON_NAMES = """
@@ -38,7 +38,10 @@ class HeaderVerdict:
 
 
 def judge(
-    first: Sequence[str], body: Sequence[Sequence[str]], known_columns: Sequence[str] = ()
+    first: Sequence[str],
+    body: Sequence[Sequence[str]],
+    known_columns: Sequence[str] = (),
+    cells: Cells | None = None,
 ) -> HeaderVerdict:
     """Decide whether ``first`` is a header.
 
@@ -46,10 +49,12 @@ def judge(
         first: the cells of the table's first row.
         body: the rows after it, of the table's width.
         known_columns: column names of the live table, if there is one.
+        cells: kinds of cells that are known already.
     """
+    cells = cells or Cells()
     names = [cell.strip() for cell in first]
-    bits, reasons = _names_alone(names)
-    above, reason = _against_columns(names[:_COLUMNS], body[:_BODY_ROWS])
+    bits, reasons = _names_alone(names, cells)
+    above, reason = _against_columns(names[:_COLUMNS], body[:_BODY_ROWS], cells)
     bits += above
     reasons += reason
     shared, reason = _known(names, known_columns)
@@ -60,9 +65,9 @@ def judge(
     return HeaderVerdict(present, round(confidence, 3), tuple(reasons))
 
 
-def _names_alone(names: Sequence[str]) -> tuple[float, list[str]]:
+def _names_alone(names: Sequence[str], cells: Cells) -> tuple[float, list[str]]:
     """What the row itself says: names are distinct, not empty, and no numbers."""
-    kinds = [classify(name).kind for name in names]
+    kinds = [cells[name].kind for name in names]
     filled = [name for name in names if name]
     if not filled:
         return -2.0, ["the first row is empty"]
@@ -89,7 +94,7 @@ def _names_alone(names: Sequence[str]) -> tuple[float, list[str]]:
 
 
 def _against_columns(
-    names: Sequence[str], body: Sequence[Sequence[str]]
+    names: Sequence[str], body: Sequence[Sequence[str]], cells: Cells
 ) -> tuple[float, list[str]]:
     """What the columns say: does each first cell fit the cells below it?"""
     bits = 0.0
@@ -100,7 +105,7 @@ def _against_columns(
         filled = [cell for cell in column if cell]
         if not filled or not name:
             continue
-        verdict = 1.0 if name in years else _against_column(name, filled)
+        verdict = 1.0 if name in years else _against_column(name, filled, cells)
         bits += max(-4.0, min(4.0, verdict))
         unlike += verdict > 1
         alike += verdict < -1
@@ -125,12 +130,12 @@ def _years(names: Sequence[str]) -> frozenset[str]:
     return frozenset(found)
 
 
-def _against_column(name: str, column: Sequence[str]) -> float:
+def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
     """Bits for (positive) or against a header from one column; ``column`` has no empty cell."""
-    kinds = Counter(classify(cell).kind for cell in column)
+    kinds = Counter(cells[cell].kind for cell in column)
     main, times = kinds.most_common(1)[0]
     purity = times / len(column)
-    kind = classify(name).kind
+    kind = cells[name].kind
     if main in _NUMERIC:
         purity = sum(kinds[k] for k in _NUMERIC) / len(column)
         if kind in _NUMERIC:

@@ -1,4 +1,4 @@
-"""Where the table lies in the file: the lines before it, after it, and comments within it."""
+"""Where the table lies in the file: the lines before and after it, and comments within it."""
 
 from __future__ import annotations
 
@@ -20,29 +20,22 @@ class Layout:
     """Index among the rows of the header, or of the first record where there is none."""
     preamble_lines: int
     """Physical lines before that row."""
-    footer_lines: int
-    """Physical lines after the last record; 0 when the sample stops before the file does."""
     comment: str
     """The mark of comment lines inside the table; ``''`` where there are none."""
 
 
-def locate(
-    rows: Sequence[Row], width: int, physical_lines: int, truncated: bool, comment: str | None
-) -> Layout:
+def locate(rows: Sequence[Row], width: int, comment: str | None) -> Layout:
     """Find the table among the sample's rows.
 
     Args:
         rows: under the chosen way of reading, blank lines included.
         width: the table's number of columns.
-        physical_lines: lines of the sample.
-        truncated: the sample stops before the file does.
         comment: the mark of comment lines, if it is known.
     """
     first = _first_row(rows, width)
     line = rows[first].line if first < len(rows) else 0
     mark = comment if comment is not None else _comment(rows[first + 1 :], width)
-    footer = 0 if truncated else _footer_lines(rows, first, width, physical_lines)
-    return Layout(first, line, footer, mark)
+    return Layout(first, line, mark)
 
 
 def _first_row(rows: Sequence[Row], width: int) -> int:
@@ -121,18 +114,23 @@ def _comment(rows: Sequence[Row], width: int) -> str:
     return ""
 
 
-def _footer_lines(rows: Sequence[Row], first: int, width: int, physical_lines: int) -> int:
-    """Lines after the table: rows of one cell in a table of three or more columns."""
+def footer_lines(rows: Sequence[Row], width: int, physical_lines: int) -> int:
+    """Lines after the table: text in the first cell alone, below three or more columns.
+
+    Args:
+        rows: the table's rows, or the last ones of a longer file, up to its end.
+        width: the table's number of columns.
+        physical_lines: lines of the text that the rows come from.
+    """
     if width < 3:
         return 0
     last = len(rows)
-    while last > first + 1 and (rows[last - 1].blank or _single(rows[last - 1])):
+    while last > 1 and (rows[last - 1].blank or len(rows[last - 1].cells) == 1):
         last -= 1
-    tail = [row for row in rows[last:] if not row.blank]
-    if not tail or len(tail) > _MOST_FOOTER_ROWS or last <= first + 1:
+    end = [row for row in rows[last:] if not row.blank]
+    if not end or len(end) > _MOST_FOOTER_ROWS or last <= 1:
         return 0
-    return physical_lines - tail[0].line
-
-
-def _single(row: Row) -> bool:
-    return len(row.cells) == 1
+    # A record that was cut short is also one cell: a footer is set off, or is a phrase.
+    set_off = rows[last].blank
+    phrase = len(end[0].cells[0].split()) > 1
+    return physical_lines - end[0].line if set_off or phrase else 0

@@ -21,12 +21,14 @@ class Sample:
     @property
     def lines(self) -> int:
         """Physical lines in the sample."""
-        return self.text.count("\n") + (not self.text.endswith("\n") and bool(self.text))
+        return line_count(self.text)
 
 
-def take(path: Path, encoding: str, size: int) -> Sample:
-    """Read the first ``size`` bytes and cut them at a line end; bytes that do not decode become
-    U+FFFD."""
+def take(path: Path, encoding: str, size: int, lines: int) -> Sample:
+    """Read the first ``size`` bytes, at most so many lines, and cut them at a line end.
+
+    Bytes that do not decode become U+FFFD.
+    """
     with path.open("rb") as stream:
         raw = stream.read(size)
         truncated = bool(stream.read(1))
@@ -36,7 +38,23 @@ def take(path: Path, encoding: str, size: int) -> Sample:
         text = text.removesuffix("\r")
         end = max(text.rfind("\n"), text.rfind("\r")) + 1
         text = text[:end] or text
-    return Sample(normalise(text), terminator(text), truncated)
+    first, more = _first_lines(normalise(text), lines)
+    return Sample(first, terminator(text), truncated or more)
+
+
+def _first_lines(text: str, lines: int) -> tuple[str, bool]:
+    """The first lines of a text, and whether it goes on."""
+    place = -1
+    for _ in range(lines):
+        place = text.find("\n", place + 1)
+        if place < 0:
+            return text, False
+    return text[: place + 1], place + 1 < len(text)
+
+
+def line_count(text: str) -> int:
+    """Physical lines of a text whose line ends are ``\\n``."""
+    return text.count("\n") + (bool(text) and not text.endswith("\n"))
 
 
 def normalise(text: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log2
 
-from .cells import Cell, Kind, classify
+from .cells import Cells, Kind
 from .splitting import Row, Split, Way
 
 COLUMN_BITS = 3.0
@@ -57,19 +57,6 @@ class Scored:
     bits: float
     odd_rows: int
     """Rows of another width; blank lines are none."""
-
-
-class Cells:
-    """Kinds of cells, computed once per distinct text within one detection."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, Cell] = {}
-
-    def __getitem__(self, text: str) -> Cell:
-        cell = self._known.get(text)
-        if cell is None:
-            cell = self._known[text] = classify(text)
-        return cell
 
 
 def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Scored:
