@@ -23,6 +23,8 @@ from .scoring import Scored, score
 from .splitting import Row, Way, split
 
 LARGEST_SAMPLE = 1 << 20
+DOUBTFUL_SAMPLE = 1 << 17
+"""More text than this settles no doubt, unless it holds next to no rows."""
 ENOUGH_ROWS = 20
 ENOUGH_TEXT = 8_000
 """Characters that are enough with fewer rows: the rows are wide."""
@@ -122,8 +124,12 @@ def _weigh(path: Path, encoding: str, options: CsvSnifferOptions) -> _Found:
             enough = rows >= ENOUGH_ROWS or (rows > 3 and len(sample.text) >= ENOUGH_TEXT)
             if not sample.truncated or (enough and found.confidence >= SURE):
                 return found
+            if size >= (DOUBTFUL_SAMPLE if rows > 3 else LARGEST_SAMPLE):
+                return found
         if size >= LARGEST_SAMPLE:
-            return found
+            raise EmptyFileError(
+                f"{path.name}: nothing but blank lines in the first {size:,} bytes; upload a table"
+            )
         size = min(size * 4, LARGEST_SAMPLE)
 
 

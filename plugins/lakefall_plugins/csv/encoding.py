@@ -129,9 +129,9 @@ def _refuse_binary(path: Path, head: bytes) -> None:
             f"{path.name}: {zeros:,} of the first {len(head):,} bytes are zero: this is no text; "
             "upload the file again, or export it as CSV"
         )
-    if (zeros + control) * 10 > len(head):
+    if control * 25 > len(head):
         raise NotTextError(
-            f"{path.name}: {zeros + control:,} of the first {len(head):,} bytes are control "
+            f"{path.name}: {control:,} of the first {len(head):,} bytes are control "
             "characters: these are binary data, no text; export the table as CSV"
         )
 

@@ -121,7 +121,11 @@ def footer_lines(rows: Sequence[Row], width: int, physical_lines: int) -> int:
         rows: the table's rows, or the last ones of a longer file, up to its end.
         width: the table's number of columns.
         physical_lines: lines of the text that the rows come from.
+
+    The mark that ended text files in CP/M and DOS (0x1A) is a footer, too.
     """
+    if len(rows) > 1 and rows[-1].cells[0].strip() == "\x1a":
+        return 1
     if width < 3:
         return 0
     last = len(rows)

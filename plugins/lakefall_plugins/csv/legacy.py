@@ -39,6 +39,8 @@ NUMBERED_BITS = 8.0
 """The same beside a digit."""
 CROWD_BITS = 5.0
 """A third letter above ASCII in a row, in a language that mixes."""
+SCRIPT_BITS = 5.0
+"""Another script than Latin: a word or two show it, a single character must not."""
 BROKEN_BITS = 40.0
 """A byte that the encoding does not know."""
 _OPENERS = frozenset("“‘«‹„¿¡#§£€¥©®№°±µ–—•…·´\u00a0")
@@ -92,14 +94,15 @@ def _single_byte(raw: bytes) -> Iterable[_Guess]:
             bits = sum(_character_bits(c, costs) * n for c, n in counts[encoding].items())
             common, stranger, crowd = shapes[encoding]
             bits += common + (crowd if alphabet.mixed else stranger)
-            yield _Guess(encoding, alphabet.language, bits + _prior_bits(encoding))
+            yield _Guess(encoding, alphabet.language, bits + _prior_bits(encoding, alphabet.mixed))
 
 
-def _prior_bits(encoding: str) -> float:
+def _prior_bits(encoding: str, latin: bool) -> float:
     """Windows code pages are commoner than ISO ones, and those than DOS or Macintosh ones."""
+    script = 0.0 if latin else SCRIPT_BITS
     if encoding.startswith(("cp125", "cp874")):
-        return 0.0 if encoding in ("cp1252", "cp1251") else 0.5
-    return 1.5 if encoding.startswith(("iso", "koi8")) else 4.0
+        return script + (0.0 if encoding in ("cp1252", "cp1251") else 0.5)
+    return script + (1.5 if encoding.startswith(("iso", "koi8")) else 4.0)
 
 
 def _decoded(raw: bytes, encoding: str) -> str:

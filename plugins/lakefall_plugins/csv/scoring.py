@@ -26,6 +26,8 @@ ODD_CELL_BITS = 2.0
 """For each cell that an odd row has too many or too few."""
 COMMENT_BITS = 3.0
 """An odd row that begins like a comment."""
+UNIFORM_BITS = 2.0
+"""Gained for each of the first ten rows of one width, repeated ones too, as far as few are odd."""
 QUOTED_BITS = 1.0
 PROTECTED_BITS = 10.0
 """Gained for a quoted cell that holds a delimiter or a line end: that is what quotes are for, and
@@ -56,7 +58,7 @@ class Scored:
     """Columns of the table."""
     bits: float
     odd_rows: int
-    """Rows of another width; blank lines are none."""
+    """Rows of another width; blank lines and comments are none."""
 
 
 def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Scored:
@@ -115,9 +117,13 @@ def _table_bits(
     bits = len(regular) * (width - 1) * use
     for column in zip(*regular, strict=True):
         bits += _column_bits(column, cells, single=width == 1)
-    odd = [row.cells for row in rows if len(row.cells) != width]
-    bits += sum(_odd_row_bits(row, width, cells, use) for row in dict.fromkeys(odd))
-    return bits, width, len(odd)
+    others = [row.cells for row in rows if len(row.cells) != width]
+    bits += sum(_odd_row_bits(row, width, cells, use) for row in dict.fromkeys(others))
+    odd = sum(not row[0].startswith("#") for row in others)
+    if width > 1:
+        alike = len(rows) - len(others)
+        bits -= UNIFORM_BITS * min(alike, 10) * max(0.0, 1 - 5 * odd / (alike + odd))
+    return bits, width, odd
 
 
 def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) -> float:

@@ -30,8 +30,8 @@ class Row:
 
     @property
     def blank(self) -> bool:
-        """Whether the record is an empty line."""
-        return len(self.cells) == 1 and not self.cells[0].strip()
+        """Whether the record is an empty line, or the mark that ended files in DOS."""
+        return len(self.cells) == 1 and not self.cells[0].strip(" \t\x1a")
 
     @property
     def filled(self) -> int:
