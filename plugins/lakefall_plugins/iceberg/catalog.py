@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 CATALOG_FILE = "catalog.db"
 _BUSY_SECONDS = 30
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_WORDS = (*map(os.strerror, _FULL), "disk is full", "disk I/O error")
+"""SQLite says "disk I/O error" where a file-size limit is reached."""
 
 
 class Lake:
@@ -123,25 +125,20 @@ def _translate(error: Exception, subject: str) -> LakefallError | None:
     from pyiceberg.exceptions import NoSuchTableError
     from sqlalchemy.exc import SQLAlchemyError
 
-    if isinstance(error, SQLAlchemyError):
-        what = str(getattr(error, "orig", error))
-        if "disk is full" in what:
-            return StorageFullError(f"{subject}: no room for the catalog: {what}; make room")
-        return CatalogUnreachableError(
-            f"{subject}: the catalog does not answer ({what}); the next run tries again"
-        )
+    # Arrow and DuckDB give the system's words in the text only, SQLite has its own.
+    text = str(getattr(error, "orig", None) or error)
+    engine = type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb")
+    if isinstance(error, OSError | SQLAlchemyError) or engine:
+        if getattr(error, "errno", None) in _FULL or any(words in text for words in _FULL_WORDS):
+            return StorageFullError(
+                f"{subject}: no room in the warehouse ({text}); make room, the next run tries again"
+            )
+        if isinstance(error, SQLAlchemyError):
+            return CatalogUnreachableError(
+                f"{subject}: the catalog does not answer ({text}); the next run tries again"
+            )
+        if isinstance(error, OSError):
+            return SinkError(f"{subject}: the warehouse cannot be used ({text})")
     if isinstance(error, NoSuchTableError):
         return SinkError(f"{subject}: the table was dropped meanwhile; the next run tries again")
-    if isinstance(error, OSError):
-        return _storage(error, subject)
     return None
-
-
-def _storage(error: OSError, subject: str) -> LakefallError:
-    # Arrow's file systems give the number in the text only.
-    text = str(error)
-    if error.errno in _FULL or any(f"errno {number}" in text.lower() for number in _FULL):
-        return StorageFullError(
-            f"{subject}: no room in the warehouse ({text}); make room, the next run tries again"
-        )
-    return SinkError(f"{subject}: the warehouse cannot be used ({text})")

@@ -53,7 +53,7 @@ def load(
                 task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
             )
         except BaseException as error:
-            if is_certain(error):
+            if is_certain(error) or task.is_lost(error):
                 task.discard(())
             raise
         task.discard(path for f in task.current for path in f.paths)
@@ -98,6 +98,18 @@ class _Load:
     def discard(self, keep: Iterable[Path]) -> None:
         """Remove the copies of files that are in no snapshot."""
         self.publication.discard(self.io, set(keep))
+
+    def is_lost(self, error: BaseException) -> bool:
+        """Whether the catalog, asked again, knows nothing of a commit that a database refused."""
+        from sqlalchemy.exc import SQLAlchemyError
+
+        if not isinstance(error, SQLAlchemyError):
+            return False
+        try:
+            table = self.lake.find(self.plan.table)
+        except SQLAlchemyError:
+            return False
+        return table is None or snapshots.find_commit(table, self.publication.load_id) is None
 
     def _check_base(self, table: Table | None) -> None:
         if table is None and not self.plan.created:

@@ -48,6 +48,9 @@ class OwnTable:
         return self.lake.find(self.name)
 
     def find_or_make(self) -> Table:
+        found = self.find()
+        if found is not None:
+            return found
         self.lake.make_namespace()
         properties = {
             **names.TABLE_PROPERTIES,

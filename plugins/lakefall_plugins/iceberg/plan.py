@@ -135,10 +135,10 @@ def evolved_table(
         planned = _existing(
             run,
             options.on_type_conflict,
-            state.table,
             known[column.name],
             column,
-            ids.known[column.name],
+            table=state.table,
+            field_id=ids.known[column.name],
         )
         columns.append(planned)
         notes += _note(state.table, planned)
@@ -154,7 +154,7 @@ def evolved_table(
 
 
 def _existing(
-    run: Run, mode: str, table: str, old: Column, new: Column, field_id: int
+    run: Run, mode: str, old: Column, new: Column, *, table: str, field_id: int
 ) -> PlannedColumn:
     have, asked = iceberg_type(run, old.type), iceberg_type(run, new.type)
     form = old.format or (new.format if have == asked else "")

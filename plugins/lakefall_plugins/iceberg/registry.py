@@ -181,13 +181,22 @@ def _judge(
     if last.released:
         return True, "released: to be tried again"
     if last.status == Status.FAILED and last.etag == file.etag:
-        if last.retryable:
-            return True, f"failed before, may succeed now: {last.error_message or ''}"
-        if last.digest != digest(file.table):
-            return True, f"failed before under other options: {last.error_message or ''}"
-        return False, f"failed before: {last.error_message or ''}"
+        return _judge_failed(last, digest(file.table))
     if loaded is None or loaded.etag != file.etag:
         return True, "changed"
+    return _judge_loaded(file, loaded, tables)
+
+
+def _judge_failed(last: Row, digest: str) -> tuple[bool, str]:
+    why = last.error_message or ""
+    if last.retryable:
+        return True, f"failed before, may succeed now: {why}"
+    if last.digest != digest:
+        return True, f"failed before under other options: {why}"
+    return False, f"failed before: {why}"
+
+
+def _judge_loaded(file: SourceFile, loaded: Row, tables: Collection[str]) -> tuple[bool, str]:
     if file.problem:
         return True, "its folder gives no table any more"
     if file.table not in tables:

@@ -12,7 +12,7 @@ from lakefall.errors import CommitConflictError, LakefallError
 T = TypeVar("T")
 
 _FIRST_WAIT = 0.05
-_LONGEST_WAIT = 2.0
+_LONGEST_WAIT = 1.0
 _MOMENTARY = ("database is locked", "already exists", "UNIQUE constraint")
 """What SQLite says when two processes write, or make the same thing, at the same moment."""
 
@@ -69,14 +69,11 @@ def is_conflict(error: Exception) -> bool:
 def is_certain(error: BaseException) -> bool:
     """Whether a commit that raised this has not happened and never will."""
     from pyiceberg.exceptions import CommitStateUnknownException
-    from sqlalchemy.exc import OperationalError
 
     if isinstance(error, CommitStateUnknownException) or _is_http(error):
         return False
     if isinstance(error, LakefallError):
         return error.__cause__ is None or is_certain(error.__cause__)
-    if isinstance(error, OperationalError) and "disk is full" in str(error):
-        return True
     return isinstance(error, OSError) or (isinstance(error, Exception) and is_conflict(error))
 
 

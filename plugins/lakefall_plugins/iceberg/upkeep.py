@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lakefall.model import Status
@@ -72,14 +71,13 @@ def rebuild_registry(lake: Lake, registry: Registry, run: Run) -> int:
     A key whose version no snapshot knows any more gets an empty ETag, which equals no file's: it
     is loaded again.
     """
-    now = datetime.now(UTC)
-    rows = [row for name in data_tables(lake) for row in _rows_of(lake, name, run.run_id, now)]
+    rows = [row for name in data_tables(lake) for row in _rows_of(lake, name, run)]
     _drop_unreadable(registry.table)
     registry.rewrite(lambda _: rows, make=True)
     return len(rows)
 
 
-def _rows_of(lake: Lake, name: str, run_id: str, now: datetime) -> list[Row]:
+def _rows_of(lake: Lake, name: str, run: Run) -> list[Row]:
     table = lake.find(name)
     if table is None or names.SOURCE_FILE not in table.schema().column_names:
         return []
@@ -88,30 +86,26 @@ def _rows_of(lake: Lake, name: str, run_id: str, now: datetime) -> list[Row]:
     for version in snapshots.versions(table):
         known.setdefault(version.key, version)
     empty = {key for key, version in known.items() if version.rows == 0 and key not in counts}
-    return [
-        _row(name, key, counts[key], known.get(key), run_id, now)
-        for key in sorted({*counts} | empty)
-    ]
+    return [_row(name, key, counts[key], known.get(key), run) for key in sorted({*counts} | empty)]
 
 
-def _row(
-    table: str, key: str, rows: int, version: snapshots.Version | None, run_id: str, now: datetime
-) -> Row:
-    # Somebody else changed the rows: they are not that version's any more.
-    known = version is not None and version.rows == rows
+def _row(table: str, key: str, rows: int, known: snapshots.Version | None, run: Run) -> Row:
+    if known is None:
+        known = snapshots.Version(key, "", run.started_at, run.started_at, run_id=run.run_id)
     return Row(
         file_key=key,
-        etag=version.etag if version is not None and known else "",
+        # Where somebody else changed the rows they are not that version's any more.
+        etag=known.etag if known.rows == rows else "",
         table_name=table,
         row_count=rows,
         status=Status.SUCCESS.value,
         error_message=None,
-        ingested_at=version.committed if version is not None else now,
-        dag_run_id=(version.run_id if version is not None else "") or run_id,
+        ingested_at=known.committed,
+        dag_run_id=known.run_id,
         rows_loaded=rows,
-        rejected=version.rejected if version is not None else None,
-        size=version.size if version is not None else None,
-        modified=version.modified if version is not None else None,
+        rejected=known.rejected,
+        size=known.size,
+        modified=known.modified if known.etag else None,
         released=False,
     )
 

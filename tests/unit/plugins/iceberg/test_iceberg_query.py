@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import pytest
+from iceberg_support import Lakehouse, source
+
+from lakefall.errors import UsageError
+
+
+@pytest.fixture
+def orders(lakehouse: Lakehouse) -> Lakehouse:
+    lakehouse.load(source("orders/a.csv"), [("id", "INTEGER"), ("n", "VARCHAR")], "SELECT 1, 'one'")
+    lakehouse.load(
+        source("orders/b.csv"), [("id", "BIGINT"), ("x", "DOUBLE")], "SELECT 5000000000, 2.5"
+    )
+    return lakehouse
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id, n, x FROM orders ORDER BY id",
+        "SELECT id, n, x FROM lakehouse.orders ORDER BY id",
+        "WITH o AS (FROM LAKEHOUSE.Orders) SELECT id, n, x FROM o ORDER BY id",
+        "FROM (SELECT id, n, x FROM orders) ORDER BY id -- all",
+    ],
+)
+def test_evolved_tables_read_right(orders: Lakehouse, query: str) -> None:
+    assert orders.ask(query) == [(1, "one", None), (5000000000, None, 2.5)]
+
+
+def test_tables_join_with_themselves_and_others(orders: Lakehouse) -> None:
+    orders.load(source("people/a.csv"), [("id", "INTEGER")], "SELECT 1")
+    assert orders.ask(
+        "SELECT count(*) FROM orders a JOIN orders b USING (id) JOIN people p USING (id)"
+    ) == [(1,)]
+
+
+def test_renamed_and_dropped_columns(orders: Lakehouse) -> None:
+    found = orders.sink.lake.find("orders")
+    assert found is not None
+    with found.update_schema() as update:
+        update.rename_column("n", "title")
+        update.delete_column("x")
+    assert orders.ask("SELECT * EXCLUDE (_source_file, _ingested_at) FROM orders ORDER BY id") == [
+        (1, "one"),
+        (5000000000, None),
+    ]
+
+
+def test_select_like_statements(orders: Lakehouse) -> None:
+    assert [r[0] for r in orders.ask("DESCRIBE orders")][:3] == ["id", "n", "_source_file"]
+    assert orders.ask("EXPLAIN SELECT * FROM orders")
+    assert orders.ask("VALUES (1)") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "DROP TABLE orders",
+        "DELETE FROM orders",
+        "INSERT INTO orders SELECT * FROM orders",
+        "COPY orders TO '/tmp/x.csv'",
+        "SELECT 1; SELECT 2",
+        "",
+        "SET threads = 4",
+        "PRAGMA version",
+        "ATTACH ':memory:' AS other",
+        "INSTALL httpfs",
+    ],
+)
+def test_nothing_but_one_select(orders: Lakehouse, query: str) -> None:
+    with pytest.raises(UsageError):
+        orders.ask(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT * FROM read_text('/etc/passwd')",
+        "SELECT * FROM glob('/*')",
+        "FROM '/etc/passwd'",
+        "SELECT * FROM orders, read_blob('/etc/passwd')",
+    ],
+)
+def test_no_file_can_be_read(orders: Lakehouse, query: str) -> None:
+    with pytest.raises(UsageError):
+        orders.ask(query)
+
+
+def test_an_unknown_table_is_told_with_those_that_exist(orders: Lakehouse) -> None:
+    with pytest.raises(UsageError, match=r"order_items.*orders"):
+        orders.ask("SELECT * FROM order_items")
+    with pytest.raises(UsageError, match="nothing"):
+        orders.ask("SELECT nothing FROM orders")

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from iceberg_support import Lakehouse, source
+
+from lakefall.model import Outcome, Status
+
+ID = [("id", "INTEGER")]
+FILE = source("orders/a.csv")
+CHANGED = source("orders/a.csv", "e2", minute=1)
+
+
+def test_the_specifications_columns_come_first(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    found = lakehouse.sink.registry.table.find()
+    assert found is not None
+    assert [(f.name, str(f.field_type), f.required) for f in found.schema().fields[:8]] == [
+        ("file_key", "string", True),
+        ("etag", "string", True),
+        ("table_name", "string", True),
+        ("row_count", "int", False),
+        ("status", "string", True),
+        ("error_message", "string", False),
+        ("ingested_at", "timestamp", True),
+        ("dag_run_id", "string", True),
+    ]
+    assert lakehouse.ask(
+        "SELECT file_key, etag, table_name, row_count, status, error_message, dag_run_id "
+        "FROM lakehouse._ingest_registry"
+    ) == [("orders/a.csv", "e1", "orders", 3, "success", None, "run")]
+
+
+def test_what_was_loaded_is_skipped_until_it_changes(lakehouse: Lakehouse) -> None:
+    assert lakehouse.reasons(FILE) == ["load: new"]
+    lakehouse.load(FILE, ID, "SELECT 1")
+    assert lakehouse.reasons(FILE, CHANGED) == ["skip: unchanged", "load: changed"]
+
+
+def test_content_that_returns_is_loaded_again(lakehouse: Lakehouse) -> None:
+    back = source("orders/a.csv", "e1", minute=2)
+    lakehouse.load(FILE, ID, "SELECT 1")
+    lakehouse.load(CHANGED, ID, "SELECT 2")
+    assert lakehouse.reasons(back) == ["load: changed"]
+    lakehouse.load(back, ID, "SELECT 1")
+    assert lakehouse.reasons(back) == ["skip: unchanged"]
+
+
+def test_a_file_whose_table_is_gone(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1")
+    lakehouse.sink.lake.catalog.drop_table("lakehouse.orders")
+    assert lakehouse.reasons(FILE) == ["load: table is gone"]
+
+
+def test_permanent_failures_wait_for_another_file_or_other_options(lakehouse: Lakehouse) -> None:
+    lakehouse.fail(FILE, "no header")
+    assert lakehouse.reasons(FILE, CHANGED) == [
+        "skip: failed before: no header",
+        "load: changed",
+    ]
+    lakehouse.pipeline.digest = "options-2"
+    assert lakehouse.reasons(FILE) == ["load: failed before under other options: no header"]
+
+
+def test_transient_failures_are_tried_again(lakehouse: Lakehouse) -> None:
+    lakehouse.fail(FILE, "no room", retryable=True)
+    assert lakehouse.reasons(FILE) == ["load: failed before, may succeed now: no room"]
+
+
+def test_a_failed_version_hides_neither_itself_nor_what_is_loaded(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1")
+    lakehouse.fail(CHANGED, "no header")
+    assert lakehouse.reasons(FILE, CHANGED) == [
+        "skip: unchanged",
+        "skip: failed before: no header",
+    ]
+
+
+def test_a_file_that_no_table_can_take_fails_once(lakehouse: Lakehouse) -> None:
+    refused = source("!!!/a.csv", problem="gives no table name")
+    assert lakehouse.reasons(refused) == ["load: new"]
+    lakehouse.fail(refused, refused.problem)
+    assert lakehouse.reasons(refused) == ["skip: failed before: gives no table name"]
+
+
+def test_release_makes_a_file_pending_until_the_next_outcome(lakehouse: Lakehouse) -> None:
+    failed = source("orders/b.csv")
+    lakehouse.load(FILE, ID, "SELECT 1")
+    lakehouse.fail(failed, "no header")
+    assert lakehouse.sink.release([FILE.key, failed.key, "orders/unknown.csv"]) == 2
+    reason = "load: released: to be tried again"
+    assert lakehouse.reasons(FILE, failed) == [reason, reason]
+    assert lakehouse.ask("SELECT status FROM _ingest_registry ORDER BY file_key") == [
+        ("success",),
+        ("failed",),
+    ]
+    lakehouse.load(FILE, ID, "SELECT 1")
+    assert lakehouse.reasons(FILE) == ["skip: unchanged"]
+
+
+def test_one_commit_for_all_outcomes_of_a_run(lakehouse: Lakehouse) -> None:
+    files = [source(f"orders/{i}.csv") for i in range(5)]
+    outcomes = [Outcome(f, Status.SUCCESS, rows_loaded=1) for f in files]
+    outcomes += [Outcome(source("x/1.csv"), Status.SUPERSEDED)]
+    lakehouse.sink.record(lakehouse.run(), outcomes)
+    found = lakehouse.sink.registry.table.find()
+    assert found is not None
+    assert len(found.metadata.snapshots) == 1
+    assert [e.key for e in lakehouse.sink.history()] == [f.key for f in files]
+
+
+def test_history_is_the_latest_row_of_every_key(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1", rejects=[(3, "", "short", "x")])
+    lakehouse.fail(CHANGED, "no header")
+    (entry,) = lakehouse.sink.history()
+    assert (entry.key, entry.etag, entry.status, entry.error) == (
+        "orders/a.csv",
+        "e2",
+        "failed",
+        "no header",
+    )
+
+
+def test_the_registry_keeps_few_data_files(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakefall_plugins.iceberg.registry._MAX_FILES", 3)
+    for number in range(5):
+        lakehouse.fail(source(f"orders/{number}.csv"), "no header")
+    found = lakehouse.sink.registry.table.find()
+    assert found is not None
+    assert len(found.inspect.data_files()) <= 3
+    assert len(lakehouse.sink.history()) == 5
+
+
+def test_rebuild_from_the_tables(lakehouse: Lakehouse) -> None:
+    empty = source("orders/empty.csv")
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    lakehouse.load(CHANGED, ID, "SELECT 1 FROM range(4)")
+    lakehouse.load(empty, ID, "SELECT 1 WHERE false")
+    before = {(e.key, e.etag, e.row_count) for e in lakehouse.sink.history()}
+    lakehouse.sink.lake.catalog.drop_table("lakehouse._ingest_registry")
+    assert lakehouse.sink.rebuild_registry(lakehouse.run()) == 2
+    assert {(e.key, e.etag, e.row_count) for e in lakehouse.sink.history()} == before
+    assert lakehouse.reasons(CHANGED, empty) == ["skip: unchanged", "skip: unchanged"]
+
+
+def test_rebuild_after_snapshots_were_expired(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    lakehouse.load(source("orders/b.csv"), ID, "SELECT 1")
+    found = lakehouse.sink.lake.find("orders")
+    assert found is not None
+    past = datetime.now() + timedelta(days=1)
+    found.maintenance.expire_snapshots().older_than(past).commit()
+    assert lakehouse.sink.rebuild_registry(lakehouse.run()) == 2
+    assert lakehouse.reasons(FILE, source("orders/b.csv")) == ["load: changed", "skip: unchanged"]
+    assert lakehouse.load(FILE, ID, "SELECT 1").rows_deleted == 3
+
+
+def test_rebuild_of_a_damaged_registry(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1")
+    for path in (lakehouse.folder / "wh" / "lakehouse" / "_ingest_registry").rglob("*.json"):
+        path.unlink()
+    assert lakehouse.sink.rebuild_registry(lakehouse.run()) == 1
+    assert lakehouse.reasons(FILE) == ["skip: unchanged"]
+
+
+def test_rows_that_somebody_else_changed_are_loaded_again(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT i FROM range(3) r(i)")
+    found = lakehouse.sink.lake.find("orders")
+    assert found is not None
+    found.delete("id = 1")
+    lakehouse.sink.rebuild_registry(lakehouse.run())
+    assert lakehouse.reasons(FILE) == ["load: changed"]
+
+
+def test_forget(lakehouse: Lakehouse) -> None:
+    other = source("orders/b.csv")
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)", rejects=[(3, "", "short", "x")])
+    lakehouse.load(other, ID, "SELECT 1", rejects=[(3, "", "short", "x")])
+    assert lakehouse.sink.forget([FILE.key, "orders/unknown.csv"]) == 3
+    assert lakehouse.ask("SELECT _source_file FROM orders") == [("orders/b.csv",)]
+    assert lakehouse.ask("SELECT file_key FROM _ingest_rejects") == [("orders/b.csv",)]
+    assert lakehouse.reasons(FILE, other) == ["load: new", "skip: unchanged"]
+    assert lakehouse.sink.forget([FILE.key]) == 0
+
+
+def test_an_empty_lake_answers_and_stays_empty(lakehouse: Lakehouse) -> None:
+    sink = lakehouse.sink
+    assert list(sink.history()) == []
+    assert list(sink.stored_rejects("", "")) == []
+    assert sink.release(["orders/a.csv"]) == 0
+    assert sink.forget(["orders/a.csv"]) == 0
+    assert [(c.ok, c.message) for c in sink.check()] == [
+        (True, "no catalog yet; the first load makes it")
+    ]
+    assert not (lakehouse.folder / "wh").exists()

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from lakefall.errors import TableError
+from lakefall_plugins.iceberg import types
+
+
+def unknown(name: str) -> str:
+    return {"MONEY": "decimal(18,2)"}[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "iceberg"),
+    [
+        ("INTEGER", "int"),
+        ("BIGINT", "long"),
+        ("TIMESTAMP", "timestamp"),
+        ("TIMESTAMP(6)", "timestamp"),
+        ("VARCHAR", "string"),
+        ("DECIMAL(18,2)", "decimal(18, 2)"),
+        ("MONEY", "decimal(18, 2)"),
+    ],
+)
+def test_names_of_the_specification_become_icebergs(name: str, iceberg: str) -> None:
+    assert types.to_iceberg(name, unknown) == iceberg
+    assert str(types.parse(iceberg)) == iceberg
+
+
+def test_a_type_that_iceberg_lacks_is_told() -> None:
+    with pytest.raises(TableError, match="'roman'"):
+        types.parse("roman")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "legal"),
+    [
+        ("int", "long", True),
+        ("float", "double", True),
+        ("decimal(10, 2)", "decimal(12, 2)", True),
+        ("decimal(10, 2)", "decimal(12, 3)", False),
+        ("decimal(12, 2)", "decimal(10, 2)", False),
+        ("int", "double", False),
+        ("long", "int", False),
+        ("date", "timestamp", False),
+        ("int", "string", False),
+    ],
+)
+def test_promotions_are_those_of_the_iceberg_specification(old: str, new: str, legal: bool) -> None:
+    assert types.promotes(old, new) is legal
+
+
+@pytest.mark.parametrize(
+    ("value", "column", "form", "fitting"),
+    [
+        ("int", "long", "", True),
+        ("int", "double", "", True),
+        ("int", "string", "", True),
+        ("long", "double", "", True),
+        ("long", "int", "", False),
+        ("double", "long", "", False),
+        ("string", "int", "", False),
+        ("boolean", "int", "", True),
+        ("int", "boolean", "", False),
+        ("date", "timestamp", "%Y-%m-%d", True),
+        ("date", "timestamp", "%d/%m/%Y", False),
+        ("timestamp", "date", "", False),
+        ("int", "decimal(12, 2)", "", True),
+        ("int", "decimal(11, 2)", "", False),
+        ("decimal(8, 1)", "decimal(10, 2)", "", True),
+        ("decimal(10, 3)", "decimal(12, 2)", "", False),
+        ("decimal(10, 3)", "double", "", True),
+    ],
+)
+def test_what_fits_into_a_column(value: str, column: str, form: str, fitting: bool) -> None:
+    assert types.fits(value, column, form) is fitting
