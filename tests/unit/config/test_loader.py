@@ -99,6 +99,11 @@ cache: {dir: kept, max_size: 5MB}
     assert (config.cache.dir, config.cache.max_size) == (Path("kept"), 5_000_000)
 
 
+def test_varchar_is_last_under_the_name_it_was_given(configure: Configure) -> None:
+    text = GOOD + "type_inferer: {use: threshold, types: [{use: varchar, as: text}, date]}\n"
+    assert names(configure(text), Stage.TYPE) == ["date", "text"]
+
+
 def test_paths(write: Write, catalogue: Catalogue) -> None:
     write("")
     Path("pipelines").mkdir()

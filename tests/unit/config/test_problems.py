@@ -132,6 +132,16 @@ CASES = {
             "p.yaml:6: sink.catalog.warehous: unknown option; did you mean 'warehouse'?",
         ],
     ),
+    "unknown option of a member of a union": (
+        SOURCE + "sink:\n  use: lake\n  catalog:\n    type: sqlite\n    warehouse: x\n"
+        "    tokn: x\n",
+        ["p.yaml:7: sink.catalog.tokn: unknown option; known: type, warehouse"],
+    ),
+    "told once, however many tables there are": (
+        GOOD + "sniffer:\n  delimeter: ;\ntables:\n  a: {sink: {max_rejected: 1%}}\n"
+        "  b: {sink: {max_rejected: 2%}}\n",
+        ["p.yaml:3: sniffer: expected `use: NAME` with the name of a sniffer plugin (csv, stdlib)"],
+    ),
     "tag of a union": (
         SOURCE + "sink:\n  use: lake\n  catalog:\n    type: glue\n",
         ["p.yaml:5: sink.catalog: expected one of 'sqlite', 'rest' as 'type'"],
