@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import codecs
+import re
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +19,8 @@ class Sample:
 
     text: str
     """Line ends normalised to ``\\n``; no byte order mark."""
-    line_terminator: str
-    """``'\\n'``, ``'\\r\\n'``, ``'\\r'`` or ``'mixed'``; ``'\\n'`` where no line ends."""
+    line_ends: dict[str, int]
+    """How often each line end occurs."""
     truncated: bool
     """The file goes on after the sample."""
 
@@ -38,18 +44,10 @@ def take(path: Path, encoding: str, size: int, lines: int) -> Sample:
         text = text.removesuffix("\r")
         end = max(text.rfind("\n"), text.rfind("\r")) + 1
         text = text[:end] or text
-    first, more = _first_lines(normalise(text), lines)
-    return Sample(first, terminator(text), truncated or more)
-
-
-def _first_lines(text: str, lines: int) -> tuple[str, bool]:
-    """The first lines of a text, and whether it goes on."""
-    place = -1
-    for _ in range(lines):
-        place = text.find("\n", place + 1)
-        if place < 0:
-            return text, False
-    return text[: place + 1], place + 1 < len(text)
+    ends = list(islice(_LINE_END.finditer(text), lines))
+    if len(ends) == lines and ends[-1].end() < len(text):
+        text, truncated = text[: ends[-1].end()], True
+    return Sample(normalise(text), dict(Counter(end.group() for end in ends)), truncated)
 
 
 def line_count(text: str) -> int:
@@ -64,11 +62,20 @@ def normalise(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def terminator(text: str) -> str:
-    """The line end that a text uses; ``'mixed'`` for several, ``'\\n'`` for none."""
-    crlf = text.count("\r\n")
-    counts = {"\r\n": crlf, "\n": text.count("\n") - crlf, "\r": text.count("\r") - crlf}
-    used = [end for end, count in counts.items() if count]
+def line_ends(text: str) -> dict[str, int]:
+    """How often each line end occurs in a text."""
+    return dict(Counter(_LINE_END.findall(text)))
+
+
+def terminator(ends: Mapping[str, int], inside: int = 0) -> str:
+    """The line end of the records; ``'mixed'`` for several, ``'\\n'`` for none.
+
+    Args:
+        ends: how often each line end occurs.
+        inside: line ends inside quoted cells: a rarer kind of line end is theirs.
+    """
+    used = sorted((end for end in ends if ends[end]), key=lambda end: -ends[end])
     if not used:
         return "\n"
-    return used[0] if len(used) == 1 else "mixed"
+    rest = sum(ends[end] for end in used[1:])
+    return used[0] if rest <= inside else "mixed"

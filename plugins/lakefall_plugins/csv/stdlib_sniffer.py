@@ -12,7 +12,7 @@ from lakefall.errors import EmptyFileError, LowConfidenceError, NoHeaderError
 from lakefall.model import Dialect
 from lakefall.plugin import Options, Plugin, Stage, hookimpl
 
-from .sample import terminator
+from .sample import line_ends, terminator
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,7 +84,7 @@ def sniff_with_stdlib(path: Path, options: StdlibSnifferOptions) -> Dialect:
         encoding=encoding,
         has_header=present,
         header_lines=1 if present else 0,
-        line_terminator=terminator(text),
+        line_terminator=terminator(line_ends(text)),
         skip_initial_space=bool(found.skipinitialspace),
         evidence=(f"csv.Sniffer on the first {len(raw):,} bytes",),
     )

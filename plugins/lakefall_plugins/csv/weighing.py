@@ -1,0 +1,189 @@
+"""Which way of reading a file wins, and how far ahead it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakefall.errors import EmptyFileError
+
+from . import candidates
+from .beyond import around_first_quote
+from .cells import TYPED, Cells
+from .options import CsvSnifferOptions
+from .sample import Sample, take
+from .scoring import INNER as STRICT
+from .scoring import Scored, score
+from .splitting import Way, split
+
+LARGEST_SAMPLE = 1 << 20
+DOUBTFUL_SAMPLE = 1 << 17
+"""More text than this settles no doubt, unless it holds next to no rows."""
+ENOUGH_ROWS = 20
+ENOUGH_TEXT = 8_000
+"""Characters that are enough with fewer rows: the rows are wide."""
+BYTES_A_LINE = 64
+"""A sample has at most one line for so many bytes: hundreds of short lines say nothing more."""
+_ANNOUNCED = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*(?:\n|$)', re.IGNORECASE)
+"""What Excel understands as a first line: the delimiter."""
+SURE = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The outcome of weighing all ways."""
+
+    sample: Sample
+    cells: Cells
+    best: Scored
+    second: Scored | None
+    confidence: float
+    """0.5 where the second is as good, towards 1 with every bit that it is behind."""
+
+
+def weigh(path: Path, encoding: str, options: CsvSnifferOptions) -> Found:
+    """Score all ways on the first look, and again on more text while that does not decide."""
+    size = int(options.sample_bytes)
+    unit = 4 if "32" in encoding else 2 if "16" in encoding else 1
+    while True:
+        sample = take(path, encoding, size * unit, lines=size // BYTES_A_LINE)
+        if not sample.text.strip():
+            if not sample.truncated:
+                raise EmptyFileError(f"{path.name}: no bytes but blank lines; upload a table")
+        else:
+            found = _weigh_sample(sample, options)
+            rows = len(found.best.split.rows)
+            enough = rows >= ENOUGH_ROWS or (rows > 3 and len(sample.text) >= ENOUGH_TEXT)
+            if not sample.truncated or (enough and found.confidence >= SURE):
+                return found
+            if size >= (DOUBTFUL_SAMPLE if rows > 3 else LARGEST_SAMPLE):
+                return found
+        if size >= LARGEST_SAMPLE:
+            raise EmptyFileError(
+                f"{path.name}: nothing but blank lines in the first {size:,} bytes; upload a table"
+            )
+        size = min(size * 4, LARGEST_SAMPLE)
+
+
+def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> Found:
+    preferred, cells = options.delimiters, Cells()
+    text, delimiter = sample.text, options.delimiter
+    if delimiter is None and (announced := _ANNOUNCED.match(text)):
+        delimiter = announced.group(1)
+        text = _without(text, 1, None)
+    text = _without(text, options.preamble_lines or 0, options.comment)
+
+    def scores(delimiters: Sequence[str]) -> list[Scored]:
+        ways = candidates.ways(text, delimiters, options.quotechar, options.escapechar)
+        return [score(w, split(text, w, sample.truncated), cells, preferred) for w in ways]
+
+    if delimiter is not None:
+        scored = scores([delimiter])
+    else:
+        scored = scores(candidates.preferred_in(text, preferred))
+        settled = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
+        if not options.strict_delimiters and not settled:
+            scored += filter(_is_evident, scores(candidates.others_in(text, preferred)))
+    scored = [s for s in scored if _well_quoted(s)] or scored
+    scored.sort(key=_bits)
+    best = _named(scored, text, options.quotechar is None)
+    second = next((s for s in scored[1:] if _differs(s, best)), None)
+    return Found(sample, cells, best, second, _confidence(best, second))
+
+
+def _without(text: str, lines: int, comment: str | None) -> str:
+    """The text with the first lines, and with comments, left blank; line numbers stay."""
+    if not lines and not comment:
+        return text
+    kept = text.split("\n")
+    kept[:lines] = [""] * min(lines, len(kept))
+    if comment:
+        kept = ["" if line.startswith(comment) else line for line in kept]
+    return "\n".join(kept)
+
+
+def _bits(scored: Scored) -> float:
+    return scored.bits
+
+
+def _is_table(scored: Scored) -> bool:
+    """Whether a preferred delimiter already gives a table, so that no other one is looked at."""
+    rows = sum(not row.blank for row in scored.split.rows)
+    return scored.width > 1 and rows > 1 and scored.odd_rows <= 0.2 * rows
+
+
+def _well_quoted(scored: Scored) -> bool:
+    """Whether every quote is in its place and quotes protect something: no chance result, so
+    that readings which break the quoted cells apart are out."""
+    found, rows = scored.split, sum(not row.blank for row in scored.split.rows)
+    if not found.protected or found.open_end or found.misplaced > 0.01 * found.quoted:
+        return False
+    some = scored.width > 1 or found.quoted >= 0.5 * rows
+    return bool(scored.way.delimiter) and some and scored.odd_rows <= 0.1 * rows
+
+
+def _is_column(text: str, cells: Cells) -> bool:
+    """Whether nine lines of ten are one value each, such as a date or a file name, so that the
+    characters inside are no delimiters."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    values = sum(cells[line].kind in TYPED and " " not in line.strip() for line in lines)
+    return values >= 0.9 * (len(lines) - 1)
+
+
+def _is_evident(scored: Scored) -> bool:
+    """Whether the evidence for a delimiter that nobody prefers is strong: next to no odd rows."""
+    rows = sum(not row.blank for row in scored.split.rows)
+    allowed = 0.02 if scored.way.delimiter in STRICT else 0.3
+    return scored.width > 1 and rows > 1 and scored.odd_rows <= allowed * rows
+
+
+def _named(scored: Sequence[Scored], text: str, free: bool) -> Scored:
+    """The best way, or one that gives the same rows and says more.
+
+    Cells of a single column are quoted for the sake of a delimiter inside them: that one is the
+    file's. And quotes that stand only inside cells do no harm as quotes, but a file that has
+    them may use them further on.
+    """
+    best = scored[0]
+    for other in scored[1:]:
+        if _differs(other, best):
+            continue
+        if (
+            not best.way.delimiter
+            and best.split.quoted
+            and other.way.quotechar == best.way.quotechar
+        ):
+            return other
+    if free and not best.way.quotechar and '"' in text:
+        way = Way(best.way.delimiter, '"', best.way.escapechar)
+        same = Scored(way, split(text, way), best.width, best.bits, best.odd_rows)
+        if not _differs(same, best):
+            return same
+    return best
+
+
+def _differs(one: Scored, other: Scored) -> bool:
+    """Whether two ways give different tables."""
+    return [r.cells for r in one.split.rows] != [r.cells for r in other.split.rows]
+
+
+def _confidence(best: Scored, second: Scored | None) -> float:
+    if second is None:
+        return 1.0
+    lead = second.bits - best.bits
+    return round(1 - 0.5 * float(2.0 ** (-lead / 12)), 3)
+
+
+def with_late_quote(path: Path, encoding: str, found: Found, options: CsvSnifferOptions) -> Way:
+    """The way, with the quote that first opens a cell after the sample where there is one."""
+    way = found.best.way
+    if way.quotechar or not found.sample.truncated or options.quotechar is not None:
+        return way
+    text = around_first_quote(path, encoding, way.delimiter, '"')
+    if not text:
+        return way
+    cells, ways = Cells(), (way, Way(way.delimiter, '"'), Way(way.delimiter, '"', "\\"))
+    scored = [score(w, split(text, w, truncated=True), cells, options.delimiters) for w in ways]
+    return min(scored, key=_bits).way
