@@ -24,6 +24,8 @@ ODD_ROW_BITS = 13.0
 """To say that a row has another width than the table."""
 ODD_CELL_BITS = 2.0
 """For each cell that an odd row has too many or too few."""
+TITLE_BITS = 4.0
+"""A row of one cell above the table and a blank line."""
 COMMENT_BITS = 3.0
 """An odd row that begins like a comment."""
 UNIFORM_BITS = 2.0
@@ -73,7 +75,8 @@ def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Sco
     rows = [row for row in split.rows if not row.blank]
     best: tuple[float, int, int] | None = None
     for width in _widths(rows):
-        found = _table_bits(rows, width, cells, use_bits(way.delimiter, preferred))
+        titles = _titles(split.rows, width)
+        found = _table_bits(rows, width, titles, cells, use_bits(way.delimiter, preferred))
         if best is None or found[0] < best[0]:
             best = found
     bits, width, odd = best or (0.0, 1, 0)
@@ -108,8 +111,21 @@ def _widths(rows: Sequence[Row]) -> list[int]:
     return [width for width, _ in counts.most_common(2)]
 
 
+def _titles(rows: Sequence[Row], width: int) -> int:
+    """Rows of one cell that a blank line sets off from the table below them."""
+    lone = blank = 0
+    for row in rows:
+        if row.blank:
+            blank = lone
+        elif width > 1 and len(row.cells) == 1:
+            lone += 1
+        else:
+            break
+    return blank
+
+
 def _table_bits(
-    rows: Sequence[Row], width: int, cells: Cells, use: float
+    rows: Sequence[Row], width: int, titles: int, cells: Cells, use: float
 ) -> tuple[float, int, int]:
     regular = [row.cells for row in rows if len(row.cells) == width]
     # Rows that repeat a whole row say nothing new, however they are read.
@@ -117,11 +133,12 @@ def _table_bits(
     bits = len(regular) * (width - 1) * use
     for column in zip(*regular, strict=True):
         bits += _column_bits(column, cells, single=width == 1)
-    others = [row.cells for row in rows if len(row.cells) != width]
+    bits += sum(TITLE_BITS + cells[row.cells[0]].text_bits for row in rows[:titles])
+    others = [row.cells for row in rows[titles:] if len(row.cells) != width]
     bits += sum(_odd_row_bits(row, width, cells, use) for row in dict.fromkeys(others))
     odd = sum(not row[0].startswith("#") for row in others)
     if width > 1:
-        alike = len(rows) - len(others)
+        alike = len(rows) - titles - len(others)
         bits -= UNIFORM_BITS * min(alike, 10) * max(0.0, 1 - 5 * odd / (alike + odd))
     return bits, width, odd
 
