@@ -86,24 +86,28 @@ def test_writers_at_once_lose_nothing_and_double_nothing(tmp_path: Path, process
 # --- writers that die ---
 
 
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 class Killer(StubPipeline):
     def event(self, run: Run, event: Event) -> None:
         if event.name == self.digest:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
 
 
 def die_at(folder: Path, point: str) -> None:
     lakehouse = Lakehouse(folder, Killer(point))
     if point == "before the commit":
-        setattr(commit, "commit", lambda _: os.kill(os.getpid(), signal.SIGKILL))
+        commit.commit = die  # type: ignore[attr-defined]
     if point == "after the commit":
         real = transaction.commit
 
         def commit_and_die(staged: Any) -> None:
             real(staged)
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
 
-        setattr(commit, "commit", commit_and_die)
+        commit.commit = commit_and_die  # type: ignore[attr-defined]
     lakehouse.load(CHANGED, ID, "SELECT 2 FROM range(4)", rejects=[(4, "", "short", "y")])
 
 
