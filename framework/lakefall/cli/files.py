@@ -151,7 +151,7 @@ def _each(
                 message = str(as_foreseen(error))
                 if json:
                     emit({"path": str(path), "error": message})
-                say(message if message.startswith(str(path)) else f"{path}: {message}")
+                say(message if message.startswith(f"{path}:") else f"{path}: {message}")
     raise typer.Exit(1 if failed else 0)
 
 

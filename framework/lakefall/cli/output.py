@@ -87,7 +87,9 @@ class Told:
         if event.name == "warning":
             where = event.key or event.table
             message = str(event.detail.get("message", ""))
-            message = message if not where or message.startswith(where) else f"{where}: {message}"
+            message = (
+                message if not where or message.startswith(f"{where}:") else f"{where}: {message}"
+            )
             if message not in self._said:
                 self._said.add(message)
                 self.tell(f"warning: {message}")

@@ -79,7 +79,7 @@ def _outcome_row(o: Outcome) -> list[object]:
 
 def _with_key(outcome: Outcome) -> str:
     key = outcome.file.key
-    return outcome.error if outcome.error.startswith(key) else f"{key}: {outcome.error}"
+    return outcome.error if outcome.error.startswith(f"{key}:") else f"{key}: {outcome.error}"
 
 
 def _summary(report: RunReport) -> str:
