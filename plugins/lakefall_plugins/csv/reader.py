@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AfterValidator
 
@@ -14,11 +14,13 @@ from lakefall.errors import EmptyFileError, StructureError, TooManyRejectsError
 from lakefall.model import Converted, Dialect, LocalFile, Records, TablePlan, text_column
 from lakefall.plugin import Options, Plugin, Stage, hookimpl
 from lakefall.run import Run
+from lakefall_plugins.csv.columns import OnMisfit
+from lakefall_plugins.csv.convert import convert
 from lakefall_plugins.csv.decoding import Codec, codec_of, transcode
 from lakefall_plugins.csv.head import Head, read_head
 from lakefall_plugins.csv.lines import LineMapWriter
 from lakefall_plugins.csv.rejects import RejectWriter
-from lakefall_plugins.csv.relation import relation
+from lakefall_plugins.csv.relation import nulls_beside, relation
 from lakefall_plugins.csv.repair import Repaired, Target, repair
 from lakefall_plugins.csv.scan import UNUSED, plain_dialect, scan
 from lakefall_plugins.csv.scratch import Scratch, writing
@@ -47,7 +49,7 @@ class CsvReaderOptions(Options):
     max_rejected: Annotated[int | str, AfterValidator(_limit)] = "50%"
     """Rejected records that a file may have: a number, or a share such as ``50%``, which counts
     from 20 records on. A file with more fails, and its old rows stay."""
-    on_misfit: Literal["null", "reject", "fail"] = "null"
+    on_misfit: OnMisfit = "null"
     """What becomes of a cell that does not parse into its column's type: NULL, its record is
     rejected, or the file fails. The cell is kept among the rejects."""
 
@@ -77,21 +79,24 @@ class CsvReader(Plugin[CsvReaderOptions]):
             raise EmptyFileError(f"{local.file.key}: no record in the file")
         opening = _Opening(run, local, dialect, codec, head, scratch)
         records = opening.plain() or opening.repaired()
-        self.judge(records)
+        self._judge(records)
         return records
 
     @hookimpl
     def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
-        raise NotImplementedError
+        converted = convert(run, records, plan, self.options.on_misfit)
+        self._judge(converted)
+        return converted
 
-    def judge(self, records: Records) -> None:
-        if not self.options.allows(records.rows_rejected, records.rows_read):
-            raise TooManyRejectsError(
-                f"{records.local.file.key}: {records.rows_rejected:,} of "
-                f"{records.rows_read:,} records rejected, and reader.max_rejected is "
-                f"{self.options.max_rejected}{_first_reject(records.rejects)}; "
-                "check the dialect with `lakefall sniff`, or repair the file"
-            )
+    def _judge(self, found: Records | Converted) -> None:
+        if self.options.allows(found.rows_rejected, found.rows_read):
+            return
+        file = found.file if isinstance(found, Converted) else found.local.file
+        raise TooManyRejectsError(
+            f"{file.key}: {found.rows_rejected:,} of {found.rows_read:,} records rejected, and "
+            f"reader.max_rejected is {self.options.max_rejected}{_first_reject(found.rejects)}; "
+            "check the dialect with `lakefall sniff`, or repair the file"
+        )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -196,11 +201,11 @@ class _Opening:
         engine = self.run.pipeline.config.engine
         with sql.connect(engine, self.run.workdir, columns=self.columns) as connection:
             try:
-                query = connection.execute(f"SELECT count(*), {columns} FROM {table}")
-                rows, *filled = query.fetchall()[0]
+                query = f"SELECT count(*), {columns} FROM {table}"
+                rows, *filled = sql.rows(connection, query)[0]
             except duckdb.InvalidInputException:
                 return None
-        self.scratch.file("nulls").write_text(json.dumps([rows - n for n in filled]))
+        nulls_beside(self.scratch.file("lines")).write_text(json.dumps([rows - n for n in filled]))
         return int(rows)
 
 

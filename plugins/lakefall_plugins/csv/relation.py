@@ -47,3 +47,8 @@ def relation(
         options["buffer_size"] = str(2 * longest)
     settings = ", ".join(f"{name}={value}" for name, value in options.items())
     return f"read_csv({literal(str(path))}, {settings})"
+
+
+def nulls_beside(lines: Path) -> Path:
+    """Where the NULLs of each column of a relation are noted: JSON, a number a column."""
+    return lines.with_suffix(".nulls")

@@ -11,8 +11,20 @@ from typing import Any
 
 from lakefall import sql
 from lakefall.config.model import Engine
-from lakefall.model import Dialect, LocalFile, Records, Reject, SourceFile
+from lakefall.model import (
+    Converted,
+    Dialect,
+    LocalFile,
+    PlannedColumn,
+    Records,
+    Reject,
+    SourceFile,
+    TablePlan,
+)
+from lakefall.plugin import NoOptions, Stage
 from lakefall.run import Run
+from lakefall.types import TypeCandidate, TypeSettings
+from lakefall.validation import Violation
 from lakefall_plugins.csv.lines import LineMap
 from lakefall_plugins.csv.reader import CsvReader, CsvReaderOptions
 
@@ -57,6 +69,89 @@ class Opened:
     @property
     def reasons(self) -> list[tuple[int, str]]:
         return [(reject.line, reject.reason) for reject in self.rejects]
+
+
+class FakePipeline:
+    """The real type plugins, without a pipeline file."""
+
+    def __init__(
+        self, null_values: tuple[str, ...] = ("", "NULL", "null", "\\N"), validator: Any = None
+    ) -> None:
+        from lakefall_plugins.types import boolean, date, numbers, timestamp, varchar
+
+        self.config = SimpleNamespace(engine=ENGINE)
+        self.types = [
+            boolean.Boolean(boolean.Boolean.options_model()),
+            numbers.Integer(NoOptions()),
+            numbers.Bigint(NoOptions()),
+            numbers.Double(NoOptions()),
+            date.Date(NoOptions()),
+            timestamp.Timestamp(NoOptions()),
+            varchar.Varchar(NoOptions()),
+        ]
+        self.has_validators = validator is not None
+        self._validator = validator
+        self._inferer = SimpleNamespace(settings=TypeSettings, null_values=lambda: null_values)
+
+    def plugin(self, stage: Stage) -> Any:
+        assert stage is Stage.TYPE_INFERER
+        return self._inferer
+
+    def type_for(self, name: str, layout: str, settings: TypeSettings) -> TypeCandidate:
+        found = (plugin.for_type(name, layout, settings) for plugin in self.types)
+        return next(candidate for candidate in found if candidate is not None)
+
+    def validate(self, run: Run, batch: Any) -> list[Violation]:
+        return list(self._validator(batch))
+
+
+@dataclass
+class Result:
+    converted: Converted
+    rows: list[dict[str, Any]]
+    rejects: list[Reject]
+
+
+def convert_bytes(
+    data: bytes,
+    folder: Path,
+    columns: dict[str, str],
+    *,
+    pipeline: FakePipeline | None = None,
+    found: Dialect | None = None,
+    conflicts: dict[str, str] | None = None,
+    **options: Any,
+) -> Result:
+    """Open and convert. ``columns``: name -> type, or ``TYPE:format``."""
+    import pyarrow.parquet as pq
+
+    path = folder / "file.csv"
+    path.write_bytes(data)
+    run = make_run(folder, pipeline or FakePipeline())
+    reader = CsvReader(CsvReaderOptions(**{"max_rejected": "100%", **options}))
+    records = reader.open(run, local_file(path), found or dialect())
+    planned = tuple(
+        PlannedColumn(
+            name,
+            kind.partition(":")[0],
+            kind.partition(":")[2],
+            field_id=10 + number,
+            on_misfit=(conflicts or {}).get(name, "null"),
+        )
+        for number, (name, kind) in enumerate(columns.items())
+    )
+    plan = TablePlan("t", True, planned, source_file_id=9001, ingested_at_id=9002)
+    converted = reader.convert(run, records, plan)
+    rows = [row for path in converted.paths for row in pq.read_table(path).to_pylist()]
+    assert converted.rows_loaded == len(rows)
+    assert converted.rows_read == converted.rows_loaded + converted.rows_rejected
+    rejects = read_rejects(converted.rejects)
+    assert converted.rows_rejected == sum(not reject.column for reject in rejects)
+    assert converted.cells_nulled == sum(bool(reject.column) for reject in rejects)
+    for row in rows:
+        assert row.pop("_source_file") == "t/file.csv"
+        assert row.pop("_ingested_at") == converted.ingested_at.replace(tzinfo=None)
+    return Result(converted, rows, rejects)
 
 
 def read_rejects(path: Path | None) -> list[Reject]:

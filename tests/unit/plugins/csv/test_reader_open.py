@@ -88,9 +88,7 @@ def test_unclosed_quote_costs_one_line(tmp_path: Path) -> None:
 
 def test_bytes_are_counted_in_the_file(tmp_path: Path) -> None:
     text = "a;b\r\né;x\r\ny\0;1\r\n"
-    opened = open_bytes(
-        text.encode("utf-16"), tmp_path, dialect(encoding="utf-16", delimiter=";")
-    )
+    opened = open_bytes(text.encode("utf-16"), tmp_path, dialect(encoding="utf-16", delimiter=";"))
     assert opened.reasons == [(3, f"NUL byte at byte {2 + 2 * text.index(chr(0))}")]
 
 
@@ -120,9 +118,7 @@ def test_utf16_cut_short(tmp_path: Path) -> None:
 
 def test_preamble_comments_blank_lines_footer(tmp_path: Path) -> None:
     data = b'sep=,\n\n# note\na,b\n\n1,2\n#3,4\n"5\n#6",7\n   \n8,9\n\nTotal,17\n'
-    opened = open_bytes(
-        data, tmp_path, dialect(preamble_lines=1, comment="#", footer_lines=2)
-    )
+    opened = open_bytes(data, tmp_path, dialect(preamble_lines=1, comment="#", footer_lines=2))
     assert opened.rows == [("1", "2"), ("5\n#6", "7"), ("8", "9")]
     assert opened.lines == [6, 8, 11]
     assert opened.records.lines_skipped == 8
@@ -227,14 +223,16 @@ def test_quotes_are_read_as_the_csv_module_does(
 
 
 def test_skip_initial_space(tmp_path: Path) -> None:
-    opened = open_bytes(b'a, b\n1, "x, y"\n2, \n3, ""\n', tmp_path, dialect(skip_initial_space=True))
+    opened = open_bytes(
+        b'a, b\n1, "x, y"\n2, \n3, ""\n', tmp_path, dialect(skip_initial_space=True)
+    )
     assert opened.records.header == ("a", "b")
     assert opened.rows == [("1", "x, y"), ("2", None), ("3", "")]
 
 
 def test_too_many_rejects(tmp_path: Path) -> None:
     data = b"a,b\n" + b"1,2\n" * 10 + b"1\n" * 11
-    with pytest.raises(TooManyRejectsError, match="11 of 21 records.*line 12: 1 field"):
+    with pytest.raises(TooManyRejectsError, match=r"11 of 21 records.*line 12: 1 field"):
         open_bytes(data, tmp_path, max_rejected="50%")
     assert len(open_bytes(data, tmp_path, max_rejected=11).rows) == 10
     with pytest.raises(TooManyRejectsError):
