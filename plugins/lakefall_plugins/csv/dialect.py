@@ -18,21 +18,25 @@ from .splitting import Row, Way, split
 from .weighing import Found, weigh, with_late_quote
 
 
-def detect(path: Path, options: CsvSnifferOptions, known_columns: Sequence[str] = ()) -> Dialect:
+def detect(
+    path: Path, options: CsvSnifferOptions, known_columns: Sequence[str] = (), name: str = ""
+) -> Dialect:
     """The dialect of a file.
 
     Args:
         path: a file on this machine, decompressed.
         options: what is preferred or known.
         known_columns: column names of the live table: evidence for or against a header.
+        name: what errors call the file; its file name when empty.
 
     Raises:
         EmptyFileError: no bytes, or nothing but blank lines.
         NotTextError: the bytes are no text.
         EncodingError: the bytes do not decode in the encoding that the options name.
     """
-    encoding = detect_encoding(path, options.encoding)
-    found = weigh(path, encoding.name, options)
+    name = name or path.name
+    encoding = detect_encoding(path, options.encoding, name)
+    found = weigh(path, encoding.name, options, name)
     way = with_late_quote(path, encoding.name, found, options)
     rows = found.best.split.rows
     layout = locate(rows, found.best.width, options.comment)
@@ -90,7 +94,8 @@ def _header(
     body = [
         row.cells for row in rows[layout.first + 1 :] if len(row.cells) == width and not row.blank
     ]
-    return judge(rows[layout.first].cells, body, known_columns, found.cells)
+    first = rows[layout.first].cells if layout.first < len(rows) else ()
+    return judge(first, body, known_columns, found.cells)
 
 
 def _skip_initial_space(rows: Sequence[Row], way: Way) -> bool:

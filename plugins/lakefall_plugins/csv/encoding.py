@@ -54,84 +54,86 @@ class Encoding:
     evidence: tuple[str, ...] = ()
 
 
-def detect_encoding(path: Path, given: str | None = None) -> Encoding:
+def detect_encoding(path: Path, given: str | None = None, name: str = "") -> Encoding:
     """The encoding of a whole file.
 
     Args:
         path: a file on this machine, decompressed.
         given: the encoding, if it is known; only its name is checked.
+        name: what errors call the file; its file name when empty.
 
     Raises:
         EmptyFileError: the file has no bytes.
         NotTextError: the bytes are no text; the message names what they look like.
         EncodingError: ``given`` is no encoding that CPython knows.
     """
+    name = name or path.name
     with path.open("rb") as stream:
         head = stream.read(HEAD)
     if not head:
-        raise EmptyFileError(f"{path.name}: the file has no bytes; upload a table")
+        raise EmptyFileError(f"{name}: the file has no bytes; upload a table")
     if given is not None:
-        return _given(path, given)
+        return _given(name, given)
     if (what := looks_like(head)) is not None:
-        raise NotTextError(f"{path.name}: these bytes are no text but look like {what}")
-    for mark, name in _MARKS:
+        raise NotTextError(f"{name}: these bytes are no text but look like {what}")
+    for mark, codec in _MARKS:
         if head.startswith(mark):
-            return Encoding(name, (f"{name}: the file begins with a byte order mark",))
+            return Encoding(codec, (f"{codec}: the file begins with a byte order mark",))
     if (wide := _wide(head)) is not None:
         return Encoding(wide, (f"{wide}: zero bytes at every other place",))
-    _refuse_binary(path, head)
+    _refuse_binary(name, head)
     return _narrow(path)
 
 
-def _given(path: Path, name: str) -> Encoding:
+def _given(name: str, given: str) -> Encoding:
     try:
-        codec = codecs.lookup(name).name
+        codec = codecs.lookup(given).name
     except LookupError:
         raise EncodingError(
-            f"{path.name}: no encoding is called {name!r}; use a name such as cp1252 or utf-16-le"
+            f"{name}: no encoding is called {given!r}; use a name such as cp1252 or utf-16-le"
         ) from None
     return Encoding(codec, (f"{codec}: given",))
 
 
 def _wide(head: bytes) -> str | None:
     """UTF-16 or UTF-32 without a mark, by the places of the zero bytes; None for neither."""
-    head = head[: len(head) // 4 * 4] or head
     zeros = [head[place::4].count(0) for place in range(4)]
-    total = sum(zeros)
+    total, quarter = sum(zeros), len(head) // 4
     if total * 20 < len(head):
         return None
-    quarter = len(head) // 4
-    if quarter and min(zeros[2], zeros[3]) >= 0.95 * quarter and zeros[0] == 0:
-        return "utf-32-le"
-    if quarter and min(zeros[0], zeros[1]) >= 0.95 * quarter and zeros[3] == 0:
-        return "utf-32-be"
-    for name, share in (("utf-16-le", zeros[1] + zeros[3]), ("utf-16-be", zeros[0] + zeros[2])):
-        if share >= 0.9 * total and _decodes(head[: len(head) // 2 * 2], name):
-            return name
-    return None
+    shares = {
+        "utf-32-le": min(zeros[2], zeros[3]) >= 0.95 * quarter > 0,
+        "utf-32-be": min(zeros[0], zeros[1]) >= 0.95 * quarter > 0,
+        "utf-16-le": zeros[1] + zeros[3] >= 0.9 * total,
+        "utf-16-be": zeros[0] + zeros[2] >= 0.9 * total,
+    }
+    return next((codec for codec, fits in shares.items() if fits and _reads(head, codec)), None)
 
 
-def _decodes(raw: bytes, name: str) -> bool:
+def _reads(head: bytes, codec: str) -> bool:
+    """Whether bytes decode to text in which line ends are line ends."""
     try:
-        text = codecs.getincrementaldecoder(name)().decode(raw, final=False)
+        text = codecs.getincrementaldecoder(codec)().decode(head, final=False)
     except UnicodeDecodeError:
         return False
-    return sum(not (c.isprintable() or c in "\t\r\n\u00a0") for c in text[:4096]) * 50 <= 4096
+    strange = sum(not (c.isprintable() or c in "\t\r\n\u00a0") for c in text[:4096])
+    ends = text.count("\n") + text.count("\r")
+    return strange * 50 <= 4096 and ends * 2 >= head.count(b"\n") + head.count(b"\r")
 
 
-def _refuse_binary(path: Path, head: bytes) -> None:
+def _refuse_binary(name: str, head: bytes) -> None:
     zeros = head.count(0)
     kinds = [head.count(c) for c in (*range(1, 9), *range(14, 27))]
     # A single control character that abounds is a delimiter.
     control = sum(kinds) if sum(map(bool, kinds)) > 3 else 0
     if zeros * 4 > len(head):
         raise NotTextError(
-            f"{path.name}: {zeros:,} of the first {len(head):,} bytes are zero: this is no text; "
+            f"{name}: {zeros:,} of the first {len(head):,} bytes are zero: this is no text; "
             "upload the file again, or export it as CSV"
         )
     if control * 25 > len(head):
         raise NotTextError(
-            f"{path.name}: {control:,} of the first {len(head):,} bytes are control "
+            f"{name}: {control:,} of the first {len(head):,} bytes are control "
             "characters: these are binary data, no text; export the table as CSV"
         )
 

@@ -31,9 +31,10 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
             EncodingError: the option ``encoding`` names no encoding.
             LowConfidenceError: another reading is about as likely.
         """
+        del run
         known = [column.source_name or column.name for column in table.columns] if table else []
-        dialect = detect(local.path, self.options, known)
-        if dialect.confidence < self.options.min_confidence and not run.dry_run:
+        dialect = detect(local.path, self.options, known, local.file.key)
+        if dialect.confidence < self.options.min_confidence:
             raise LowConfidenceError(_unsure(local.file.key, dialect, self.options))
         return dialect
 

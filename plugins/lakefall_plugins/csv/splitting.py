@@ -129,7 +129,7 @@ def _split_quoted(text: str, way: Way, truncated: bool) -> Split:
         if end == "\n" or not end:
             if open_end and truncated:
                 break
-            if end or len(cells) > 1 or cells[0]:
+            if end or len(cells) > 1 or cells[0] or open_end:
                 rows.append(Row(start, tuple(cells)))
             cells = []
             line += 1

@@ -52,16 +52,16 @@ class StdlibSniffer(Plugin[StdlibSnifferOptions]):
             NoHeaderError: ``csv.Sniffer`` sees no header, and none may be generated.
         """
         del run, table
-        return sniff_with_stdlib(local.path, self.options)
+        return sniff_with_stdlib(local.path, self.options, local.file.key)
 
 
-def sniff_with_stdlib(path: Path, options: StdlibSnifferOptions) -> Dialect:
+def sniff_with_stdlib(path: Path, options: StdlibSnifferOptions, name: str) -> Dialect:
     """The dialect of a file by ``csv.Sniffer`` on its first 8 KB; errors as in ``sniff``."""
     with path.open("rb") as stream:
         raw = stream.read(SAMPLE_BYTES)
     encoding, text = _decode(raw, options.fallback_encoding)
     if not text.strip():
-        raise EmptyFileError(f"{path.name}: no bytes, or nothing but blank lines")
+        raise EmptyFileError(f"{name}: no bytes, or nothing but blank lines")
     sniffer = csv.Sniffer()
     try:
         found = sniffer.sniff(text, "".join(options.delimiters))
@@ -70,11 +70,11 @@ def sniff_with_stdlib(path: Path, options: StdlibSnifferOptions) -> Dialect:
         )
     except csv.Error as error:
         raise LowConfidenceError(
-            f"{path.name}: csv.Sniffer: {error}; use the sniffer csv, which also answers here"
+            f"{name}: csv.Sniffer: {error}; use the sniffer csv, which also answers here"
         ) from error
     if not present and options.header == "detect" and options.on_missing_header == "fail":
         raise NoHeaderError(
-            f"{path.name}: csv.Sniffer sees no header row; set sniffer.header to present, or "
+            f"{name}: csv.Sniffer sees no header row; set sniffer.header to present, or "
             "on_missing_header to generate"
         )
     return Dialect(

@@ -43,7 +43,7 @@ class Found:
     """0.5 where the second is as good, towards 1 with every bit that it is behind."""
 
 
-def weigh(path: Path, encoding: str, options: CsvSnifferOptions) -> Found:
+def weigh(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> Found:
     """Score all ways on the first look, and again on more text while that does not decide."""
     size = int(options.sample_bytes)
     unit = 4 if "32" in encoding else 2 if "16" in encoding else 1
@@ -51,7 +51,7 @@ def weigh(path: Path, encoding: str, options: CsvSnifferOptions) -> Found:
         sample = take(path, encoding, size * unit, lines=size // BYTES_A_LINE)
         if not sample.text.strip():
             if not sample.truncated:
-                raise EmptyFileError(f"{path.name}: no bytes but blank lines; upload a table")
+                raise EmptyFileError(f"{name}: no bytes but blank lines; upload a table")
         else:
             found = _weigh_sample(sample, options)
             rows = len(found.best.split.rows)
@@ -62,7 +62,7 @@ def weigh(path: Path, encoding: str, options: CsvSnifferOptions) -> Found:
                 return found
         if size >= LARGEST_SAMPLE:
             raise EmptyFileError(
-                f"{path.name}: nothing but blank lines in the first {size:,} bytes; upload a table"
+                f"{name}: nothing but blank lines in the first {size:,} bytes; upload a table"
             )
         size = min(size * 4, LARGEST_SAMPLE)
 
