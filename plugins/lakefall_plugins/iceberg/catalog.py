@@ -90,6 +90,8 @@ class Lake:
         """Names of all tables of the namespace."""
         if not self.exists:
             return set()
+        if not self.catalog.namespace_exists((self.namespace,)):
+            return set()
         return {name for *_, name in self.catalog.list_tables((self.namespace,))}
 
     def make_namespace(self) -> None:

@@ -56,7 +56,7 @@ def load(
             if is_certain(error) or task.is_lost(error):
                 task.discard(())
             raise
-        task.discard(path for f in task.current for path in f.paths)
+        task.discard(task.used)
         return loaded
 
 
@@ -72,6 +72,8 @@ class _Load:
     """The files of the last attempt that no newer version supersedes."""
     removed: Counter[str] = field(default_factory=Counter)
     """Rows that the last attempt removed, by key."""
+    used: frozenset[Path] = frozenset()
+    """The files that the last attempt's snapshot names."""
     added: tuple[str, ...] = ()
     created: bool = False
     io: FileIO | None = None
@@ -120,13 +122,14 @@ class _Load:
                 raise PlanOutdatedError(f"table {self.plan.table!r} was loaded meanwhile")
 
     def _drop_superseded(self, table: Table | None) -> None:
+        self.used = frozenset()
         if self.plan.rebuild or table is None:
             self.current = self.files
             return
         keys = [f.file.key for f in self.files]
         known = [
             self.registry.latest_successes(keys, self.plan.table),
-            snapshots.latest(table, keys),
+            snapshots.latest(table, keys, self.run.started_at),
         ]
         self.current = tuple(
             f
@@ -164,15 +167,16 @@ class _Load:
 
     def _data_files(self, transaction: Transaction) -> list[DataFile]:
         metadata, io = transaction.table_metadata, storage(transaction)
-        found = []
+        found: dict[Path, DataFile] = {}
         for converted in self.current:
             constants = {names.SOURCE_FILE: converted.file.key}
             for path in converted.paths:
                 target = self.publication.add(path, metadata, io)
                 file = describe(io, metadata, target, constants)
                 if file.record_count:
-                    found.append(file)
-        return found
+                    found[path] = file
+        self.used = frozenset(found)
+        return list(found.values())
 
     def _removal(self, table: Table | None) -> Removal:
         self.removed = Counter()

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from lakefall.errors import PlanOutdatedError
 
@@ -36,8 +36,8 @@ _CHUNK = 1 << 20
 class Publication:
     """The files that one load brings into one table."""
 
-    def __init__(self, table: str, load_id: str, journal: TextIO) -> None:
-        self.table = table
+    def __init__(self, identifier: tuple[str, str], load_id: str, journal: TextIO) -> None:
+        self.identifier = identifier
         self.load_id = load_id
         self.paths: dict[Path, str] = {}
         """File on this machine -> its path in the table."""
@@ -65,11 +65,13 @@ class Publication:
         """The folder of all files of this load, noted for the sweep before the first of them."""
         folder = _data_folder(metadata)
         if not self._folder:
-            json.dump({"table": self.table, "folder": folder}, self._journal)
+            namespace, table = self.identifier
+            entry = {"namespace": namespace, "table": table, "folder": folder}
+            json.dump(entry, self._journal)
             self._journal.flush()
             self._folder = folder
         if self._folder != folder:
-            raise PlanOutdatedError(f"table {self.table!r} is at another place now")
+            raise PlanOutdatedError(f"table {self.identifier[1]!r} is at another place now")
         return folder
 
     def discard(self, io: FileIO | None, keep: Collection[Path] = ()) -> None:
@@ -125,7 +127,7 @@ def publishing(lake: Lake, table: str) -> Iterator[Publication]:
         fcntl.flock(journal, fcntl.LOCK_EX)
         # Under its name only now: a sweep must not find it before it is locked.
         unlocked.rename(path)
-        publication = Publication(table, load_id, journal)
+        publication = Publication(lake.identifier(table), load_id, journal)
         try:
             yield publication
         finally:
@@ -139,20 +141,22 @@ def sweep(lake: Lake) -> int:
     for journal in (lake.folder / _FOLDER).glob("*.json"):
         with suppress(OSError, ValueError), journal.open("r+") as handle:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            entry: dict[str, Any] = json.loads(handle.read() or "{}")
-            removed += _remove_unused(lake, entry, journal.stem)
+            entry: dict[str, str] = json.loads(handle.read() or "{}")
+            if entry and entry["namespace"] != lake.namespace:
+                continue
+            removed += _remove_unused(lake, entry, journal.stem) if entry else 0
             journal.unlink(missing_ok=True)
     return removed
 
 
-def _remove_unused(lake: Lake, entry: dict[str, Any], load_id: str) -> int:
-    if "folder" not in entry:
-        return 0
+def _remove_unused(lake: Lake, entry: dict[str, str], load_id: str) -> int:
     left = list(Path(entry["folder"]).glob(f"lakefall-{load_id}*"))
     if not left:
         return 0
-    table = lake.find(entry["table"])
-    used = _referenced(table) if table is not None else set()
+    # A table that is gone may have been renamed: then another one names its files.
+    tables = {entry["table"]} & lake.tables() or lake.tables()
+    found = filter(None, map(lake.find, sorted(tables)))
+    used = {path for table in found for path in _referenced(table)}
     unused = [path for path in left if str(path) not in used]
     for path in unused:
         path.unlink(missing_ok=True)

@@ -94,10 +94,15 @@ class Rejects:
 
     def remove(self, keys: Collection[str]) -> None:
         """Drop all rejects of these files."""
+        self._remove({(key, "") for key in keys}, by_etag=False)
 
+    def remove_versions(self, versions: Collection[tuple[str, str]]) -> None:
+        """Drop the rejects of these keys and ETags."""
+        self._remove(versions, by_etag=True)
+
+    def _remove(self, versions: Collection[tuple[str, str]], *, by_etag: bool) -> None:
         def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
-            parts = survey(table, _KEYS)
-            removal = _removal(parts, {(k, "") for k in keys}, by_etag=False)
+            removal = _removal(survey(table, _KEYS), versions, by_etag=by_etag)
             if not (removal.files or removal.predicates):
                 return False
             stage_rows(transaction, removal, (), properties)

@@ -80,6 +80,9 @@ class IcebergSink(Plugin[IcebergOptions]):
             run.emit("load.rejects_written", table=plan.table)
             loaded = commit.load(self.lake, self.registry, run, plan, files)
             run.emit("load.data_committed", table=plan.table, snapshot=loaded.snapshot)
+            late = [o.file for o in loaded.outcomes if o.status is Status.SUPERSEDED]
+            if late:
+                self.rejects.remove_versions({(f.key, f.etag) for f in late})
             if plan.rebuild:
                 self._forget_replaced(plan.table, files)
             return loaded

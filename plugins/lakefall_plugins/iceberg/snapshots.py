@@ -87,18 +87,22 @@ def versions(table: Table) -> Iterator[Version]:
         yield from _of(snapshot, table.io)
 
 
-def latest(table: Table, keys: Collection[str]) -> dict[str, Version]:
-    """The newest known version of these keys."""
+def latest(table: Table, keys: Collection[str], since: datetime) -> dict[str, Version]:
+    """The newest version of these keys that was committed since then."""
     wanted = set(keys)
     found: dict[str, Version] = {}
     for snapshot in reversed(table.metadata.snapshots):
-        if not wanted:
+        if _committed(snapshot) < since:
             break
         for version in _of(snapshot, table.io):
             if version.key in wanted:
-                wanted.discard(version.key)
-                found[version.key] = version
+                found.setdefault(version.key, version)
     return found
+
+
+def _committed(snapshot: Snapshot) -> datetime:
+    """Rounded up: a commit was not before what happened earlier in the same millisecond."""
+    return from_micros((snapshot.timestamp_ms + 1) * 1000)
 
 
 def _of(snapshot: Snapshot, io: FileIO) -> Iterator[Version]:
@@ -115,8 +119,7 @@ def _of(snapshot: Snapshot, io: FileIO) -> Iterator[Version]:
             key,
             etag,
             from_micros(modified),
-            # Rounded up: the commit was not before this run's start in the same millisecond.
-            from_micros((snapshot.timestamp_ms + 1) * 1000),
+            _committed(snapshot),
             loaded,
             rejected,
             size,

@@ -147,9 +147,12 @@ def convert(
             f"COPY (SELECT * FROM (SELECT {casts} FROM ({rows}) rows({names})) t({names}), "
             f"(SELECT {sql.literal(file.key)} AS _source_file, "
             f"{sql.literal(now.replace(tzinfo=None).isoformat())}::TIMESTAMP AS _ingested_at)) "
-            f"TO '{path}' (FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{listed}}})"
+            f"TO {sql.literal(str(path))} "
+            f"(FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{listed}}})"
         )
-        found = db.execute(f"SELECT count(*) FROM '{path}'").fetchone()
+        found = db.execute(
+            f"FROM read_parquet({sql.literal(str(path))}) SELECT count(*)"
+        ).fetchone()
     loaded = found[0] if found else 0
     return Converted(
         file=file,
@@ -173,6 +176,6 @@ def _rejects(run: Run, rejects: Sequence[tuple[int, str, str, str]]) -> Path:
     with sql.connect(Engine(threads=1), run.workdir) as db:
         db.execute(
             f'COPY (SELECT * FROM (VALUES {values}) r(line, "column", reason, "text")) '
-            f"TO '{path}' (FORMAT parquet)"
+            f"TO {sql.literal(str(path))} (FORMAT parquet)"
         )
     return path

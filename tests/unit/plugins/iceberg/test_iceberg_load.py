@@ -4,6 +4,7 @@ import json
 import warnings
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from iceberg_support import Lakehouse, convert, schema, source
@@ -83,7 +84,7 @@ def test_files_are_committed_together(lakehouse: Lakehouse) -> None:
     summary = found.metadata.snapshots[0].summary
     assert summary is not None
     assert summary[names.FILES] is None, "too long for a property"
-    assert len(snapshots.latest(found, {f.key for f in files})) == 20
+    assert len(list(snapshots.versions(found))) == 20
     again = lakehouse.sink.prepare(run, "orders", schema(*ID), rebuild=False)
     loaded = lakehouse.sink.load(run, again, [convert(run, again, f, "SELECT 2") for f in files])
     assert {o.rows_deleted for o in loaded.outcomes} == {1}
@@ -104,6 +105,7 @@ def test_a_file_without_rows(lakehouse: Lakehouse) -> None:
     outcome = lakehouse.load(source("orders/a.csv", "e2", minute=1), ID, "SELECT 1 WHERE false")
     assert (outcome.rows_loaded, outcome.rows_deleted) == (0, 1)
     assert lakehouse.ask("SELECT count(*) FROM orders") == [(0,)]
+    assert len(lakehouse.data_files("orders")) == 1, "a data file without rows is not kept"
     empty = source("empty/a.csv")
     lakehouse.load(empty, ID, "SELECT 1 WHERE false")
     assert lakehouse.ask("SELECT * FROM empty") == []
@@ -127,7 +129,7 @@ def both(lakehouse: Lakehouse) -> tuple[Run, TablePlan, Sequence[Converted]]:
     lakehouse.load(source("orders/z.csv"), ID, "SELECT 0")
     plan = lakehouse.sink.prepare(run, "orders", schema(*ID), rebuild=False)
     files = [
-        convert(run, plan, FILE, "SELECT 1"),
+        convert(run, plan, FILE, "SELECT 1", rejects=[(3, "", "short", "x")]),
         convert(run, plan, source("orders/b.csv"), "SELECT 5"),
     ]
     lakehouse.load(source("orders/a.csv", "e2", minute=1), ID, "SELECT 2", record=False)
@@ -139,6 +141,7 @@ def test_the_carrier_of_an_older_version_gives_up(lakehouse: Lakehouse) -> None:
     loaded = lakehouse.sink.load(run, plan, files)
     assert [o.status for o in loaded.outcomes] == [Status.SUPERSEDED, Status.SUCCESS]
     assert lakehouse.ask("SELECT id FROM orders ORDER BY id") == [(0,), (2,), (5,)]
+    assert lakehouse.ask("SELECT count(*) FROM _ingest_rejects") == [(0,)]
     assert len(lakehouse.data_files("orders")) == 3
 
 
@@ -265,3 +268,24 @@ def test_ingestion_times_are_utc_without_a_zone(lakehouse: Lakehouse) -> None:
     lakehouse.load(FILE, ID, "SELECT 1")
     ((at,),) = lakehouse.ask("SELECT _ingested_at FROM orders")
     assert before <= at <= datetime.now(UTC).replace(tzinfo=None)
+
+
+def test_namespaces_share_a_warehouse(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1")
+    other = lakehouse.with_options(namespace="other")
+    assert other.reasons(FILE) == ["load: new"]
+    assert list(other.sink.history()) == []
+    other.load(FILE, ID, "SELECT 2")
+    assert other.ask("SELECT id FROM other.orders") == [(2,)]
+    assert lakehouse.ask("SELECT id FROM orders") == [(1,)]
+
+
+def test_a_folder_with_an_unusual_name(tmp_path: Path) -> None:
+    name = "a b#c?d%20é'[1]*"
+    lakehouse = Lakehouse(tmp_path / name)
+    lakehouse.load(FILE, ID, "SELECT 1", rejects=[(3, "", "short", "x")])
+    again = Lakehouse(tmp_path / name)
+    again.load(source("orders/a.csv", "e2", minute=1), ID, "SELECT 2")
+    assert again.ask("SELECT id FROM orders") == [(2,)]
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert [p.name for p in (tmp_path / name).iterdir() if p.name != "scratch"] == ["wh"]

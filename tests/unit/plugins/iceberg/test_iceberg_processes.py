@@ -99,7 +99,7 @@ class Killer(StubPipeline):
 def die_at(folder: Path, point: str) -> None:
     lakehouse = Lakehouse(folder, Killer(point))
     if point == "before the commit":
-        commit.commit = die  # type: ignore[attr-defined]
+        commit.commit = die  # type: ignore[assignment,attr-defined]
     if point == "after the commit":
         real = transaction.commit
 
@@ -107,7 +107,7 @@ def die_at(folder: Path, point: str) -> None:
             real(staged)
             die()
 
-        commit.commit = commit_and_die  # type: ignore[attr-defined]
+        commit.commit = commit_and_die  # type: ignore[assignment,attr-defined]
     lakehouse.load(CHANGED, ID, "SELECT 2 FROM range(4)", rejects=[(4, "", "short", "y")])
 
 
