@@ -157,10 +157,19 @@ def half(path: str) -> str:
 
 def dialects(bench: Path, halves: bool) -> None:
     scorer = importlib.import_module("score_dialect")
-    print(
-        "| detector | set | files | delimiter | + quote | table | no answer | header | preamble | ms |"
-    )
-    print("|---|---|---|---|---|---|---|---|---|---|")
+    head = [
+        "detector",
+        "set",
+        "files",
+        "delimiter",
+        "quote",
+        "table",
+        "unanswered",
+        "header",
+        "preamble",
+        "ms",
+    ]
+    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
     for name, (detector, module) in DETECTORS.items():
         if not installed(name, module):
             continue

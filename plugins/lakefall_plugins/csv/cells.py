@@ -21,6 +21,7 @@ BLANK_BITS = 3.0
 """A blank before a cell: layout in some files, but a comma in prose has one, too."""
 PAUSE_BITS = 6.0
 """Saved where a blank follows a comma or a semicolon: so is prose written."""
+LIST_BITS, LIST_ITEM_BITS = 3.0, 2.0
 ODD_QUOTE_BITS = 8.0
 """A cell with an odd number of quotes: more often a piece of a quoted cell than text."""
 
@@ -120,26 +121,30 @@ def _classify(content: str) -> Cell:
     match = _PATTERN.fullmatch(content)
     if match is None:
         listed = _list_bits(content)
-        return Cell(Kind.TEXT if listed is None else Kind.LIST, min(free, listed or free), free)
+        if listed is None or listed >= free:
+            return Cell(Kind.TEXT, free, free)
+        return Cell(Kind.LIST, listed, free)
     kind = Kind[match.lastgroup or "TEXT"]
     return Cell(kind, min(free, _typed_bits(kind, content, free)), free)
 
 
 def _list_bits(content: str) -> float | None:
     """The cost of a cell that is a list; None where it is none."""
-    separator = max("|;,/ ", key=content.count)
-    items = content.split(separator)
-    if len(items) < 3 or (separator == " " and not content[0].isdigit()):
-        return None
-    bits = 3.0 + 2.0 * len(items)
-    for item in items:
-        text = item.strip()
-        match = _PATTERN.fullmatch(text) if text else None
-        free = text_bits(text)
-        bits += (
-            min(free, _typed_bits(Kind[match.lastgroup or "TEXT"], text, free)) if match else free
-        )
-    return bits
+    found = [content.split(separator) for separator in "|;,/ "]
+    costs = [
+        LIST_BITS + sum(LIST_ITEM_BITS + _item_bits(item.strip()) for item in items)
+        for items in found
+        if len(items) > 2
+    ]
+    return min(costs, default=None)
+
+
+def _item_bits(item: str) -> float:
+    free = text_bits(item)
+    match = _PATTERN.fullmatch(item) if item else None
+    if match is None:
+        return free
+    return min(free, _typed_bits(Kind[match.lastgroup or "TEXT"], item, free))
 
 
 def _typed_bits(kind: Kind, content: str, free: float) -> float:

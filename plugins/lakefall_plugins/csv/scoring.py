@@ -30,6 +30,8 @@ COMMENT_BITS = 3.0
 """An odd row that begins like a comment."""
 UNIFORM_BITS = 2.0
 """Gained for each of the first ten rows of one width, repeated ones too, as far as few are odd."""
+PERFECT_BITS = 3.0
+"""Gained besides where no row at all is odd, not even the first one."""
 QUOTED_BITS = 1.0
 PROTECTED_BITS = 10.0
 """Gained for a quoted cell that holds a delimiter or a line end: that is what quotes are for, and
@@ -140,6 +142,7 @@ def _table_bits(
     if width > 1:
         alike = len(rows) - titles - len(others)
         bits -= UNIFORM_BITS * min(alike, 10) * max(0.0, 1 - 5 * odd / (alike + odd))
+        bits -= PERFECT_BITS * min(alike, 10) * (alike > 1 and alike == len(rows))
     return bits, width, odd
 
 
