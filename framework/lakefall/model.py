@@ -232,6 +232,9 @@ class TablePlan:
 
     @property
     def columns_added(self) -> tuple[str, ...]:
+        """Columns that an existing table gains; none of a table that is new as a whole."""
+        if self.created:
+            return ()
         return tuple(c.name for c in self.columns if c.change is Change.ADD)
 
 

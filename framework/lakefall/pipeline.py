@@ -100,6 +100,13 @@ class Pipeline:
             name for o in self._options(Stage.SINK) for name in getattr(o, "protected_tables", ())
         )
 
+    @property
+    def max_rejected(self) -> float:
+        """Share of rejected records, 0 to 1, above which a file fails."""
+        return min(
+            (getattr(o, "max_rejected", 1.0) for o in self._options(Stage.SINK)), default=1.0
+        )
+
     def _options(self, stage: Stage) -> list[Options]:
         return [use.options for use in self.config.uses.get(stage, ())]
 

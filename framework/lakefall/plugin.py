@@ -13,6 +13,8 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
 import pluggy
 from pydantic import BaseModel, ConfigDict, Field
 
+from lakefall.config.units import Share
+
 PROJECT = "lakefall"
 
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -69,6 +71,9 @@ class SinkOptions(Options):
     """Namespace (schema) of the tables."""
     protected_tables: tuple[str, ...] = ("sales",)
     """Tables that no folder may feed."""
+    max_rejected: Share = 0.5
+    """Share of rejected records above which a file of 20 records or more fails; its old rows
+    stay then."""
 
 
 O_co = TypeVar("O_co", bound=Options, covariant=True)

@@ -85,7 +85,7 @@ class ScheduleSection(Options):
     """Shown in the scheduler."""
     tags: tuple[str, ...] = ()
     """Shown in the scheduler."""
-    granularity: Literal["step", "run"] = "step"
+    granularity: Literal["step", "file", "table"] = "step"
     """One task for each step of a file, or one for the whole run."""
 
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import AfterValidator
 
 from lakefall import sql
 from lakefall.errors import EmptyFileError, StructureError, TooManyRejectsError
@@ -27,38 +24,16 @@ from lakefall_plugins.csv.scratch import Scratch, writing
 from lakefall_plugins.csv.syntax import large_fields, supported
 
 FEW = 20
-"""A share of fewer records than this says nothing."""
+"""A share of fewer records than this says nothing, unless it is all of them."""
 _GLOB = frozenset("*?[]{}")
-
-
-def _limit(value: int | str) -> int | str:
-    if isinstance(value, str):
-        number = value.strip().removesuffix("%")
-        if number == value.strip():
-            value = int(value)
-        elif not 0 <= float(number) <= 100:
-            raise ValueError("a share lies between 0% and 100%")
-    if isinstance(value, int) and value < 0:
-        raise ValueError("a number of records cannot be negative")
-    return value
 
 
 class CsvReaderOptions(Options):
     """How much may be wrong with a file before it fails."""
 
-    max_rejected: Annotated[int | str, AfterValidator(_limit)] = "50%"
-    """Rejected records that a file may have: a number, or a share such as ``50%``, which counts
-    from 20 records on. A file with more fails, and its old rows stay."""
     on_misfit: OnMisfit = "null"
     """What becomes of a cell that does not parse into its column's type: NULL, its record is
     rejected, or the file fails. The cell is kept among the rejects."""
-
-    def allows(self, rejected: int, read: int) -> bool:
-        """Whether a file of ``read`` records may have so many rejected."""
-        if isinstance(self.max_rejected, int):
-            return rejected <= self.max_rejected
-        share = float(self.max_rejected.strip().removesuffix("%")) / 100
-        return read < FEW or rejected <= share * read
 
 
 class CsvReader(Plugin[CsvReaderOptions]):
@@ -79,24 +54,28 @@ class CsvReader(Plugin[CsvReaderOptions]):
             raise EmptyFileError(f"{local.file.key}: no record in the file")
         opening = _Opening(run, local, dialect, codec, head, scratch)
         records = opening.plain() or opening.repaired()
-        self._judge(records)
+        _judge(run, records)
         return records
 
     @hookimpl
     def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
         converted = convert(run, records, plan, self.options.on_misfit)
-        self._judge(converted)
+        _judge(run, converted)
         return converted
 
-    def _judge(self, found: Records | Converted) -> None:
-        if self.options.allows(found.rows_rejected, found.rows_read):
-            return
-        file = found.file if isinstance(found, Converted) else found.local.file
-        raise TooManyRejectsError(
-            f"{file.key}: {found.rows_rejected:,} of {found.rows_read:,} records rejected, and "
-            f"reader.max_rejected is {self.options.max_rejected}{_first_reject(found.rejects)}; "
-            "check the dialect with `lakefall sniff`, or repair the file"
-        )
+
+def _judge(run: Run, found: Records | Converted) -> None:
+    """Fail a file of which too little is left."""
+    read, rejected = found.rows_read, found.rows_rejected
+    limit = run.pipeline.max_rejected
+    if rejected <= limit * read or (read < FEW and rejected < read):
+        return
+    file = found.file if isinstance(found, Converted) else found.local.file
+    raise TooManyRejectsError(
+        f"{file.key}: {rejected:,} of {read:,} records rejected, and sink.max_rejected is "
+        f"{limit:.0%}{_first_reject(found.rejects)}; check the dialect with `lakefall sniff`, "
+        "or repair the file"
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from lakefall.config.units import Duration, Share
+from lakefall.config.units import Duration
 from lakefall.plugin import Options, SinkOptions
 
 
@@ -32,9 +32,6 @@ class IcebergOptions(SinkOptions):
     """What new columns do: `evolve` adds them to the table, `freeze` fails the file."""
     max_new_columns: int | None = Field(default=None, ge=0)
     """Columns that one load may add to a table that exists; beyond it the files fail."""
-    max_rejected: Share = 0.5
-    """Share of rejected records above which a file of 20 records or more fails, and its old rows
-    stay."""
     on_type_conflict: Literal["widen", "null", "reject", "fail"] = "widen"
     """When a file's values do not fit the type of the table's column: `widen` the column where
     Iceberg allows it, else as `null`; `null`: the value becomes NULL and a reject; `reject`: the

@@ -44,8 +44,9 @@ def dialect(**options: Any) -> Dialect:
     return Dialect(**{**given, **options})
 
 
-def make_run(folder: Path, pipeline: Any = None) -> Run:
+def make_run(folder: Path, pipeline: Any = None, max_rejected: float = 1.0) -> Run:
     pipeline = pipeline or SimpleNamespace(config=SimpleNamespace(engine=ENGINE))
+    pipeline.max_rejected = max_rejected
     return Run(pipeline, "run-1", WHEN, folder / "scratch")
 
 
@@ -120,6 +121,7 @@ def convert_bytes(
     pipeline: FakePipeline | None = None,
     found: Dialect | None = None,
     conflicts: dict[str, str] | None = None,
+    max_rejected: float = 1.0,
     **options: Any,
 ) -> Result:
     """Open and convert. ``columns``: name -> type, or ``TYPE:format``."""
@@ -127,8 +129,8 @@ def convert_bytes(
 
     path = folder / "file.csv"
     path.write_bytes(data)
-    run = make_run(folder, pipeline or FakePipeline())
-    reader = CsvReader(CsvReaderOptions(**{"max_rejected": "100%", **options}))
+    run = make_run(folder, pipeline or FakePipeline(), max_rejected)
+    reader = CsvReader(CsvReaderOptions(**options))
     records = reader.open(run, local_file(path), found or dialect())
     planned = tuple(
         PlannedColumn(
@@ -162,9 +164,9 @@ def read_rejects(path: Path | None) -> list[Reject]:
     return [Reject(**row) for row in pq.read_table(path).to_pylist()]
 
 
-def open_path(path: Path, folder: Path, found: Dialect, **options: Any) -> Opened:
-    run = make_run(folder)
-    reader = CsvReader(CsvReaderOptions(**{"max_rejected": "100%", **options}))
+def open_path(path: Path, folder: Path, found: Dialect, max_rejected: float = 1.0) -> Opened:
+    run = make_run(folder, max_rejected=max_rejected)
+    reader = CsvReader(CsvReaderOptions())
     records = reader.open(run, local_file(path), found)
     with sql.connect(ENGINE, run.workdir) as connection:
         rows = connection.execute(f"SELECT * FROM {records.sql}").fetchall()

@@ -110,7 +110,7 @@ def test_misfit_fails_the_file(tmp_path: Path) -> None:
 def test_too_many_misfit_records(tmp_path: Path) -> None:
     data = b"a\n" + b"1\n" * 10 + b"x\n" * 11
     with pytest.raises(TooManyRejectsError, match="11 of 21"):
-        convert_bytes(data, tmp_path, {"a": "INTEGER"}, on_misfit="reject", max_rejected="50%")
+        convert_bytes(data, tmp_path, {"a": "INTEGER"}, on_misfit="reject", max_rejected=0.5)
 
 
 def _below_ten(batch: pa.RecordBatch) -> Iterator[Violation]:

@@ -233,12 +233,15 @@ def test_skip_initial_space(tmp_path: Path) -> None:
 def test_too_many_rejects(tmp_path: Path) -> None:
     data = b"a,b\n" + b"1,2\n" * 10 + b"1\n" * 11
     with pytest.raises(TooManyRejectsError, match=r"11 of 21 records.*line 12: 1 field"):
-        open_bytes(data, tmp_path, max_rejected="50%")
-    assert len(open_bytes(data, tmp_path, max_rejected=11).rows) == 10
-    with pytest.raises(TooManyRejectsError):
-        open_bytes(data, tmp_path, max_rejected=10)
-    small = open_bytes(b"a,b\n1\n2\n", tmp_path, max_rejected="0%")
-    assert (small.rows, len(small.rejects)) == ([], 2)
+        open_bytes(data, tmp_path, max_rejected=0.5)
+    assert len(open_bytes(data, tmp_path, max_rejected=0.53).rows) == 10
+
+
+def test_a_share_of_few_records_says_nothing_unless_it_is_all(tmp_path: Path) -> None:
+    small = open_bytes(b"a,b\n1\n2\n3,4\n", tmp_path, max_rejected=0.0)
+    assert (small.rows, len(small.rejects)) == ([("3", "4")], 2)
+    with pytest.raises(TooManyRejectsError, match="2 of 2 records"):
+        open_bytes(b"a,b\n1\n2\n", tmp_path, max_rejected=0.5)
 
 
 def test_long_reject_is_cut(tmp_path: Path) -> None:
