@@ -15,8 +15,6 @@ from functools import cached_property
 from io import BufferedReader, BufferedWriter
 from pathlib import Path, PurePosixPath
 
-from pydantic import Field
-
 from lakefall import globs, naming
 from lakefall.config.units import Duration, Size
 from lakefall.errors import (
@@ -28,7 +26,7 @@ from lakefall.errors import (
     UnsafeKeyError,
 )
 from lakefall.model import Check, LocalFile, SourceFile
-from lakefall.plugin import Options, Plugin, Stage, hookimpl
+from lakefall.plugin import Plugin, SourceOptions, Stage, hookimpl
 from lakefall.run import Run
 from lakefall_plugins.folder_hashes import Hashes, stamp
 
@@ -40,7 +38,7 @@ NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class FolderOptions(Options):
+class FolderOptions(SourceOptions):
     """Where the files lie and which of them count."""
 
     path: Path
@@ -51,13 +49,8 @@ class FolderOptions(Options):
     """Patterns of keys to leave out, in any case."""
     min_object_age: Duration = 0.0
     """Leave files modified more recently than this to the next run."""
-    max_files_per_run: int = Field(default=1000, ge=0)
-    """Oldest first; the rest wait for the next run. 0 is no limit."""
     warn_above: Size = 100_000_000
     """Warn about larger files, and load them all the same."""
-    transliterate: bool = True
-    """Turn letters into ASCII before they become table and column names; otherwise (the
-    specification's letter) every letter outside ASCII becomes an underscore."""
 
 
 @dataclass(frozen=True, slots=True)

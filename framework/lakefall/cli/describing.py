@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import pluggy
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from lakefall.config.document import option_name
+from lakefall.config.shape import alternatives, is_model
 from lakefall.hookspecs import StepHooks
 from lakefall.plugin import PROJECT, Options, Plugin
 
@@ -57,7 +58,7 @@ def described(plugin: type[Plugin[Options]]) -> Described:
         name=plugin.name,
         description=" ".join((plugin.__doc__ or "").split()),
         hooks=hooks_of(plugin),
-        options=tuple(_options(plugin.options_model)),
+        options=tuple(options_of(plugin.options_model)),
         schema=plugin.options_model.model_json_schema(),
     )
 
@@ -75,7 +76,7 @@ def problems_of(plugin: type[Plugin[Options]]) -> Iterator[str]:
         yield "the class has no docstring, which is its line in `plugins list`"
     yield from (
         f"option {o.name} is not described"
-        for o in _options(plugin.options_model)
+        for o in options_of(plugin.options_model)
         if not o.description
     )
     if not hooks_of(plugin):
@@ -95,16 +96,20 @@ def _marked(plugin: type[Plugin[Options]]) -> Iterator[str]:
             yield name
 
 
-def _options(model: type[Options]) -> Iterator[DescribedOption]:
+def options_of(model: type[BaseModel], prefix: str = "") -> Iterator[DescribedOption]:
+    """Every option of a model; those of a section inside it as ``section.option``."""
     properties = model.model_json_schema()["properties"] if model.model_fields else {}
     for field, info in model.model_fields.items():
         name = option_name(model, field)
+        inner = [a for a in alternatives(info.annotation) if is_model(a)]
         yield DescribedOption(
-            name=name,
-            type=_type_words(properties.get(name, {})),
-            default=_default(info.get_default(call_default_factory=True)),
+            name=f"{prefix}{name}",
+            type="section" if inner else _type_words(properties.get(name, {})),
+            default="" if inner else _default(info.get_default(call_default_factory=True)),
             description=" ".join((info.description or "").split()),
         )
+        for section in inner:
+            yield from options_of(section, f"{prefix}{name}.")
 
 
 def _default(value: Any) -> str:

@@ -26,7 +26,8 @@ def emit(value: dict[str, Any]) -> None:
 
 
 def say(message: str) -> None:
-    """Tell a person."""
+    """Tell a person, after the data that it is about."""
+    sys.stdout.flush()
     typer.echo(visible(message), err=True)
 
 

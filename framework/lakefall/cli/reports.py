@@ -62,7 +62,7 @@ def outcome_object(outcome: Outcome) -> dict[str, Any]:
 
 
 def _outcome_row(o: Outcome) -> list[object]:
-    added = ", ".join(o.columns_added[:5]) + (", ..." if len(o.columns_added) > 5 else "")
+    added = ", ".join(o.columns_added[:3]) + (", ..." if len(o.columns_added) > 3 else "")
     return [
         o.file.key,
         o.file.table,
