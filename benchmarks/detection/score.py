@@ -21,6 +21,8 @@ from typing import Any
 ROOT = Path(__file__).resolve().parents[2]
 DIALECT_SETS = ("dialect_w3c_csvw", "dialect_csvsniffer_extra", "pollock_survey")
 ENCODING_SET = "encoding_cldr"
+COUNTS = ("files", "delimiter", "+ quote", "table", "no answer", "header", "preamble", "ms")
+HEAD = ("detector", "set", *COUNTS)
 Detector = Callable[[str], dict[str, Any]]
 
 
@@ -157,19 +159,7 @@ def half(path: str) -> str:
 
 def dialects(bench: Path, halves: bool) -> None:
     scorer = importlib.import_module("score_dialect")
-    head = [
-        "detector",
-        "set",
-        "files",
-        "delimiter",
-        "quote",
-        "table",
-        "unanswered",
-        "header",
-        "preamble",
-        "ms",
-    ]
-    print(f"| {' | '.join(head)} |\n|{'---|' * len(head)}")
+    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
     for name, (detector, module) in DETECTORS.items():
         if not installed(name, module):
             continue

@@ -9,7 +9,7 @@ from .sample import normalise
 
 _BLOCK = 1 << 20
 _OVERLAP = 64
-_WINDOW = 1 << 16
+_WINDOW = 1 << 14
 
 
 def around_first_quote(path: Path, encoding: str, delimiter: str, quotechar: str) -> str:

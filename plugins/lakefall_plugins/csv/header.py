@@ -17,7 +17,8 @@ from .cells import TYPED, Cells, Kind
 
 _NUMERIC = {Kind.INTEGER, Kind.NUMBER}
 _BODY_ROWS = 100
-_COLUMNS = 400
+_COLUMNS = 200
+_DIGITS, _LETTERS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
 _IDENTIFIER = re.compile(r"[a-zA-Z]+(?:[_.]\w+)+|[a-z]+(?:[A-Z][a-z0-9]*)+")
 _COMMON_NAMES = """
     id name date time year month day type code value key index title description status state
@@ -25,6 +26,7 @@ _COMMON_NAMES = """
     latitude longitude lat lon lng x y z label class group age sex gender comment comments text
     user uuid timestamp created updated region department unit score rank weight height
 """
+_VALUES = frozenset({"true", "false", "null", "none", "nan"})
 _NAMES = frozenset(_COMMON_NAMES.split())
 
 
@@ -72,7 +74,10 @@ def _names_alone(names: Sequence[str], cells: Cells) -> tuple[float, list[str]]:
     if not filled:
         return -2.0, ["the first row is empty"]
     years = _years(names)
-    numbers = sum(k in TYPED and n not in years for k, n in zip(kinds, names, strict=True))
+    numbers = sum(
+        (kind in TYPED and name not in years) or name.lower() in _VALUES
+        for kind, name in zip(kinds, names, strict=True)
+    )
     bits, reasons = 1.5, []
     if numbers:
         bits -= 1.0 + 4.0 * numbers / len(filled)
@@ -151,16 +156,16 @@ def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
     lengths = {len(cell) for cell in column}
     if len(column) >= 4 and len(lengths) == 1:
         bits += 1.0 if len(name) not in lengths else -1.0
-    shapes = Counter(_shape(cell) for cell in column)
-    shape, common = shapes.most_common(1)[0]
-    if len(column) >= 3 and common >= 0.8 * len(column) and any(c.isdigit() for c in column[0]):
-        bits += 2.0 if _shape(name) != shape else -2.5
+    if len(column) >= 3 and any(character.isdigit() for character in column[0]):
+        shape, common = Counter(_shape(cell) for cell in column).most_common(1)[0]
+        if common >= 0.8 * len(column):
+            bits += 2.0 if _shape(name) != shape else -2.5
     return bits
 
 
 def _shape(text: str) -> str:
     """Letters become ``a``, digits ``9``, runs collapse: ``C01`` -> ``a9``."""
-    return re.sub(r"\d+", "9", re.sub(r"[^\W\d_]+", "a", text))
+    return _DIGITS.sub("9", _LETTERS.sub("a", text))
 
 
 def _known(names: Sequence[str], known_columns: Sequence[str]) -> tuple[float, list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median_low
 
 from .cells import TYPED, classify
 from .splitting import Row
@@ -52,7 +53,8 @@ def _first_row(rows: Sequence[Row], width: int) -> int:
 def _is_title(rows: Sequence[Row], index: int, width: int, used: int) -> bool:
     """Whether a row holds a title, padded to the table's width: text in front, then nothing.
 
-    The first row below it that says more must be wider filled and read like names.
+    The first row below it that says more must read like names, or most rows must be filled:
+    a header with a single name is none, and a record like that stands out.
     """
     row = rows[index]
     if width < 2 or not row.filled:
@@ -62,7 +64,8 @@ def _is_title(rows: Sequence[Row], index: int, width: int, used: int) -> bool:
     below = next((r for r in rows[index + 1 :] if r.filled > 1), None)
     if below is None or len(below.cells) != width:
         return False
-    return below.filled >= min(3, used) and _typed(below) * 4 <= below.filled
+    dense = median_low([r.filled for r in rows[index + 1 :] if len(r.cells) == width]) > 2
+    return below.filled >= min(3, used) and (dense or _typed(below) * 4 <= below.filled)
 
 
 def _used_columns(rows: Sequence[Row], width: int) -> int:

@@ -22,7 +22,7 @@ LARGEST_SAMPLE = 1 << 20
 DOUBTFUL_SAMPLE = 1 << 17
 """More text than this settles no doubt, unless it holds next to no rows."""
 ENOUGH_ROWS = 20
-ENOUGH_TEXT = 8_000
+ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
 BYTES_A_LINE = 64
 """A sample has at most one line for so many bytes: hundreds of short lines say nothing more."""
