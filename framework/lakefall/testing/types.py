@@ -76,6 +76,8 @@ class TypeContract(PluginContract):
     @classmethod
     def teardown_class(cls) -> None:
         cls._resources.close()
+        # A closed connection that lives until the interpreter ends is reported as leaked.
+        del cls._connection, cls._resources
 
     def candidates(self) -> list[TypeCandidate]:
         return list(self.make().candidates(self.settings))

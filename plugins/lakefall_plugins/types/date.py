@@ -14,6 +14,9 @@ from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
 ISO = "%Y-%m-%d"
 # Iceberg, Trino and Python know no year 0; a two-digit year is a misfit of %Y.
 YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"
+_D = "[0-9]"
+GLOB = f"{_D * 4}-{_D * 2}-{_D * 2}"
+"""An ISO date; year 0 is kept out by a comparison with ``0001``."""
 _MONTHS = ("january", "february", "march", "april", "may", "june", "july", "august", "september",
            "october", "november", "december")  # fmt: skip
 _SHORT_MONTHS = tuple(name[:3] for name in _MONTHS)
@@ -88,7 +91,9 @@ def _candidate(date_format: str, order: int) -> TypeCandidate:
             f"WHEN regexp_full_match({text}, {guard})"
             f" THEN CAST(try_strptime({text}, {literal(date_format)}) AS DATE) END"
         )
-        return f"CASE {_canonical(text) if date_format == ISO else ''} {loose}"
+        if date_format != ISO:
+            return f"CASE {loose}"
+        return f"CASE WHEN {text} < '0001' OR {text} >= ':' THEN NULL {_canonical(text)} {loose}"
 
     examples, counter_examples = _examples(date_format)
     return TypeCandidate(
@@ -104,12 +109,8 @@ def _candidate(date_format: str, order: int) -> TypeCandidate:
 
 
 def _canonical(text: str) -> str:
-    """The common case without a pattern: a date that reads back as it was written."""
-    value = f"try_cast({text} AS DATE)"
-    return (
-        f"WHEN strlen({text}) = 10 AND {text} BETWEEN '0001' AND '9999-99'"
-        f" AND CAST({value} AS VARCHAR) = {text} THEN {value}"
-    )
+    """The common case: two digits each. GLOB of a fixed width costs less than a pattern."""
+    return f"WHEN {text} GLOB '{GLOB}' THEN try_cast({text} AS DATE)"
 
 
 def _examples(date_format: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

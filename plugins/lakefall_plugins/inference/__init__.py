@@ -1,0 +1,1 @@
+"""How the inferer ``threshold`` counts, chooses and explains."""

@@ -1,0 +1,129 @@
+"""Sentences for people: why a column has its type."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lakefall_plugins.inference.choosing import FALLBACK, Chooser, ColumnRule
+from lakefall_plugins.inference.tally import Hits, Spot, Tally
+
+SHOWN = 40
+"""Characters of a value that a sentence shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A column's type and what it rests on."""
+
+    rule: ColumnRule
+    reading: int | None
+    """None for text."""
+    tally: Tally
+    """What the choice rests on."""
+    seen: Tally
+    """What is known of rows and empty cells; counts more rows where only text was found."""
+    note: str = ""
+    """Why it is text, where counts alone do not say."""
+
+
+def ambiguous(verdict: Verdict, chooser: Chooser) -> bool:
+    """Whether another format parses as many values, and nobody but the order decided."""
+    return bool(_rivals(verdict, chooser))
+
+
+def explain(verdict: Verdict, chooser: Chooser, *, several: bool) -> tuple[str, ...]:
+    """The evidence of one column; ``several`` names the file of each line."""
+    return tuple(_sentences(verdict, chooser, several=several))
+
+
+def _sentences(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]:
+    tally = verdict.tally
+    if verdict.reading is not None:
+        yield from _typed(verdict, verdict.reading, chooser, several=several)
+    elif verdict.rule.text or verdict.note:
+        yield f"{FALLBACK}: {verdict.rule.text or verdict.note}"
+    elif not tally.filled:
+        yield f"{FALLBACK}: no value"
+    else:
+        yield from _text(verdict, chooser, several=several)
+    if verdict.rule.forced is not None:
+        yield "set by type_inferer.columns"
+    if verdict.seen.empty:
+        yield f"{verdict.seen.empty:,} empty{_scope(verdict.seen)}"
+
+
+def _typed(verdict: Verdict, reading: int, chooser: Chooser, *, several: bool) -> Iterator[str]:
+    tally, chosen = verdict.tally, chooser.readings[reading]
+    how = f" as {chosen.format}" if chosen.format else ""
+    fits = tally.fitting(reading)
+    yield f"{chosen.type}: {fits:,} of {_values(tally.filled)}{how}{_scope(tally)}"
+    if fits < tally.filled:
+        hits = tally.misfits.get(reading, Hits())
+        yield f"{_values(tally.filled - fits)} that do not parse{_first(hits, several, text=True)}"
+    if verdict.rule.existing == reading:
+        yield "the table's type"
+    if rivals := _rivals(verdict, chooser):
+        formats = " and ".join([chosen.format, *(chooser.readings[r].format for r in rivals)])
+        yield f"ambiguous: {formats} parse the same values; the order of date_formats decides"
+
+
+def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]:
+    tally = verdict.tally
+    scope = _scope(tally)
+    if not chooser.first and any(chooser.readings[r].numeric for r in _enough(tally, chooser)):
+        for reason, hits in tally.vetoes.items():
+            if hits.count:
+                yield f"{FALLBACK}: {_values(hits.count)} {reason}{_first(hits, several)}{scope}"
+        return
+    best = max(chooser.proposed, key=tally.fitting, default=None)
+    if best is None or not tally.fitting(best):
+        yield f"{FALLBACK}: no other type fits any of {_values(tally.filled)}{scope}"
+        return
+    found, share = tally.fitting(best), f"{chooser.threshold:.0%}"
+    other = _first(tally.misfits.get(best, Hits()), several, text=True)
+    yield (
+        f"{FALLBACK}: {found:,} of {_values(tally.filled)} parse as "
+        f"{chooser.readings[best].type}, fewer than {share}{scope}; the others{other}"
+    )
+
+
+def _enough(tally: Tally, chooser: Chooser) -> list[int]:
+    """Readings that would qualify if nothing barred them."""
+    free = Tally(tally.rows, tally.filled, tally.fits)
+    return [r for r in chooser.proposed if chooser.qualifies(free, r)]
+
+
+def _rivals(verdict: Verdict, chooser: Chooser) -> tuple[int, ...]:
+    governed = verdict.rule.existing == verdict.reading
+    if verdict.reading is None or governed or not verdict.tally.filled:
+        return ()
+    return chooser.tied(verdict.tally, verdict.reading)
+
+
+def _first(hits: Hits, several: bool, *, text: bool = False) -> str:
+    if hits.first is None:
+        return ""
+    shown = f" {_quoted(hits.first.text)}" if text else ""
+    return f", first{shown} on line {line_of(hits.first):,}" + (
+        f" of {hits.first.key}" if several else ""
+    )
+
+
+def line_of(spot: Spot) -> int:
+    """The physical line that the cell's record begins on."""
+    from lakefall_plugins.csv.lines import LineMap
+
+    return LineMap.load(spot.lines).line(spot.row)
+
+
+def _quoted(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else text[:SHOWN] + "…")
+
+
+def _values(count: int) -> str:
+    return "1 value" if count == 1 else f"{count:,} values"
+
+
+def _scope(tally: Tally) -> str:
+    return f" in the first {tally.rows:,} rows" if tally.sampled else ""

@@ -1,0 +1,109 @@
+"""One file's columns: propose on the first rows, prove on all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lakefall.errors import FormatConflictError
+from lakefall_plugins.inference.choosing import Chooser, ColumnRule
+from lakefall_plugins.inference.counting import Counter
+from lakefall_plugins.inference.explaining import Verdict, line_of
+from lakefall_plugins.inference.tally import Tally
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A file, and how its columns are to be judged."""
+
+    counter: Counter
+    chooser: Chooser
+    names: tuple[str, ...]
+    """Column names by position."""
+    rules: Mapping[str, ColumnRule]
+    sample_rows: int
+    verify: bool
+    """Prove on all rows; otherwise the first ones decide."""
+
+    @property
+    def key(self) -> str:
+        return self.counter.records.local.file.key
+
+    def verdicts(self) -> dict[str, Verdict]:
+        """Each column as this file alone would have it.
+
+        Raises:
+            FormatConflictError: a column contradicts the format that its table was given.
+        """
+        positions = range(len(self.names))
+        first = self.counter.profile(positions, self.sample_rows)
+        proofs = self._proofs(first) if self.verify else {}
+        open_again = [p for p in proofs if not self._settled(p, first[p], proofs[p])]
+        full = self.counter.profile(open_again)
+        verdicts = {
+            self.names[p]: self._verdict(p, full.get(p), proofs.get(p), first[p]) for p in positions
+        }
+        for name, verdict in verdicts.items():
+            self._check_format(name, verdict)
+        return verdicts
+
+    def full(self, name: str) -> Tally:
+        """A column with every reading counted, over all rows unless the first ones decide."""
+        position = self.names.index(name)
+        limit = 0 if self.verify else self.sample_rows
+        return self.counter.profile([position], limit)[position]
+
+    def _proofs(self, first: Mapping[int, Tally]) -> dict[int, Tally]:
+        wanted = {p: self._contenders(p, t) for p, t in first.items() if t.sampled}
+        return self.counter.prove(wanted)
+
+    def _contenders(self, position: int, tally: Tally) -> Sequence[int]:
+        """The reading that leads, and what else has to be counted beside it."""
+        rule = self._rule(position)
+        leader = self.chooser.choose(tally, rule)
+        if leader is None or not tally.filled:
+            return ()
+        beside = [*self.chooser.tied(tally, leader)]
+        if rule.existing is not None:
+            beside.append(rule.existing)
+        return tuple(dict.fromkeys([leader, *beside]))
+
+    def _settled(self, position: int, first: Tally, proof: Tally) -> bool:
+        """Whether all rows say what the first ones said."""
+        rule = self._rule(position)
+        leader = self.chooser.choose(first, rule)
+        if rule.text:
+            return True
+        if not first.filled:
+            return not proof.filled
+        return leader is None or proof.fits_all(leader)
+
+    def _verdict(
+        self, position: int, full: Tally | None, proof: Tally | None, first: Tally
+    ) -> Verdict:
+        rule = self._rule(position)
+        if full is not None:
+            return Verdict(rule, self.chooser.choose(full, rule), full, full)
+        if proof is None:
+            return Verdict(rule, self.chooser.choose(first, rule), first, first)
+        leader = self.chooser.choose(first, rule)
+        return Verdict(rule, leader, proof if leader is not None else first, proof)
+
+    def _check_format(self, name: str, verdict: Verdict) -> None:
+        existing, reading = verdict.rule.existing, verdict.reading
+        if existing is None or reading is None or reading == existing:
+            return
+        table, file = self.chooser.readings[existing], self.chooser.readings[reading]
+        if table.type != file.type or not table.format:
+            return
+        hits = self.full(name).misfits[existing]
+        where = f"{self.key}, line {line_of(hits.first)}" if hits.first else self.key
+        text = f"holds {hits.first.text!r}; " if hits.first else ""
+        raise FormatConflictError(
+            f"{where}: column {name!r} {text}its values read as {file.format}, but the table's "
+            f"format is {table.format}. Write the file in the table's format, or give it a table "
+            "of its own"
+        )
+
+    def _rule(self, position: int) -> ColumnRule:
+        return self.rules[self.names[position]]

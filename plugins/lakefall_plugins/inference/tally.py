@@ -1,0 +1,94 @@
+"""What was counted about one column: the plain numbers on which the choice rests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import reduce
+from pathlib import Path
+from typing import TypeVar
+
+K = TypeVar("K")
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A cell worth showing."""
+
+    key: str
+    """Of the file."""
+    lines: Path
+    """The file's line map."""
+    row: int
+    """Among the good records, from 0."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """How many values, and the first of them."""
+
+    count: int = 0
+    first: Spot | None = None
+
+    def __add__(self, other: Hits) -> Hits:
+        return Hits(self.count + other.count, self.first or other.first)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """One column, counted over all rows of one or more files, or over their first rows."""
+
+    rows: int = 0
+    filled: int = 0
+    """Cells that hold a value: neither NULL nor empty nor a null token."""
+    fits: Mapping[int, int] = field(default_factory=dict)
+    """Reading (its place in the list of readings) -> values that parse; only those counted."""
+    misfits: Mapping[int, Hits] = field(default_factory=dict)
+    """Reading -> values that do not parse; only those looked for."""
+    vetoes: Mapping[str, Hits] = field(default_factory=dict)
+    """Reason -> values that bar every numeric type."""
+    sampled: bool = False
+    """Only the first rows were looked at."""
+
+    @property
+    def empty(self) -> int:
+        return self.rows - self.filled
+
+    @property
+    def barred(self) -> bool:
+        return any(hits.count for hits in self.vetoes.values())
+
+    def fitting(self, reading: int) -> int:
+        """Values that parse under a reading; 0 where it was not counted."""
+        return self.fits.get(reading, 0)
+
+    def fits_all(self, reading: int) -> bool:
+        return self.fitting(reading) == self.filled
+
+    def __add__(self, other: Tally) -> Tally:
+        readings = {*self.fits, *other.fits}
+        return Tally(
+            rows=self.rows + other.rows,
+            filled=self.filled + other.filled,
+            fits={
+                r: self.fitting(r) + other.fitting(r)
+                for r in readings
+                if self._knows(r) and other._knows(r)
+            },
+            misfits=_add(self.misfits, other.misfits),
+            vetoes=_add(self.vetoes, other.vetoes),
+            sampled=self.sampled or other.sampled,
+        )
+
+    def _knows(self, reading: int) -> bool:
+        return reading in self.fits or not self.filled
+
+
+def total(tallies: Iterable[Tally]) -> Tally:
+    """The sum over files; a reading that one of them did not count is left out."""
+    return reduce(Tally.__add__, tallies, Tally())
+
+
+def _add(one: Mapping[K, Hits], other: Mapping[K, Hits]) -> dict[K, Hits]:
+    return {key: one.get(key, Hits()) + other.get(key, Hits()) for key in {**one, **other}}
