@@ -27,14 +27,6 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def trimmed(text: str) -> str:
-    """SQL of a text without the blanks around it, as typed columns are read.
-
-    Blanks are U+0020 alone: DuckDB's ``trim`` with a set of characters is ten times slower.
-    """
-    return f"trim({text})"
-
-
 WIDE = 200
 """Columns from which on the vectors of a query weigh more than its threads bring."""
 _VECTORS = 128 << 10

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lakefall import naming, sql
+from lakefall import naming
 from lakefall.model import PlannedColumn, Records, TablePlan, text_column
 from lakefall.plugin import Stage
 from lakefall.run import Run
 from lakefall.types import TypeCandidate
+from lakefall_plugins.types import expressions
 
 OnMisfit = Literal["null", "reject", "fail"]
 TEXT = "VARCHAR"
@@ -48,28 +49,18 @@ class TypedColumn:
             return f"CAST(NULL AS {self.candidate.duckdb})"
         if not self.can_misfit:
             return self.text
-        return f"CASE WHEN NOT ({self._is_null}) THEN {self.candidate.parse(self._trimmed)} END"
+        return expressions.value(self.candidate, self.text, self.null_values)
 
     @property
     def misfit(self) -> str:
         """SQL condition: a cell that is no null token, and does not parse."""
-        return f"(NOT ({self._is_null}) AND ({self.candidate.parse(self._trimmed)}) IS NULL)"
+        return expressions.misfit(self.candidate, self.text, self.null_values)
 
     @property
     def reason(self) -> str:
         """Why a misfit is one, for people."""
         layout = f" ({self.planned.format})" if self.planned.format else ""
         return f"not a value of type {self.planned.type}{layout}"
-
-    @property
-    def _trimmed(self) -> str:
-        return sql.trimmed(self.text) if self.candidate.trim else self.text
-
-    @property
-    def _is_null(self) -> str:
-        tokens = ", ".join(map(sql.literal, self.null_values))
-        known = f" OR {self._trimmed} IN ({tokens})" if tokens else ""
-        return f"{self.text} IS NULL{known}"
 
 
 def typed_columns(
@@ -86,7 +77,8 @@ def typed_columns(
     inferer = run.pipeline.plugin(Stage.TYPE_INFERER)
     settings = inferer.settings()
     null_values: Sequence[str] = inferer.null_values()
-    positions = {name: i for i, name in enumerate(naming.column_names(records.header))}
+    names = naming.column_names(records.header, transliterate=run.pipeline.transliterate)
+    positions = {name: i for i, name in enumerate(names)}
     return tuple(
         TypedColumn(
             planned,

@@ -81,6 +81,7 @@ class FakePipeline:
         from lakefall_plugins.types import boolean, date, numbers, timestamp, varchar
 
         self.config = SimpleNamespace(engine=ENGINE)
+        self.transliterate = True
         self.types = [
             boolean.Boolean(boolean.Boolean.options_model()),
             numbers.Integer(NoOptions()),
