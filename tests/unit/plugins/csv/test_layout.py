@@ -1,0 +1,78 @@
+"""Lines before and after the table, and comments inside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lakefall.model import Dialect
+from lakefall_plugins.csv.dialect import detect
+from lakefall_plugins.csv.options import CsvSnifferOptions
+
+TABLE = "id,name,amount\n1,ann,5.5\n2,bob,6.25\n3,cy,7.75\n"
+
+
+def sniff(folder: Path, text: str) -> Dialect:
+    path = folder / "file.csv"
+    path.write_text(text, newline="")
+    return detect(path, CsvSnifferOptions())
+
+
+PREAMBLES = {
+    "none": ("", 0),
+    "blank lines": ("\n\n\n", 3),
+    "a title": ("Report of sales\n", 1),
+    "a title and a blank line": ("Report of sales\nmade on Monday\n\n", 3),
+    "a padded title": ("Report of sales,,\n", 1),
+    "a padded title and padding": ("Report of sales,,\n,,\n", 2),
+    "comments": ("# made by a machine\n# on Monday\n", 2),
+    "a title with commas": ("Sales, all of them, by day, in euro\n", 1),
+    "keys and values": ("Station,7\nUnit,metre\n", 2),
+}
+
+
+@pytest.mark.parametrize(("above", "lines"), PREAMBLES.values(), ids=PREAMBLES)
+def test_preamble(tmp_path: Path, above: str, lines: int) -> None:
+    found = sniff(tmp_path, above + TABLE)
+    assert (found.preamble_lines, found.has_header, found.delimiter) == (lines, True, ",")
+
+
+def test_a_padded_title_above_records(tmp_path: Path) -> None:
+    found = sniff(tmp_path, "Report,,\n1,2020-01-01,5.5\n2,2020-01-02,6.5\n3,2020-01-03,7.5\n")
+    assert (found.preamble_lines, found.has_header) == (1, False)
+
+
+def test_a_long_preamble_is_passed(tmp_path: Path) -> None:
+    assert sniff(tmp_path, "# a line of comment\n" * 1000 + TABLE * 20).preamble_lines == 1000
+
+
+def test_the_header_may_lack_the_last_delimiter(tmp_path: Path) -> None:
+    assert sniff(tmp_path, "x,y,z\n1,2,3,\n4,5,6,\n7,8,9,\n").preamble_lines == 0
+
+
+FOOTERS = {
+    "none": ("", 0),
+    "blank lines": ("\n\n", 0),
+    "a note": ("Source: the ministry\n", 1),
+    "a set-off word": ("\nend\n", 1),
+    "two notes": ("\nTotal rows: 3\nSource: the ministry\n", 2),
+    "a record that was cut short": ("4", 0),
+    "the DOS mark": ("\x1a", 1),
+}
+
+
+@pytest.mark.parametrize("rows", [1, 2000], ids=["short", "long"])
+@pytest.mark.parametrize(("below", "lines"), FOOTERS.values(), ids=FOOTERS)
+def test_footer(tmp_path: Path, below: str, lines: int, rows: int) -> None:
+    found = sniff(tmp_path, TABLE + "4,dee,8.5\n" * rows + below)
+    assert (found.footer_lines, found.delimiter) == (lines, ",")
+
+
+def test_comments_inside_the_table(tmp_path: Path) -> None:
+    found = sniff(tmp_path, "# above\na,b,c\n1,2,3\n# inside\n4,5,6\n")
+    assert (found.comment, found.preamble_lines, found.delimiter) == ("#", 1, ",")
+
+
+def test_cells_that_begin_with_a_hash_are_no_comments(tmp_path: Path) -> None:
+    assert sniff(tmp_path, "tag,n\n#x,1\n#y,2\n#z,3\n").comment == ""

@@ -1,0 +1,88 @@
+"""The plugin ``csv``: options, errors, the live table."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from lakefall.errors import EmptyFileError, LowConfidenceError
+from lakefall.model import Column, Dialect, LocalFile, SourceFile, TableState, from_json, to_json
+from lakefall.plugin import Stage
+from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffer import CsvSniffer
+
+RUN: Any = None
+"""Sniffing needs nothing of the run."""
+
+
+def local(folder: Path, text: str) -> LocalFile:
+    path = folder / "cached"
+    path.write_text(text)
+    modified = datetime(2024, 1, 1, tzinfo=UTC)
+    return LocalFile(SourceFile("orders/a.csv", "e", 1, modified, "orders", "orders"), path, 1)
+
+
+def sniffer(**options: object) -> CsvSniffer:
+    return CsvSniffer(CsvSnifferOptions.model_validate(options))
+
+
+def table(*names: str) -> TableState:
+    columns = (Column(name.lower(), name, "VARCHAR", True) for name in names)
+    return TableState("orders", tuple(columns))
+
+
+def test_a_dialect_travels_between_machines(tmp_path: Path) -> None:
+    found = sniffer().sniff(RUN, local(tmp_path, "a;b\n1;2,5\n3;4\n"), None)
+    assert found.delimiter == ";"
+    assert found.runner_up is not None
+    assert from_json(Dialect, to_json(found)) == found
+
+
+def test_the_live_table_is_asked(tmp_path: Path) -> None:
+    file = local(tmp_path, "north,x\nsouth,y\neast,z\n")
+    assert sniffer().sniff(RUN, file, None).has_header
+    assert not sniffer().sniff(RUN, file, table("Region", "Kind")).has_header
+    assert sniffer().sniff(RUN, file, table("North", "X")).has_header
+
+
+@pytest.mark.parametrize(("header", "present"), [("present", True), ("absent", False)])
+def test_a_given_header(tmp_path: Path, header: str, present: bool) -> None:
+    found = sniffer(header=header).sniff(RUN, local(tmp_path, "a,b\n1,2\n"), None)
+    assert (found.has_header, found.header_lines) == (present, int(present))
+
+
+def test_doubt_names_both_readings_and_the_remedy(tmp_path: Path) -> None:
+    file = local(tmp_path, "a,b;c\nd,e;f\n")
+    with pytest.raises(LowConfidenceError) as caught:
+        sniffer(min_confidence=0.95).sniff(RUN, file, None)
+    message = str(caught.value)
+    assert message.startswith("orders/a.csv: ")
+    for part in ("','", "';'", "0.95", "sniffer.delimiter"):
+        assert part in message
+
+
+def test_errors_name_the_key_and_not_the_cached_copy(tmp_path: Path) -> None:
+    with pytest.raises(EmptyFileError, match=r"^orders/a\.csv"):
+        sniffer().sniff(RUN, local(tmp_path, "\n"), None)
+
+
+def test_options() -> None:
+    assert CsvSnifferOptions.model_validate({"sample_bytes": "64KB"}).sample_bytes == 64_000
+    for wrong in (
+        {"delimiter": ";;"},
+        {"min_confidence": 2},
+        {"header": "maybe"},
+        {"delimeter": ","},
+    ):
+        with pytest.raises(ValidationError):
+            CsvSnifferOptions.model_validate(wrong)
+
+
+def test_plugin() -> None:
+    assert (CsvSniffer.name, CsvSniffer.stage) == ("csv", Stage.SNIFFER)
+    assert CsvSniffer.options_model is CsvSnifferOptions
+    assert CsvSniffer.summary()
