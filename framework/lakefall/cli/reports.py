@@ -141,7 +141,9 @@ def plan_object(plan: FilePlan) -> dict[str, Any]:
 
 
 def _changes(plan: FilePlan) -> list[PlannedColumn]:
-    columns = plan.table_plan.columns if plan.table_plan else ()
+    """What a load would change in a table that exists."""
+    target = plan.table_plan
+    columns = target.columns if target and not target.created else ()
     return [c for c in columns if c.change is not Change.KEEP]
 
 
@@ -174,18 +176,18 @@ def _show_plan(plan: FilePlan) -> None:
         told += [f"  note: {note}" for note in plan.table_plan.notes]
     lines(told)
     if plan.schema:
-        planned = {c.name: c for c in plan.table_plan.columns} if plan.table_plan else {}
+        changed = {c.name: c for c in _changes(plan)}
         table(
             ["column", "in the file", "type", "change", "evidence"],
             [
-                [c.name, c.source_name, c.type, _change_words(planned.get(c.name)), _evidence(c)]
+                [c.name, c.source_name, c.type, _change_words(changed.get(c.name)), _evidence(c)]
                 for c in plan.schema.columns
             ],
         )
 
 
 def _change_words(column: PlannedColumn | None) -> str:
-    if column is None or column.change is Change.KEEP:
+    if column is None:
         return ""
     if column.change is Change.ADD:
         return "added"
