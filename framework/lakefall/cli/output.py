@@ -48,22 +48,35 @@ def console() -> Console:
 
 
 def table(
-    heads: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", right: str = ""
+    heads: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str = "",
+    right: str = "",
+    whole: str = "",
 ) -> None:
     """Rows under heads on standard output, nothing cut off.
 
-    ``right`` names the heads (comma separated) of columns that are aligned to the right.
+    ``right`` and ``whole`` name heads (comma separated): of columns that are aligned to the right,
+    and of columns whose cells stay on one line as long as others can give way.
     """
     from rich import box
     from rich.table import Table
     from rich.text import Text
 
     shown = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
-    numbers = set(right.split(","))
-    for head in heads:
-        shown.add_column(head, justify="right" if head in numbers else "left", overflow="fold")
-    for row in rows:
-        shown.add_row(*(Text(_cell(value)) for value in row))
+    numbers, lines = set(right.split(",")), set(whole.split(","))
+    cells = [[_cell(value) for value in row] for row in rows]
+    for position, head in enumerate(heads):
+        longest = max((len(row[position]) for row in cells), default=0)
+        shown.add_column(
+            head,
+            justify="right" if head in numbers else "left",
+            overflow="fold",
+            min_width=max(len(head), longest) if head in numbers | lines else None,
+        )
+    for row in cells:
+        shown.add_row(*map(Text, row))
     console().print(shown)
 
 

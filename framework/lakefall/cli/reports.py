@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from lakefall.cli.output import emit, say, table
@@ -19,11 +20,6 @@ from lakefall.report import FilePlan, PlanReport, RebuildReport, RunReport
 
 # --- run ---
 
-OUTCOME_HEADS = (
-    *("file", "table", "status", "read", "loaded", "rejected"),
-    *("nulled", "replaced", "columns+", "s"),
-)
-
 
 def run(report: RunReport, *, json: bool) -> None:
     """What became of every file."""
@@ -31,11 +27,7 @@ def run(report: RunReport, *, json: bool) -> None:
         for outcome in report.outcomes:
             emit(outcome_object(outcome))
     elif report.outcomes:
-        table(
-            OUTCOME_HEADS,
-            [_outcome_row(o) for o in report.outcomes],
-            right="read,loaded,rejected,nulled,replaced,s",
-        )
+        _show_outcomes(report.outcomes)
     for outcome in report.outcomes:
         if outcome.error:
             say(f"{outcome.status}: {_with_key(outcome)}")
@@ -61,20 +53,35 @@ def outcome_object(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def _outcome_row(o: Outcome) -> list[object]:
-    added = ", ".join(o.columns_added[:3]) + (", ..." if len(o.columns_added) > 3 else "")
-    return [
-        o.file.key,
-        o.file.table,
-        o.status.value,
-        o.rows_read,
-        o.rows_loaded,
-        o.rows_rejected,
-        o.cells_nulled,
-        o.rows_deleted,
-        added,
-        f"{o.seconds:.2f}",
-    ]
+def _show_outcomes(outcomes: Sequence[Outcome]) -> None:
+    """A table without the columns in which nothing would stand."""
+    columns: dict[str, list[object]] = {
+        "file": [o.file.key for o in outcomes],
+        "table": [o.file.table for o in outcomes],
+        "status": [o.status.value for o in outcomes],
+        "read": [o.rows_read for o in outcomes],
+        "loaded": [o.rows_loaded for o in outcomes],
+        "rejected": [o.rows_rejected for o in outcomes],
+        "nulled": [o.cells_nulled for o in outcomes],
+        "replaced": [o.rows_deleted for o in outcomes],
+        "new columns": [_shortened(o.columns_added) for o in outcomes],
+        "s": [f"{o.seconds:.2f}" for o in outcomes],
+    }
+    kept = {
+        head: cells
+        for head, cells in columns.items()
+        if any(cells) or head in ("file", "table", "status", "loaded")
+    }
+    table(
+        list(kept),
+        list(zip(*kept.values(), strict=True)),
+        right="read,loaded,rejected,nulled,replaced,s",
+        whole="status",
+    )
+
+
+def _shortened(names: Sequence[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
 def _with_key(outcome: Outcome) -> str:

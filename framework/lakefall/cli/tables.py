@@ -63,6 +63,7 @@ def status(
             for e in entries
         ],
         right="rows,rejected",
+        whole="status",
     )
 
 
