@@ -17,6 +17,7 @@ from lakefall.errors import (
     PlanOutdatedError,
     StorageFullError,
     TableNameError,
+    UnprovedError,
 )
 from lakefall.model import (
     Converted,
@@ -91,15 +92,28 @@ class TableBatch:
             return self.pipeline.describe(self.run, self.table)
 
     def plan(
-        self, records: Sequence[Records], state: TableState | None, *, rebuild: bool = False
+        self, records: list[Records], state: TableState | None, *, rebuild: bool = False
     ) -> tuple[Schema, TablePlan]:
-        """Types for all columns of these files, and what loading them does to the table."""
+        """Types for all columns of these files, and what loading them does to the table.
+
+        ``records`` is changed where a file turns out not to be what a quick look took it for.
+        """
         files = [r.local.file for r in records]
         with self._timed(*files), self.run.step("infer", table=self.table):
-            schema = self.pipeline.infer(self.run, records, None if rebuild else state)
+            schema = self._infer(records, None if rebuild else state)
         with self._timed(*files), self.run.step("prepare", table=self.table):
             plan = self.pipeline.prepare(self.run, self.table, schema, rebuild=rebuild)
         return schema, plan
+
+    def _infer(self, records: list[Records], state: TableState | None) -> Schema:
+        while True:
+            try:
+                return self.pipeline.infer(self.run, records, state)
+            except UnprovedError as error:
+                at = [r.local.file.key for r in records].index(error.key)
+                if records[at].proved:
+                    raise
+                records[at] = self._open_again(records[at])
 
     def commit_rebuild(self, records: Sequence[Records], plan: TablePlan) -> tuple[Outcome, ...]:
         """Swap the table's schema and rows for these files'.
@@ -119,20 +133,31 @@ class TableBatch:
         with self._timed(file), run.step("sniff", key=file.key, table=self.table):
             dialect = pipeline.sniff(run, local, state)
         with self._timed(file), run.step("open", key=file.key, table=self.table):
-            records = pipeline.open(run, local, dialect)
+            records = pipeline.open(run, local, dialect, quick=True)
+        self._warn(file, records.warnings)
+        return records
+
+    def _open_again(self, quick: Records) -> Records:
+        run, file = self.run, quick.local.file
+        with self._timed(file), run.step("open", key=file.key, table=self.table):
+            records = self.pipeline.open(run, quick.local, quick.dialect)
         self._warn(file, records.warnings)
         return records
 
     def _convert(self, records: Records, plan: TablePlan) -> Converted:
         file = records.local.file
         with self._timed(file), self.run.step("convert", key=file.key, table=self.table):
-            converted = self.pipeline.convert(self.run, records, plan)
+            try:
+                converted = self.pipeline.convert(self.run, records, plan)
+            except UnprovedError:
+                proved = self._open_again(records)
+                converted = self.pipeline.convert(self.run, proved, plan)
         self._warn(file, converted.warnings)
         return converted
 
     # --- all files together ---
 
-    def _commit(self, records: Sequence[Records]) -> list[Outcome]:
+    def _commit(self, records: list[Records]) -> list[Outcome]:
         """Commit together; where one file spoils that for good, each alone."""
         if not records:
             return []
@@ -143,7 +168,7 @@ class TableBatch:
                 return [self._failed(r.local.file, error) for r in records]
         return [outcome for each in records for outcome in self._commit([each])]
 
-    def _commit_together(self, records: Sequence[Records]) -> list[Outcome]:
+    def _commit_together(self, records: list[Records]) -> list[Outcome]:
         failed: list[Outcome] = []
         remaining = list(records)
         converted: dict[str, Converted] = {}

@@ -112,6 +112,14 @@ class StructureError(FileFormatError):
     """The records of the file could not be told apart, or their count could not be proved."""
 
 
+class UnprovedError(StructureError):
+    """A file that was opened ``quick`` is not what the quick look took it for: open it again."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key}: its records are not all alike; open the file again, not quick")
+        self.key = key
+
+
 class TooManyRejectsError(FileFormatError):
     """More records rejected than ``max_rejected`` allows."""
 

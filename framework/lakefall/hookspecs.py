@@ -86,8 +86,12 @@ class StepHooks:
     # --- reader ---
 
     @hookspec(firstresult=True)
-    def open(self, run: Run, local: LocalFile, dialect: Dialect) -> Records | None:
+    def open(self, run: Run, local: LocalFile, dialect: Dialect, quick: bool) -> Records | None:
         """Prove the file's structure: count every record, set aside those that do not fit.
+
+        ``quick`` lets a reader leave the last part of the proof to whoever reads all records
+        next: ``infer`` and ``convert`` raise ``UnprovedError`` where it fails, and the file is
+        opened again, not quick.
 
         Raises:
             FileFormatError: the structure cannot be proved, or there is no header.
@@ -101,8 +105,8 @@ class StepHooks:
         rows written, rejected and skipped add up before it returns.
 
         Raises:
-            TooManyRejectsError, ViolationError, FormatConflictError, ConservationError,
-            StorageFullError.
+            UnprovedError, TooManyRejectsError, ViolationError, FormatConflictError,
+            ConservationError, StorageFullError.
         """
 
     # --- types ---
@@ -123,6 +127,10 @@ class StepHooks:
 
         Columns are joined by name in order of first appearance. For a column that ``table`` has,
         the table's type governs; the file's own is still reported, so that the sink can widen.
+
+        Raises:
+            UnprovedError: a file opened ``quick`` has records that do not fit.
+            FormatConflictError: a file contradicts the format of the table's column.
         """
 
     # --- validator ---

@@ -139,6 +139,8 @@ class Records:
     lines: Path
     """Where row numbers turn into physical lines (``LineMap.load``)."""
     warnings: tuple[str, ...] = ()
+    proved: bool = True
+    """False for a quick look: reading all rows may still show that they are not all alike."""
 
 
 def text_column(position: int) -> str:

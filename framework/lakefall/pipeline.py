@@ -128,8 +128,8 @@ class Pipeline:
         dialect: Dialect = self._first("sniff", run=run, local=local, table=table)
         return dialect
 
-    def open(self, run: Run, local: LocalFile, dialect: Dialect) -> Records:
-        records: Records = self._first("open", run=run, local=local, dialect=dialect)
+    def open(self, run: Run, local: LocalFile, dialect: Dialect, *, quick: bool = False) -> Records:
+        records: Records = self._first("open", run=run, local=local, dialect=dialect, quick=quick)
         return records
 
     def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:

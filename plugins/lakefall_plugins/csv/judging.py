@@ -6,7 +6,6 @@ where every record is rejected.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,7 @@ from lakefall.validation import OnViolation
 from lakefall_plugins.csv.columns import TypedColumn
 from lakefall_plugins.csv.lines import LineMap
 from lakefall_plugins.csv.rejects import MAX_TEXT, RejectWriter
-from lakefall_plugins.csv.relation import nulls_beside
+from lakefall_plugins.csv.relation import noted_nulls
 
 if TYPE_CHECKING:
     import duckdb
@@ -161,7 +160,7 @@ class Judge:
         Raises:
             ConservationError: fewer cells found than counted.
         """
-        empty = self._empty_fields()
+        empty = noted_nulls(self.records.lines)
         suspects = [
             column
             for column in self.columns
@@ -170,7 +169,7 @@ class Judge:
             and (
                 self.found
                 or column.name not in written_nulls
-                or written_nulls[column.name] > empty.get(column.position, 0)
+                or written_nulls[column.name] > empty.get(column.position or 0, 0)
             )
         ]
         counts = self._with_misfits(suspects, self.kept)
@@ -184,11 +183,6 @@ class Judge:
                 "found again; nothing was loaded"
             )
         return found
-
-    def _empty_fields(self) -> dict[int | None, int]:
-        path = nulls_beside(self.records.lines)
-        nulls: list[int] = json.loads(path.read_text()) if path.exists() else []
-        return dict(enumerate(nulls))
 
     def _with_misfits(
         self, columns: Sequence[TypedColumn], relation: str

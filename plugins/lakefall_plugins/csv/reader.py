@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from pathlib import Path
 
 from lakefall import sql
@@ -17,7 +16,7 @@ from lakefall_plugins.csv.decoding import Codec, codec_of, transcode
 from lakefall_plugins.csv.head import Head, read_head
 from lakefall_plugins.csv.lines import LineMapWriter
 from lakefall_plugins.csv.rejects import RejectWriter
-from lakefall_plugins.csv.relation import nulls_beside, relation
+from lakefall_plugins.csv.relation import note_nulls, reading, relation
 from lakefall_plugins.csv.repair import Repaired, Target, repair
 from lakefall_plugins.csv.scan import UNUSED, plain_dialect, scan
 from lakefall_plugins.csv.scratch import Scratch, writing
@@ -44,7 +43,7 @@ class CsvReader(Plugin[CsvReaderOptions]):
     options_model = CsvReaderOptions
 
     @hookimpl
-    def open(self, run: Run, local: LocalFile, dialect: Dialect) -> Records:
+    def open(self, run: Run, local: LocalFile, dialect: Dialect, quick: bool = False) -> Records:
         supported(dialect)
         scratch = Scratch.of(local, run.workdir)
         codec = codec_of(local.path, dialect.encoding)
@@ -52,14 +51,15 @@ class CsvReader(Plugin[CsvReaderOptions]):
             head = read_head(local.path, codec, dialect)
         if not head.header:
             raise EmptyFileError(f"{local.file.key}: no record in the file")
-        opening = _Opening(run, local, dialect, codec, head, scratch)
+        opening = _Opening(run, local, dialect, codec, head, scratch, quick)
         records = opening.plain() or opening.repaired()
         _judge(run, records)
         return records
 
     @hookimpl
     def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
-        converted = convert(run, records, plan, self.options.on_misfit)
+        with reading(records):
+            converted = convert(run, records, plan, self.options.on_misfit)
         _judge(run, converted)
         return converted
 
@@ -88,6 +88,8 @@ class _Opening:
     codec: Codec
     head: Head
     scratch: Scratch
+    quick: bool
+    """Leave it to the next reader to find records of another width in a plain file."""
 
     @property
     def columns(self) -> int:
@@ -123,10 +125,10 @@ class _Opening:
             header=self.dialect.has_header,
             longest=counted.longest,
         )
-        if self._count(table) != counted.records:
+        if not self.quick and self._count(table) != counted.records:
             return None
         found = Repaired(counted.records, 0, counted.blank, counted.longest)
-        return self._records(table, found, None)
+        return dataclasses.replace(self._records(table, found, None), proved=not self.quick)
 
     def repaired(self) -> Records:
         """The good records, copied; the others set aside."""
@@ -184,7 +186,7 @@ class _Opening:
                 rows, *filled = sql.rows(connection, query)[0]
             except duckdb.InvalidInputException:
                 return None
-        nulls_beside(self.scratch.file("lines")).write_text(json.dumps([rows - n for n in filled]))
+        note_nulls(self.scratch.file("lines"), {i: rows - n for i, n in enumerate(filled)})
         return int(rows)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
-from lakefall.model import text_column
+from lakefall.errors import ConservationError, UnprovedError
+from lakefall.model import Records, text_column
 from lakefall.sql import literal
 
 DEFAULT_LINE = 2 << 20
@@ -49,6 +53,38 @@ def relation(
     return f"read_csv({literal(str(path))}, {settings})"
 
 
-def nulls_beside(lines: Path) -> Path:
-    """Where the NULLs of each column of a relation are noted: JSON, a number a column."""
+@contextmanager
+def reading(records: Records) -> Iterator[None]:
+    """Around queries over all rows: they are the proof of a file that was opened quick.
+
+    Raises:
+        UnprovedError: DuckDB refuses a record, or the rows do not add up.
+    """
+    import duckdb
+
+    try:
+        yield
+    except (duckdb.InvalidInputException, ConservationError) as error:
+        if records.proved:
+            raise
+        raise UnprovedError(records.local.file.key) from error
+
+
+def note_nulls(lines: Path, nulls: Mapping[int, int]) -> None:
+    """Keep the number of NULLs of columns, by position, beside the relation's line map.
+
+    Whoever has read all rows knows it; ``convert`` then need not look for misfits in columns that
+    came out with no more NULLs than that.
+    """
+    _nulls_beside(lines).write_text(json.dumps(nulls))
+
+
+def noted_nulls(lines: Path) -> dict[int, int]:
+    """What was kept; columns that nobody counted are missing."""
+    path = _nulls_beside(lines)
+    noted: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
+    return {int(position): count for position, count in noted.items()}
+
+
+def _nulls_beside(lines: Path) -> Path:
     return lines.with_suffix(".nulls")
