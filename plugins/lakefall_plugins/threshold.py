@@ -85,7 +85,12 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         chooser = rules.chooser()
         with ExitStack() as stack:
             connection = stack.enter_context(
-                connect(run.pipeline.config.engine, run.workdir, chooser.readings)
+                connect(
+                    run.pipeline.config.engine,
+                    run.workdir,
+                    chooser.readings,
+                    columns=max(len(each.header) for each in records),
+                )
             )
             surveys = [
                 Survey(

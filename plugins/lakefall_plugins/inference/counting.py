@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from lakefall import sql
 from lakefall.model import Records, text_column
+from lakefall.sql import literal
 from lakefall.types import TypeCandidate
+from lakefall_plugins.csv.relation import note_nulls, reading
 from lakefall_plugins.inference.tally import Hits, Spot, Tally
 from lakefall_plugins.types.expressions import token, trimmed
 
@@ -15,8 +18,8 @@ if TYPE_CHECKING:
     import duckdb
 
 COLUMNS_A_PASS = 200
-"""Columns whose proofs share one pass over a file: planning a query of thousands of expressions
-takes longer than reading the file once more."""
+"""Columns that share one pass over a file: planning a query of thousands of expressions takes
+longer than reading the file once more, and its vectors do not fit into the memory limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,40 +36,69 @@ class Counter:
 
         ``limit`` looks at that many rows only; 0 at all.
         """
-        if not positions:
-            return {}
         sampled = 0 < limit < self.records.rows_good
         rows = limit if sampled else self.records.rows_good
         found = {p: Tally(rows=rows, sampled=sampled) for p in positions}
-        query = self._profile_query(positions, limit if sampled else 0)
-        for position, filled, *counts in self.connection.execute(query).fetchall():
-            found[position] = self._tally(found[position], filled, counts)
+        for group in _groups(positions, COLUMNS_A_PASS):
+            query = self._profile_query(group, limit if sampled else 0)
+            for position, filled, *counts in self._rows(query):
+                found[position] = self._tally(found[position], filled, counts)
         return found
 
     def prove(self, wanted: Mapping[int, Sequence[int]]) -> dict[int, Tally]:
-        """Per column how many of all values parse under the readings asked for; one pass."""
+        """Per column how many of all values parse under the readings asked for; one pass.
+
+        Null tokens count as values in columns that are asked for no reading, as they do in text.
+        """
+        aware = self._token_readers({r for readings in wanted.values() for r in readings})
         found: dict[int, Tally] = {}
         for positions in _groups(list(wanted), COLUMNS_A_PASS):
-            query = f"SELECT {', '.join(self._proofs(positions, wanted))} FROM {self.records.sql}"
-            counts = iter(self.connection.execute(query).fetchall()[0])
+            counts = self._counts(
+                proof for p in positions for proof in self._proofs(p, wanted[p], aware)
+            )
             for position in positions:
-                cells, tokens = next(counts), next(counts)
+                cells = next(counts)
                 fits = {reading: next(counts) for reading in wanted[position]}
-                found[position] = Tally(self.records.rows_good, cells - tokens, fits)
+                found[position] = Tally(self.records.rows_good, cells, fits)
+        note_nulls(self.records.lines, {p: t.empty for p, t in found.items()})
+        unclear = [p for p, t in found.items() if not all(map(t.fits_all, t.fits))]
+        for positions in _groups(unclear, COLUMNS_A_PASS):
+            tokens = self._counts(f"count_if({self._token(text_column(p))})" for p in positions)
+            for position in positions:
+                tally = found[position]
+                found[position] = replace(tally, filled=tally.filled - next(tokens))
         return found
 
-    def _proofs(
-        self, positions: Sequence[int], wanted: Mapping[int, Sequence[int]]
-    ) -> Iterator[str]:
-        for position in positions:
-            column = text_column(position)
-            is_token = token(column, self.null_values)
-            yield f"count({column})"
-            yield f"count_if({is_token})"
-            for reading in wanted[position]:
-                # Cells with blanks around them count as misfits here; whoever asks looks closer.
-                parsed = self.readings[reading].parse(column)
-                yield f"count(CASE WHEN {is_token} THEN NULL ELSE {parsed} END)"
+    def _proofs(self, position: int, readings: Sequence[int], aware: set[int]) -> Iterator[str]:
+        column = text_column(position)
+        yield f"count({column})"
+        for reading in readings:
+            # Cells with blanks around them count as misfits here; whoever asks looks closer.
+            parsed = self.readings[reading].parse(column)
+            if reading in aware:
+                parsed = f"CASE WHEN {self._token(column)} THEN NULL ELSE {parsed} END"
+            yield f"count({parsed})"
+
+    def _token_readers(self, readings: Collection[int]) -> set[int]:
+        """Readings that take some null token for a value; the others need no look at tokens."""
+        if not (readings and self.null_values):
+            return set()
+        order = sorted(readings)
+        parsed = ", ".join(f"count({self.readings[r].parse('x')})" for r in order)
+        tokens = ", ".join(f"({literal(each)})" for each in self.null_values)
+        counts = sql.rows(self.connection, f"SELECT {parsed} FROM (VALUES {tokens}) t(x)")[0]
+        return {r for r, count in zip(order, counts, strict=True) if count}
+
+    def _counts(self, expressions: Iterable[str]) -> Iterator[int]:
+        query = f"SELECT {', '.join(expressions)} FROM {self.records.sql}"
+        return iter(self._rows(query)[0])
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with reading(self.records):
+            return sql.rows(self.connection, query)
+
+    def _token(self, text: str) -> str:
+        return token(text, self.null_values)
 
     def _profile_query(self, positions: Sequence[int], limit: int) -> str:
         columns = ", ".join(text_column(p) for p in positions)
@@ -74,7 +106,7 @@ class Counter:
         if not limit:
             source = self.records.sql
         bare = trimmed("x")
-        judged = ", ".join(f"{sql} AS j{i}" for i, sql in enumerate(self._judgements()))
+        judged = ", ".join(f"{each} AS j{i}" for i, each in enumerate(self._judgements()))
         firsts = ", ".join(
             f"count_if(j{i}), min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})"
             for i in range(len(self._judgements()))
@@ -85,7 +117,7 @@ class Counter:
             f" cells AS (SELECT row, unnest([{', '.join(map(str, positions))}]) AS k,"
             f" unnest([{columns}]) AS x FROM numbered),"
             f" bare AS (SELECT row, k, x, {bare} AS t FROM cells"
-            f" WHERE x IS NOT NULL AND NOT {token(bare, self.null_values)}),"
+            f" WHERE x IS NOT NULL AND NOT {self._token(bare)}),"
             f" judged AS (SELECT row, k, x, {judged} FROM bare)"
             f" SELECT k, count(*), {firsts} FROM judged GROUP BY k"
         )

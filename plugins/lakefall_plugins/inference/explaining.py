@@ -60,7 +60,9 @@ def _typed(verdict: Verdict, reading: int, chooser: Chooser, *, several: bool) -
     yield f"{chosen.type}: {fits:,} of {_values(tally.filled)}{how}{_scope(tally)}"
     if fits < tally.filled:
         hits = tally.misfits.get(reading, Hits())
-        yield f"{_values(tally.filled - fits)} that do not parse{_first(hits, several, text=True)}"
+        count = tally.filled - fits
+        do = "does" if count == 1 else "do"
+        yield f"{_values(count)} {do} not parse{_first(hits, several, text=True)}"
     if verdict.rule.existing == reading:
         yield "the table's type"
     if rivals := _rivals(verdict, chooser):
@@ -71,7 +73,7 @@ def _typed(verdict: Verdict, reading: int, chooser: Chooser, *, several: bool) -
 def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]:
     tally = verdict.tally
     scope = _scope(tally)
-    if not chooser.first and any(chooser.readings[r].numeric for r in _enough(tally, chooser)):
+    if _only_barred(tally, chooser):
         for reason, hits in tally.vetoes.items():
             if hits.count:
                 yield f"{FALLBACK}: {_values(hits.count)} {reason}{_first(hits, several)}{scope}"
@@ -88,10 +90,14 @@ def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]
     )
 
 
-def _enough(tally: Tally, chooser: Chooser) -> list[int]:
-    """Readings that would qualify if nothing barred them."""
-    free = Tally(tally.rows, tally.filled, tally.fits)
-    return [r for r in chooser.proposed if chooser.qualifies(free, r)]
+def _only_barred(tally: Tally, chooser: Chooser) -> bool:
+    """Whether the column would be numeric if nothing barred it."""
+    barred = sum(hits.count for hits in tally.vetoes.values())
+    return not chooser.first and any(
+        barred + tally.fitting(r) >= chooser.threshold * tally.filled
+        for r in chooser.proposed
+        if barred and chooser.readings[r].numeric
+    )
 
 
 def _rivals(verdict: Verdict, chooser: Chooser) -> tuple[int, ...]:
