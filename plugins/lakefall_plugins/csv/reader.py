@@ -16,11 +16,11 @@ from lakefall_plugins.csv.decoding import Codec, codec_of, transcode
 from lakefall_plugins.csv.head import Head, read_head
 from lakefall_plugins.csv.lines import LineMapWriter
 from lakefall_plugins.csv.rejects import RejectWriter
-from lakefall_plugins.csv.relation import note_nulls, reading, relation
+from lakefall_plugins.csv.relation import note_nulls, proving, relation
 from lakefall_plugins.csv.repair import Repaired, Target, repair
 from lakefall_plugins.csv.scan import UNUSED, plain_dialect, scan
 from lakefall_plugins.csv.scratch import Scratch, writing
-from lakefall_plugins.csv.syntax import large_fields, supported
+from lakefall_plugins.csv.syntax import Copier, large_fields, supported
 
 FEW = 20
 """A share of fewer records than this says nothing, unless it is all of them."""
@@ -58,7 +58,7 @@ class CsvReader(Plugin[CsvReaderOptions]):
 
     @hookimpl
     def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
-        with reading(records):
+        with proving(records):
             converted = convert(run, records, plan, self.options.on_misfit)
         _judge(run, converted)
         return converted
@@ -134,14 +134,22 @@ class _Opening:
         """The good records, copied; the others set aside."""
         copy, lines = self.scratch.file("copy.csv"), self.scratch.file("lines")
         rejects = self.scratch.file("rejects.parquet")
+        copier = Copier(self.dialect)
         with (
             writing(self.local.file.key, copy, lines, rejects),
             LineMapWriter(lines) as line_writer,
             RejectWriter(rejects) as reject_writer,
         ):
-            target = Target(copy, line_writer, reject_writer)
+            target = Target(copy, copier, line_writer, reject_writer)
             done = repair(self.local.path, self.codec, self.dialect, self.head, target)
-        table = relation(copy, self.columns, header=True, longest=done.longest)
+        table = relation(
+            copy,
+            self.columns,
+            delimiter=copier.to_delimiter,
+            quotechar=copier.to_quote,
+            header=True,
+            longest=done.longest,
+        )
         found = self._count(table)
         if found != done.good:
             raise StructureError(

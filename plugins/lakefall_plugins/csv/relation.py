@@ -54,7 +54,7 @@ def relation(
 
 
 @contextmanager
-def reading(records: Records) -> Iterator[None]:
+def proving(records: Records) -> Iterator[None]:
     """Around queries over all rows: they are the proof of a file that was opened quick.
 
     Raises:
