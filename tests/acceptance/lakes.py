@@ -19,7 +19,8 @@ import sys
 import time
 import traceback
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -44,11 +45,37 @@ OUTCOME_KEYS = [
 PRELOAD = [
     "pytest",  # a child imports the parent's main module anew
     "yaml",
-    "lakefall.cli",
+    "lakefall.cli.app",
+    "lakefall.cli.files",
+    "lakefall.cli.load",
+    "lakefall.cli.pipelines",
+    "lakefall.cli.plugins",
+    "lakefall.cli.tables",
+    "lakefall.cli.output",
+    "lakefall.config.loader",
+    "lakefall.runner",
+    "lakefall.planning",
+    "lakefall_plugins.catalogue",
+    "lakefall_plugins.folder",
+    "lakefall_plugins.csv.reader",
+    "lakefall_plugins.csv.convert",
+    "lakefall_plugins.csv.sniffer",
+    "lakefall_plugins.threshold",
+    "lakefall_plugins.iceberg.sink",
+    "lakefall_plugins.types.boolean",
+    "lakefall_plugins.types.date",
+    "lakefall_plugins.types.numbers",
+    "lakefall_plugins.types.timestamp",
+    "lakefall_plugins.types.varchar",
     "duckdb",
     "pyarrow.parquet",
     "pyiceberg.catalog.sql",
     "pyiceberg.io.pyarrow",
+    "pyiceberg.avro.decoder_fast",
+    "sqlalchemy.dialects.sqlite",
+    "sqlite3",
+    "rich.console",
+    "rich.table",
 ]
 TIME_LIMIT = 120.0
 """Seconds after which a command counts as hanging."""
@@ -287,30 +314,32 @@ class Lake(ABC):
 
     def _conserved(self, outcomes: Sequence[Row]) -> None:
         """Every record is a row or a reject; a file that failed changed no row."""
-        for o in outcomes:
-            if o["status"] == "success":
-                assert o["rows_read"] == o["rows_loaded"] + o["rows_rejected"], o
-                self.expected[o["table"], o["key"]] = o["rows_loaded"]
-                rejects = self.rejects("--file", o["key"])
-                assert len(rejects) == o["rows_rejected"] + o["cells_nulled"], (o, rejects)
-            elif o["status"] == "failed":
-                assert o["error"], o
-        seen = [o for o in outcomes if o["status"] in ("success", "failed", "superseded")]
-        for table in sorted({o["table"] for o in seen if o["table"]}):
-            found = self.row_counts(table)
-            for o in seen:
-                if o["table"] == table:
-                    loaded = self.expected.get((table, o["key"]), 0)
-                    assert found.get(o["key"], 0) == loaded, (o, found)
+        done = [o for o in outcomes if o["status"] == "success"]
+        rejects = Counter(r["key"] for r in self.rejects()) if done else {}
+        for o in done:
+            assert o["rows_read"] == o["rows_loaded"] + o["rows_rejected"], o
+            assert rejects.get(o["key"], 0) == o["rows_rejected"] + o["cells_nulled"], (o, rejects)
+            self.expected[o["table"], o["key"]] = o["rows_loaded"]
+        assert all(o["error"] for o in outcomes if o["status"] == "failed"), outcomes
+        moved = [o for o in outcomes if o["status"] in ("success", "failed", "superseded")]
+        found = self._counts({o["table"] for o in moved if o["table"]})
+        for o in moved:
+            place = (o["table"], o["key"])
+            assert found.get(place, 0) == self.expected.get(place, 0), (o, found)
+
+    def _counts(self, tables: Collection[str]) -> dict[tuple[str, str], int]:
+        """Rows by table and ``_source_file``."""
+        selects = [
+            f"SELECT '{t}' AS t, _source_file AS k, count(*) AS n FROM lakehouse.\"{t}\" GROUP BY 2"
+            for t in sorted(tables)
+            if self.exists(t)
+        ]
+        rows = self.query(" UNION ALL ".join(selects)) if selects else []
+        return {(r["t"], r["k"]): r["n"] for r in rows}
 
     def row_counts(self, table: str) -> dict[str, int]:
         """Rows by ``_source_file``; empty when there is no table."""
-        if not self.exists(table):
-            return {}
-        rows = self.query(
-            f'SELECT _source_file AS k, count(*) AS n FROM lakehouse."{table}" GROUP BY 1'
-        )
-        return {r["k"]: r["n"] for r in rows}
+        return {key: number for (_, key), number in self._counts([table]).items()}
 
     def query(self, sql: str) -> list[Row]:
         result = self.cli("query", self.pipeline, sql, "--json")

@@ -157,7 +157,8 @@ def test_cli_sniff_json_with_a_pipelines_options(embedded: EmbeddedLake) -> None
 
 def test_cli_infer_json(embedded: EmbeddedLake) -> None:
     (embedded.folder / "a.csv").write_text(
-        "Order ID,price,zip,at\n11,1.5,00501,2024-01-15T10:30:00\n12,,10001,2024-01-16T10:30:00\n"
+        "Order ID,price,zip,at\n11,1.5,10001,2024-01-15T10:30:00\n12,,00501,2024-01-16T10:30:00\n"
+        + "13,2.5,10001,2024-01-17T10:30:00\n" * 20
     )
     result = embedded.cli("infer", "a.csv", "--json")
     (found,) = result.objects
@@ -172,7 +173,7 @@ def test_cli_infer_json(embedded: EmbeddedLake) -> None:
         ("at", "at", "TIMESTAMP", False),
     ]
     evidence = json.dumps(found["columns"][2]["evidence"])
-    assert "leading zero" in evidence and "2" in evidence
+    assert "leading zero" in evidence and "line 3" in evidence
 
 
 def test_cli_infer_json_of_several_files_and_a_broken_one(embedded: EmbeddedLake) -> None:
@@ -392,8 +393,8 @@ def test_cli_explain_says_where_each_option_came_from(embedded: EmbeddedLake) ->
     embedded.configure(
         type_inferer={"threshold": 0.8}, tables={"legacy_*": {"sniffer": {"delimiter": ";"}}}
     )
-    plain = embedded.cli("explain", embedded.pipeline, "orders")
-    legacy = embedded.cli("explain", embedded.pipeline, "legacy_orders")
+    plain = embedded.cli("explain", "pipeline.yaml", "orders")
+    legacy = embedded.cli("explain", "pipeline.yaml", "legacy_orders")
     assert plain.code == legacy.code == 0
     assert "threshold" in plain.output and "pipeline.yaml:" in plain.output
     assert "default" in plain.output

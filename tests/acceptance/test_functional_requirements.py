@@ -250,9 +250,9 @@ def test_nfr_3_the_table_sales_is_never_touched(lake: Lake) -> None:
 
 def test_nfr_4_the_sample_proposes_and_all_rows_decide(lake: Lake) -> None:
     """NFR-4 reads 1,000 rows; the design proves the proposal on all of them."""
-    lake.put("few/a.csv", "id,v\n" + "".join(f"{i},{i}\n" for i in range(1500)) + "1500,x\n")
+    lake.put("few/a.csv", "id,v\n" + "".join(f"{i},{i * 7}\n" for i in range(1500)) + "1500,x\n")
     texts = "".join(f"{i},text\n" for i in range(1000, 2000))
-    lake.put("many/a.csv", "id,v\n" + "".join(f"{i},{i}\n" for i in range(1000)) + texts)
+    lake.put("many/a.csv", "id,v\n" + "".join(f"{i},{i * 7}\n" for i in range(1000)) + texts)
     run = lake.run()
     assert lake.types("few")["v"] == "INTEGER"
     assert run.of("few/a.csv")["cells_nulled"] == 1

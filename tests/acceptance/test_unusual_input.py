@@ -69,7 +69,7 @@ def test_unusual_yaml_unknown_section_is_refused_with_a_suggestion(embedded: Emb
 
 def test_unusual_yaml_wrong_type_is_refused(embedded: EmbeddedLake) -> None:
     text, _ = local(embedded, type_inferer={"threshold": "many"})
-    refused(embedded, text, line_of(text, "threshold: many"), "threshold", "number")
+    refused(embedded, text, line_of(text, "threshold: many"), "threshold", "many")
 
 
 def test_unusual_yaml_value_out_of_range_is_refused(embedded: EmbeddedLake) -> None:
@@ -82,7 +82,7 @@ def test_unusual_yaml_duplicate_key_is_refused(embedded: EmbeddedLake) -> None:
     line = line_of(text, "threshold")
     lines = text.splitlines()
     lines.insert(line, lines[line - 1].replace("0.8", "0.7"))
-    refused(embedded, "\n".join(lines) + "\n", line + 1, "threshold", "twice")
+    refused(embedded, "\n".join(lines) + "\n", line + 1, "threshold", f"line {line}")
 
 
 def test_unusual_yaml_unset_variable_is_refused(embedded: EmbeddedLake) -> None:
@@ -434,6 +434,13 @@ def test_unusual_single_column_file_is_loaded(lake: Lake) -> None:
     lake.run()
     assert lake.rows("t", "value") == [["11"], ["12"], ["13"]]
     assert lake.rows("u") == [["New York"], ["Oslo"], ["Turku, Åbo"]]
+
+
+def test_unusual_two_columns_of_equal_numbers_are_two_columns(lake: Lake) -> None:
+    """``7,7`` could be a decimal comma; under the header ``id,v`` it is not."""
+    lake.put("t/a.csv", "id,v\n" + "".join(f"{i},{i}\n" for i in range(11, 311)))
+    lake.run()
+    assert lake.types("t") == {"id": "INTEGER", "v": "INTEGER"}
 
 
 def test_unusual_key_at_the_root_is_skipped_with_a_warning(lake: Lake) -> None:
