@@ -10,7 +10,7 @@ from lakefall import sql
 from lakefall.model import Records, text_column
 from lakefall.sql import literal
 from lakefall.types import TypeCandidate
-from lakefall_plugins.csv.relation import note_nulls, reading
+from lakefall_plugins.csv.relation import note_nulls, proving
 from lakefall_plugins.inference.tally import Hits, Spot, Tally
 from lakefall_plugins.types.expressions import token, trimmed
 
@@ -58,7 +58,7 @@ class Counter:
             )
             for position in positions:
                 cells = next(counts)
-                fits = {reading: next(counts) for reading in wanted[position]}
+                fits = {number: next(counts) for number in wanted[position]}
                 found[position] = Tally(self.records.rows_good, cells, fits)
         note_nulls(self.records.lines, {p: t.empty for p, t in found.items()})
         unclear = [p for p, t in found.items() if not all(map(t.fits_all, t.fits))]
@@ -72,10 +72,10 @@ class Counter:
     def _proofs(self, position: int, readings: Sequence[int], aware: set[int]) -> Iterator[str]:
         column = text_column(position)
         yield f"count({column})"
-        for reading in readings:
+        for number in readings:
             # Cells with blanks around them count as misfits here; whoever asks looks closer.
-            parsed = self.readings[reading].parse(column)
-            if reading in aware:
+            parsed = self.readings[number].parse(column)
+            if number in aware:
                 parsed = f"CASE WHEN {self._token(column)} THEN NULL ELSE {parsed} END"
             yield f"count({parsed})"
 
@@ -94,7 +94,7 @@ class Counter:
         return iter(self._rows(query)[0])
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
-        with reading(self.records):
+        with proving(self.records):
             return sql.rows(self.connection, query)
 
     def _token(self, text: str) -> str:
