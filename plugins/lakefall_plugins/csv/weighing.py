@@ -10,6 +10,7 @@ from pathlib import Path
 from lakefall.errors import EmptyFileError
 
 from . import candidates
+from .ambiguity import settle
 from .beyond import around_first_quote
 from .cells import TYPED, Cells
 from .options import CsvSnifferOptions
@@ -83,9 +84,10 @@ def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> Found:
         scored = scores([delimiter])
     else:
         scored = scores(candidates.preferred_in(text, preferred))
-        settled = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
-        if not options.strict_delimiters and not settled:
+        plain = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
+        if not options.strict_delimiters and not plain:
             scored += filter(_is_evident, scores(candidates.others_in(text, preferred)))
+    scored = settle(scored, text, cells)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored, text, options.quotechar is None)

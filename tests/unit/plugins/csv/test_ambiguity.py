@@ -1,0 +1,93 @@
+"""Digits around a character that may delimit them or belong to the number."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lakefall.model import Dialect
+from lakefall_plugins.csv.dialect import detect
+from lakefall_plugins.csv.options import CsvSnifferOptions
+
+
+def sniff(folder: Path, text: str) -> Dialect:
+    path = folder / "file.csv"
+    path.write_text(text)
+    return detect(path, CsvSnifferOptions())
+
+
+@pytest.mark.parametrize("rows", [3, 300, 1500])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("names", [("id", "v"), ("a", "b", "c"), ()])
+@pytest.mark.parametrize("first", [0, 100])
+def test_integers_side_by_side(
+    tmp_path: Path, rows: int, delimiter: str, names: tuple[str, ...], first: int
+) -> None:
+    width = len(names) or 2
+    body = [[str(first + i % 90 if first else i)] * width for i in range(rows)]
+    lines = [delimiter.join(cells) for cells in ([list(names)] if names else []) + body]
+    found = sniff(tmp_path, "\n".join(lines) + "\n")
+    assert found.delimiter == delimiter
+    assert found.has_header == bool(names)
+
+
+ROWS = range(1, 120)
+DECIMAL = {
+    "one place": [f"{i},{i * 7 % 10}" for i in ROWS],
+    "two places": [f"{i},{i * 7 % 100:02}" for i in ROWS],
+    "places that differ": [f"{i},{i * 7 % 100}" for i in ROWS],
+    "thousands": [f"{i},{i * 7:03}" for i in ROWS],
+    "thousands of every size": [f"{i**4:,}" for i in ROWS],
+    "some whole": [f"{i},5" if i % 20 else str(i) for i in ROWS],
+}
+
+
+@pytest.mark.parametrize("name", ["amount", "Total EUR", "Betrag_2024"])
+@pytest.mark.parametrize("rows", [3, 119])
+@pytest.mark.parametrize("values", DECIMAL.values(), ids=DECIMAL)
+def test_a_name_without_the_character_makes_a_single_column(
+    tmp_path: Path, values: list[str], rows: int, name: str
+) -> None:
+    found = sniff(tmp_path, "\n".join([name, *values[:rows]]))
+    assert (found.delimiter, found.has_header) == ("", True)
+    assert found.confidence > 0.9
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("values", DECIMAL.values(), ids=DECIMAL)
+def test_decimal_commas_beside_another_delimiter(
+    tmp_path: Path, values: list[str], delimiter: str
+) -> None:
+    lines = [f"{i}{delimiter}{value}" for i, value in enumerate(values)]
+    assert sniff(tmp_path, "\n".join([f"id{delimiter}amount", *lines])).delimiter == delimiter
+    assert sniff(tmp_path, "\n".join(lines)).delimiter == delimiter
+
+
+TWO_COLUMNS = {
+    "a word among the rows": "1,5\n2,75\n3,n/a\n4,1\n",
+    "a header above": "lat,lon\n47,9\n48,11\n46,8\n",
+    "a title above the header": "Results\nlat,lon\n47,9\n48,11\n46,8\n",
+    "padded numbers": "01,02\n03,04\n05,06\n",
+    "dates": "01,02,2024\n03,04,2024\n28,12,2023\n",
+    "places": "47.1234,-9.5\n48.5,11.25\n",
+}
+
+
+@pytest.mark.parametrize("text", TWO_COLUMNS.values(), ids=TWO_COLUMNS)
+def test_lines_that_are_no_numbers_show_the_delimiter(tmp_path: Path, text: str) -> None:
+    found = sniff(tmp_path, text)
+    assert found.delimiter == ","
+    assert found.confidence > 0.9
+
+
+def test_a_currency_belongs_to_the_whole_number(tmp_path: Path) -> None:
+    assert sniff(tmp_path, "$1,234\n$2,345\n$3,456\n").delimiter == ""
+
+
+def test_without_a_name_two_columns_are_assumed_and_not_sure(tmp_path: Path) -> None:
+    found = sniff(tmp_path, "\n".join(DECIMAL["two places"]))
+    assert found.delimiter == ","
+    assert 0.5 < found.confidence < 0.9
+    assert found.runner_up is not None
+    assert found.runner_up.delimiter == ""
