@@ -7,20 +7,19 @@ one unclosed quote costs one line, not the rest of the file.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from lakefall.model import Dialect, text_column
 from lakefall_plugins.csv.decoding import DAMAGED, MAX_RECORD, Codec, line_blocks
 from lakefall_plugins.csv.head import Head
 from lakefall_plugins.csv.lines import LineMapWriter
+from lakefall_plugins.csv.parsing import Failure, Parsed, parse
 from lakefall_plugins.csv.rejects import RejectWriter
-from lakefall_plugins.csv.syntax import Canonical, large_fields, read
+from lakefall_plugins.csv.syntax import Copier, large_fields
 
-FLUSH_CELLS = 200_000
 LONG = 200_000
 """Characters from which on a record's exact size in bytes is worth knowing."""
 
@@ -42,8 +41,9 @@ class Target:
     """Where a repaired file goes."""
 
     copy: Path
-    """The good records, canonical (see ``Canonical``), below one header line: DuckDB takes the
+    """The good records, as ``copier`` writes them, below one header line: DuckDB takes the
     first line end that it meets for the file's, were it inside a quoted field."""
+    copier: Copier
     lines: LineMapWriter
     rejects: RejectWriter
 
@@ -56,7 +56,8 @@ def repair(path: Path, codec: Codec, dialect: Dialect, head: Head, target: Targe
         StructureError: a line beyond ``MAX_RECORD``.
     """
     with large_fields(), target.copy.open("w", encoding="utf-8", newline="") as out:
-        out.write(",".join(map(text_column, range(len(head.header)))) + "\r\n")
+        names = map(text_column, range(len(head.header)))
+        out.write(target.copier.to_delimiter.join(names) + target.copier.end)
         return _Repair(codec, dialect, head, target, out).file(path)
 
 
@@ -70,9 +71,8 @@ class _Repair:
         self.dialect = dialect
         self.head = head
         self.columns = len(head.header)
-        self.canonical = Canonical(dialect)
+        self.copier = target.copier
         self.out = out
-        self.writer = csv.writer(out, lineterminator="\r\n")
         self.lines = target.lines
         self.rejects = target.rejects
         self.skipped = 0
@@ -81,11 +81,9 @@ class _Repair:
         self.first_line = 1
         self.offset = codec.bom
         self.mark = (0, 0)
-        # Whether the block at hand may hold damaged bytes, or records that are ambiguous.
+        # Whether the block at hand may hold damaged bytes, or odd records.
         self.suspect = False
-        self.ambiguous = False
-        self.rows: list[list[str]] = []
-        self.starts: list[int] = []
+        self.odd = False
 
     def file(self, path: Path) -> Repaired:
         block: list[str] = []
@@ -136,98 +134,74 @@ class _Repair:
         """Read a block; the answer is how many of its lines are done with."""
         text = "".join(lines)
         self.suspect = not clean or "\0" in text
-        self.ambiguous = self.canonical.ambiguous_block(text)
-        comment = self.dialect.comment
-        commented = bool(comment) and any(line.startswith(comment) for line in lines)
-        if not (self.suspect or self.ambiguous or commented) and self.plain_block(lines):
-            return len(lines)
-        done = self.each(lines, final=final)
-        self.flush()
-        return done
-
-    def plain_block(self, lines: list[str]) -> bool:
-        """Take a block in which every line is a good record, without looking at each."""
-        reader = read(lines, self.dialect, strict=True)
-        try:
-            rows = list(reader)
-        except csv.Error:
-            return False
-        if len(rows) != len(lines) or set(map(len, rows)) != {self.columns}:
-            return False
-        self.measure(max(lines, key=len))
-        self.writer.writerows(rows)
-        self.lines.run(self.first_line, len(rows))
-        return True
-
-    def each(self, lines: list[str], *, final: bool) -> int:
-        """Take a block record by record."""
-        comment = self.dialect.comment
-        feed = iter(lines)
-        reader = read(feed, self.dialect, strict=True)
+        self.odd = self.copier.maybe_odd(text)
         at = 0
         while at < len(lines):
-            if comment and lines[at].startswith(comment):
-                next(feed)
-                at += 1
-                self.skipped += 1
+            parsed = parse(lines, at, self.dialect, self.columns)
+            self.skipped += parsed.comments
+            self.records(parsed, lines)
+            at = parsed.done
+            failure = parsed.failure
+            if failure is None:
                 continue
-            before = reader.line_num
-            try:
-                row = next(reader)
-            except csv.Error as error:
-                end = at + reader.line_num - before
-                unclosed = "unexpected end" in str(error)
-                if unclosed and not final and sum(map(len, lines[at:])) <= MAX_RECORD:
-                    return at
-                self.reject(lines, at, at + 1, self.complaint(error, unclosed, end - at))
-                at += 1
-                if end != at:
-                    feed = iter(lines[at:])
-                    reader = read(feed, self.dialect, strict=True)
-                continue
-            end = at + reader.line_num - before
-            self.record(row, lines, at, end)
-            at = end
-        return len(lines)
+            if failure.unclosed and not final and sum(map(len, lines[at:])) <= MAX_RECORD:
+                break
+            self.reject(lines, at, at + 1, self.complaint(failure))
+            at += 1
+        return at
 
-    def record(self, row: list[str], lines: list[str], at: int, end: int) -> None:
-        raw = lines[at] if end == at + 1 else "".join(lines[at:end])
-        if not row or (len(row) == 1 < self.columns and not raw.strip()):
-            self.skipped += end - at
-            return
-        if self.suspect and (reason := self.damage(raw, lines, at)):
-            self.reject(lines, at, end, reason)
-            return
-        if len(row) == self.columns + 1 and not row[-1]:
-            row.pop()  # a trailing delimiter
-        if len(row) != self.columns:
-            self.reject(lines, at, end, self.width(len(row)))
-            return
-        self.measure(raw)
-        self.starts.append(self.first_line + at)
-        if self.ambiguous and self.canonical.ambiguous(row, raw):
-            self.write()
-            self.out.write(self.canonical.line(row, raw))
-            return
-        self.rows.append(row)
-        if len(self.rows) * self.columns >= FLUSH_CELLS:
-            self.flush()
-
-    def flush(self) -> None:
+    def records(self, parsed: Parsed, lines: list[str]) -> None:
+        """Take records: most in one go, those that need a look one by one."""
         import numpy as np
 
-        self.write()
-        self.lines.append(np.array(self.starts, dtype=np.int64))
-        self.starts = []
+        rows = parsed.rows
+        raws = parsed.raws(lines)
+        self.measure(raws)
+        good = np.ones(len(rows), dtype=bool)
+        done = 0
+        for number in self.special(rows, raws):
+            self.out.write(self.copier.lines(rows[done:number], raws[done:number]))
+            done = number + 1
+            at, end = int(parsed.starts[number]), int(parsed.ends[number])
+            good[number] = self.record(rows[number], raws[number], lines, at, end)
+        self.out.write(self.copier.lines(rows[done:], raws[done:]))
+        self.lines.append(self.first_line + parsed.starts[good])
 
-    def write(self) -> None:
-        self.writer.writerows(self.rows)
-        self.rows = []
+    def special(self, rows: list[list[str]], raws: list[str]) -> list[int]:
+        """Numbers of the records that are not simply good."""
+        found = {n for n, row in enumerate(rows) if len(row) != self.columns}
+        if self.odd:
+            maybe, sure = self.copier.maybe_odd, self.copier.odd
+            found |= {n for n, raw in enumerate(raws) if maybe(raw) and sure(rows[n], raw)}
+        if self.suspect:
+            found |= {n for n, raw in enumerate(raws) if "\0" in raw or DAMAGED.search(raw)}
+        return sorted(found)
 
-    def measure(self, raw: str) -> None:
-        if len(raw) >= LONG:
-            size = 2 * len(raw.encode("utf-8", "surrogatepass")) + 3 * self.columns + 2
-            self.longest = max(self.longest, size)
+    def record(self, row: list[str], raw: str, lines: list[str], at: int, end: int) -> bool:
+        """Take one record; whether it is good."""
+        if not row or (len(row) == 1 < self.columns and not raw.strip()):
+            self.skipped += end - at
+            return False
+        if self.suspect and (reason := self.damage(raw, lines, at)):
+            self.reject(lines, at, end, reason)
+            return False
+        trailing = len(row) == self.columns + 1 and not row[-1]
+        if trailing:
+            row.pop()
+        if len(row) != self.columns:
+            self.reject(lines, at, end, self.width(len(row)))
+            return False
+        look = trailing or (self.odd and self.copier.odd(row, raw))
+        self.out.write(self.copier.line(row, raw) if look else self.copier.lines([row], [raw]))
+        return True
+
+    def measure(self, raws: list[str]) -> None:
+        if len(max(raws, key=len, default="")) < LONG:
+            return
+        for raw in raws:
+            if len(raw) >= LONG:
+                size = 2 * len(raw.encode("utf-8", "surrogatepass")) + 3 * self.columns + 2
+                self.longest = max(self.longest, size)
 
     # --- rejects ---
 
@@ -235,16 +209,18 @@ class _Repair:
         raw = lines[at] if end == at + 1 else "".join(lines[at:end])
         self.rejects.append(self.first_line + at, "", reason, raw.rstrip("\r\n"))
 
-    def complaint(self, error: Any, unclosed: bool, lines: int) -> str:
+    def complaint(self, failure: Failure) -> str:
         """What the csv module's error means."""
-        if unclosed and not self.dialect.quotechar:
+        if failure.unclosed and not self.dialect.quotechar:
             return "the file ends in an escape"
-        if unclosed:
+        if failure.unclosed:
             return "quote opened here is never closed"
-        if "expected after" in str(error):
-            where = "" if lines == 1 else f", {lines - 1} lines below"
-            return f"text after a closing quote{where}"
-        return str(error)
+        if "expected after" not in failure.message:
+            return failure.message
+        if failure.lines == 1:
+            return "text after a closing quote"
+        below = failure.lines - 1
+        return f"text after a closing quote, {below} line{'s' if below > 1 else ''} below"
 
     def width(self, fields: int) -> str:
         has = "the header has" if self.dialect.has_header else "most records have"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -90,48 +91,84 @@ def large_fields() -> Iterator[None]:
                 csv.field_size_limit(_LIMIT.before)
 
 
-class Canonical:
-    """Good records as RFC 4180 text that no two readers take differently: UTF-8, comma, CRLF.
+class Copier:
+    """Good records as text that no two readers take differently: UTF-8, LF, quotes doubled.
 
     An unquoted empty field and an unquoted ``\\N`` stay unquoted, for they are NULL; quoted ones
     stay quoted, for they are text.
     """
 
     def __init__(self, dialect: Dialect) -> None:
-        quote, escape = dialect.quotechar, dialect.escapechar
-        self.quote = quote
-        self.escape = escape
-        self.empty = quote * 2 if quote else None
+        self.quote = dialect.quotechar
+        self.marked = bool(self.quote or dialect.escapechar)
+        self.empty = self.quote * 2 if self.quote else None
+        self.skip_blank = dialect.skip_initial_space
         self.width = len(dialect.delimiter)
-        self.field = _field_pattern(dialect)
-        self.marked = bool(quote or escape)
-        self.skip_blank = " " if dialect.skip_initial_space else ""
+        self.verbatim = plain_marks(dialect)
+        """Whether records may be copied as they are written, where they are written well."""
+        self.to_delimiter = dialect.delimiter if self.verbatim else ","
+        self.to_quote = self.quote if self.verbatim else '"'
+        self._field = _field_pattern(dialect)
+        self._well = _well_pattern(dialect)
 
-    def ambiguous_block(self, text: str) -> bool:
-        """Whether a block of records may hold a quoted empty field or ``\\N``."""
-        return (self.empty is not None and self.empty in text) or (self.marked and "\\N" in text)
+    def maybe_odd(self, raw: str) -> bool:
+        """Whether raw text may be ``odd``: cheap, errs on one side."""
+        if self.verbatim:
+            return bool(self.quote) and self.quote in raw
+        return (self.empty is not None and self.empty in raw) or (self.marked and "\\N" in raw)
 
-    def ambiguous(self, row: Sequence[str], raw: str) -> bool:
-        """Whether the parsed row alone does not say which of its fields are NULL."""
+    def odd(self, row: Sequence[str], raw: str) -> bool:
+        """Whether a record has to be written field by field (``line``).
+
+        A verbatim one, because of a quote where readers differ; another, because the parsed row
+        alone does not say which of its fields are NULL.
+        """
+        if self.verbatim:
+            return self._well.fullmatch(raw) is None
         if self.empty is not None and "" in row and self.empty in raw:
             return True
         return self.marked and "\\N" in raw and ("\\N" in row or "N" in row)
 
+    def lines(self, rows: Sequence[list[str]], raws: Sequence[str]) -> str:
+        """Good records, none of them ``odd``."""
+        if self.verbatim:
+            return "".join([raw.rstrip("\r\n") + "\n" for raw in raws])
+        out = io.StringIO(newline="")
+        # The end makes the writer quote a field that holds a CR.
+        csv.writer(out, lineterminator="\r\n").writerows(rows)
+        return out.getvalue()
+
     def line(self, row: Sequence[str], raw: str) -> str:
-        """One record whose fields need a look at how they were written."""
+        """One good record, every field of which is looked at as it was written."""
         at, fields = 0, []
         for value in row:
-            match = self.field.match(raw, at)
+            match = self._field.match(raw, at)
             written = match.group() if match else ""
             at += len(written) + self.width
-            fields.append(self._field(value, written))
-        return ",".join(fields) + "\r\n"
+            fields.append(self._copied(value, written))
+        return self.to_delimiter.join(fields) + self.end
 
-    def _field(self, value: str, raw: str) -> str:
-        raw = raw.lstrip(self.skip_blank) if self.skip_blank else raw
-        if not (self.quote and raw.startswith(self.quote)) and raw in ("", "\\N"):
-            return ""
-        return '"' + value.replace('"', '""') + '"'
+    @property
+    def end(self) -> str:
+        """What ends each record of the copy."""
+        return "\n" if self.verbatim else "\r\n"
+
+    def _copied(self, value: str, written: str) -> str:
+        bare = written.lstrip(" ") if self.skip_blank else written
+        if bare in ("", "\\N"):
+            return bare and "\\N"
+        quote = self.to_quote
+        return quote + value.replace(quote, quote * 2) + quote
+
+
+def plain_marks(dialect: Dialect) -> bool:
+    """Whether DuckDB and the csv module agree on what delimiter and quote do."""
+    return (
+        bool(dialect.delimiter)
+        and not dialect.escapechar
+        and not dialect.skip_initial_space
+        and (dialect.delimiter + dialect.quotechar).isascii()
+    )
 
 
 def _field_pattern(dialect: Dialect) -> re.Pattern[str]:
@@ -144,3 +181,11 @@ def _field_pattern(dialect: Dialect) -> re.Pattern[str]:
     if not q:
         return re.compile(plain, re.DOTALL)
     return re.compile(f"{blank}{q}(?:[^{q}{e}]|{q}{q}{escaped})*+{q}|{plain}", re.DOTALL)
+
+
+def _well_pattern(dialect: Dialect) -> re.Pattern[str]:
+    """A record in which quotes stand where RFC 4180 has them."""
+    q, d = re.escape(dialect.quotechar), re.escape(dialect.delimiter or NEVER)
+    plain = f"[^{q}{d}\r\n]*+"
+    field = f"(?:{q}[^{q}]*+(?:{q}{q}[^{q}]*+)*+{q}|{plain})" if q else plain
+    return re.compile(f"{field}(?:{d}{field})*+[\r\n]*+")

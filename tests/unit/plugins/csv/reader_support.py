@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from lakefall import sql
 from lakefall.config.model import Engine
 from lakefall.model import (
     Converted,
@@ -165,12 +166,18 @@ def read_rejects(path: Path | None) -> list[Reject]:
     return [Reject(**row) for row in pq.read_table(path).to_pylist()]
 
 
+@cache
+def _engine() -> Any:
+    import duckdb
+
+    return duckdb.connect()
+
+
 def open_path(path: Path, folder: Path, found: Dialect, max_rejected: float = 1.0) -> Opened:
     run = make_run(folder, max_rejected=max_rejected)
     reader = CsvReader(CsvReaderOptions())
     records = reader.open(run, local_file(path), found)
-    with sql.connect(ENGINE, run.workdir) as connection:
-        rows = connection.execute(f"SELECT * FROM {records.sql}").fetchall()
+    rows = _engine().cursor().execute(f"SELECT * FROM {records.sql}").fetchall()
     line_map = LineMap.load(records.lines)
     lines = [line_map.line(number) for number in range(len(rows))]
     assert records.rows_read == records.rows_good + records.rows_rejected
@@ -186,20 +193,19 @@ def open_bytes(data: bytes, folder: Path, found: Dialect | None = None, **option
     return open_path(path, folder, found or dialect(), **options)
 
 
-def oracle(text: str, found: Dialect) -> list[tuple[int, list[str]]]:
-    """(first physical line, fields) of every record, blank lines included."""
-    import io
-
+def oracle(text: str, found: Dialect) -> list[tuple[int, list[str], str]]:
+    """(first physical line, fields, raw text) of every record, blank lines included."""
+    physical = io.StringIO(text, newline="").readlines()
     reader = csv.reader(
-        io.StringIO(text, newline=""),
+        physical,
         delimiter=found.delimiter or "\ud800",
         quotechar=found.quotechar or None,
         escapechar=found.escapechar or None,
         skipinitialspace=found.skip_initial_space,
         quoting=csv.QUOTE_MINIMAL if found.quotechar else csv.QUOTE_NONE,
     )
-    found_rows, line = [], 1
+    found_rows, line = [], 0
     for row in reader:
-        found_rows.append((line, row))
-        line = reader.line_num + 1
+        found_rows.append((line + 1, row, "".join(physical[line : reader.line_num])))
+        line = reader.line_num
     return found_rows

@@ -158,8 +158,8 @@ def test_text_keeps_what_it_is(tmp_path: Path) -> None:
 
 
 def test_wide_files(tmp_path: Path) -> None:
-    names = [f"n{i}" for i in range(1500)]
-    data = ",".join(names) + "\n" + ",".join(map(str, range(1499))) + ",x\n"
+    names = [f"n{i}" for i in range(400)]
+    data = ",".join(names) + "\n" + ",".join(map(str, range(399))) + ",x\n"
     result = convert_bytes(data.encode(), tmp_path, dict.fromkeys(names, "INTEGER"))
-    assert [*result.rows[0].values()] == [*range(1499), None]
-    assert [(r.column, r.text) for r in result.rejects] == [("n1499", "x")]
+    assert [*result.rows[0].values()] == [*range(399), None]
+    assert [(r.column, r.text) for r in result.rejects] == [("n399", "x")]

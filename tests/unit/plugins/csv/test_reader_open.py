@@ -67,7 +67,7 @@ def test_escape_and_null(tmp_path: Path) -> None:
         (b"1,\x00", "NUL byte at byte 10"),
         (b"1,\xff", "bytes that are not UTF-8 at byte 10"),
         (b'1,"x"y', "text after a closing quote"),
-        (b'1,"x', "text after a closing quote, 1 lines below"),
+        (b'1,"x', "text after a closing quote, 1 line below"),
     ],
 )
 def test_bad_record_costs_itself_only(tmp_path: Path, bad: bytes, reason: str) -> None:
