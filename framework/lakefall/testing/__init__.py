@@ -5,6 +5,17 @@ which value broke it.
 """
 
 from lakefall.testing.contract import PluginContract
+from lakefall.testing.sink import SinkContract
+from lakefall.testing.sniffer import SnifferContract
+from lakefall.testing.source import SourceContract
 from lakefall.testing.types import TypeContract
+from lakefall.testing.validator import ValidatorContract
 
-__all__ = ["PluginContract", "TypeContract"]
+__all__ = [
+    "PluginContract",
+    "SinkContract",
+    "SnifferContract",
+    "SourceContract",
+    "TypeContract",
+    "ValidatorContract",
+]

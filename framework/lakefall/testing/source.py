@@ -1,0 +1,89 @@
+"""The laws of a source."""
+
+from __future__ import annotations
+
+import os
+
+from lakefall.errors import FileChangedError, FileVanishedError
+from lakefall.model import SourceFile
+from lakefall.plugin import Stage
+from lakefall.testing.contract import expect
+from lakefall.testing.step import StepContract, survives
+
+FIRST, SECOND = b"a,b\n1,2\n", b"a,b\n3,4\n"
+
+
+class SourceContract(StepContract):
+    """Subclass it, name the plugin, and say how a file gets into the source and out of it."""
+
+    stage = Stage.SOURCE
+
+    def put(self, key: str, content: bytes) -> None:
+        """Write or replace a file in the source."""
+        raise NotImplementedError
+
+    def remove(self, key: str) -> None:
+        """Delete a file from the source."""
+        raise NotImplementedError
+
+    def listed(self) -> dict[str, SourceFile]:
+        run = self.run()
+        return {file.key: file for file in run.pipeline.discover(run)}
+
+    def test_an_empty_source_lists_nothing(self) -> None:
+        expect(self.listed() == {}, "files are listed where there are none")
+
+    def test_a_file_is_listed_as_it_is(self) -> None:
+        self.put("orders/2024/a.csv", FIRST)
+        file = self.listed().get("orders/2024/a.csv")
+        expect(file is not None, "orders/2024/a.csv is not listed under that key")
+        if file is not None:
+            expect(file.folder == "orders", f"its folder is {file.folder!r}, not 'orders'")
+            expect(file.size == len(FIRST), f"its size is {file.size}, not {len(FIRST)}")
+            expect(file.modified.utcoffset() is not None, "`modified` has no time zone")
+            expect(bool(file.etag), "it has no change token")
+            survives(file)
+
+    def test_equal_tokens_mean_equal_content(self) -> None:
+        self.put("t/a.csv", FIRST)
+        before, again = self.listed()["t/a.csv"], self.listed()["t/a.csv"]
+        expect(before.etag == again.etag, "the token of an unchanged file changed")
+        self.put("t/a.csv", SECOND)
+        expect(self.listed()["t/a.csv"].etag != before.etag, "other content, the same token")
+
+    def test_fetching_brings_the_bytes(self) -> None:
+        self.put("t/a.csv", FIRST)
+        run = self.run()
+        local = run.pipeline.fetch(run, self.listed()["t/a.csv"])
+        expect(local.path.read_bytes() == FIRST, "the fetched bytes are not those of the file")
+        inside = local.path.resolve().is_relative_to(run.workdir.resolve())
+        expect(inside, f"{local.path} lies outside the run's scratch folder")
+        survives(local)
+
+    def test_content_with_any_bytes_is_brought_whole(self) -> None:
+        content = bytes(range(256)) * 5000 + os.urandom(3)
+        self.put("t/a.csv", content)
+        run = self.run()
+        local = run.pipeline.fetch(run, self.listed()["t/a.csv"])
+        expect(local.path.read_bytes() == content, "the bytes are not those of the file")
+
+    def test_a_deleted_file_is_said_to_be_gone(self) -> None:
+        self.put("t/a.csv", FIRST)
+        file = self.listed()["t/a.csv"]
+        self.remove("t/a.csv")
+        expect("t/a.csv" not in self.listed(), "a deleted file is still listed")
+        self._refuses(file, FileVanishedError)
+
+    def test_another_version_is_not_taken_for_the_listed_one(self) -> None:
+        self.put("t/a.csv", FIRST)
+        file = self.listed()["t/a.csv"]
+        self.put("t/a.csv", SECOND)
+        self._refuses(file, FileChangedError)
+
+    def _refuses(self, file: SourceFile, expected: type[Exception]) -> None:
+        run = self.run()
+        try:
+            run.pipeline.fetch(run, file)
+        except expected:
+            return
+        raise AssertionError(f"fetch does not raise {expected.__name__}")

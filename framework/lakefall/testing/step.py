@@ -1,0 +1,63 @@
+"""What the suites of steps share: a plugin alone in a pipeline, and a folder to work in."""
+
+from __future__ import annotations
+
+import copy
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+
+from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
+from lakefall.model import SourceFile, from_json, to_json
+from lakefall.pipeline import Pipeline
+from lakefall.plugin import Stage
+from lakefall.run import Run
+from lakefall.testing.contract import PluginContract, expect
+
+
+class StepContract(PluginContract):
+    """Base of the suites of steps. Every test gets an empty folder, ``self.folder``."""
+
+    folder: Path
+
+    def setup_method(self) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="lakefall_contract_")
+        self.folder = Path(self._temporary.name).resolve()
+
+    def teardown_method(self) -> None:
+        self._temporary.cleanup()
+
+    def run(self) -> Run:
+        """A run of a pipeline whose only plugin is the one under test; a new plugin each time."""
+        options = self.plugin.options_model.model_validate(
+            copy.deepcopy(dict(self.configured())), context={"folder": self.folder}
+        )
+        use = Use(self.stage, self.plugin.name, self.plugin.name, self.plugin, options)
+        uses = {stage: (use,) if stage is self.stage else () for stage in Stage}
+        cache = CacheSettings(self.folder / "cache", 1_000_000_000)
+        config = PipelineConfig(
+            self.folder / "pipeline.yaml",
+            "contract", uses, Engine(threads=1), cache, None, (), {}, "",
+        )  # fmt: skip
+        scratch = Path(tempfile.mkdtemp(prefix="run_", dir=self.folder))
+        return Run(Pipeline(config, lambda _: config), scratch.name, datetime.now(UTC), scratch)
+
+    def configured(self) -> dict[str, object]:
+        """The options; override it where they depend on ``self.folder``."""
+        return dict(self.options)
+
+    def test_the_pipeline_takes_it(self) -> None:
+        # A hook with a misspelt name or an argument that no hook has is refused here.
+        self.run()
+
+
+def survives(value: object) -> None:
+    """The next step may run on another machine: a value must come back as it was."""
+    again = from_json(type(value), to_json(value))
+    expect(again == value, f"{value!r} comes back from JSON as {again!r}")
+
+
+def some_file(key: str, size: int = 0, etag: str = "v1") -> SourceFile:
+    """A file as a source would list it."""
+    folder = key.partition("/")[0]
+    return SourceFile(key, etag, size, datetime(2024, 1, 1, tzinfo=UTC), folder, folder)

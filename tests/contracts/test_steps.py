@@ -1,0 +1,71 @@
+"""The built-in sources, sniffers, validators and sinks keep the laws of their stages."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lakefall.testing import SinkContract, SnifferContract, SourceContract, ValidatorContract
+from lakefall_plugins.csv.sniffer import CsvSniffer
+from lakefall_plugins.csv.stdlib_sniffer import StdlibSniffer
+from lakefall_plugins.folder import FolderSource
+from lakefall_plugins.iceberg.sink import IcebergSink
+from lakefall_plugins.pandera import PanderaValidator
+
+
+class TestFolder(SourceContract):
+    plugin = FolderSource
+
+    def configured(self) -> dict[str, object]:
+        (self.folder / "inbox").mkdir(exist_ok=True)
+        return {"path": str(self.folder / "inbox")}
+
+    def put(self, key: str, content: bytes) -> None:
+        path = self.folder / "inbox" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def remove(self, key: str) -> None:
+        (self.folder / "inbox" / key).unlink()
+
+
+class TestCsv(SnifferContract):
+    plugin = CsvSniffer
+
+
+class TestStdlib(SnifferContract):
+    plugin = StdlibSniffer
+
+
+class TestIceberg(SinkContract):
+    plugin = IcebergSink
+
+    def configured(self) -> dict[str, object]:
+        return {"catalog": {"warehouse": str(self.folder / "lakehouse")}}
+
+
+def batch(amounts: list[int | None], names: list[str]) -> Any:
+    import pyarrow as pa
+
+    return pa.record_batch({"amount": pa.array(amounts, pa.int32()), "name": names})
+
+
+class TestPandera(ValidatorContract):
+    plugin = PanderaValidator
+    options = {
+        "columns": {
+            "amount": {"nullable": False, "in_range": [0, 100]},
+            "name": {"str_length": {"max": 3}},
+        }
+    }
+
+    @pytest.fixture(autouse=True)
+    def _installed(self) -> None:
+        pytest.importorskip("pandera")
+
+    def accepted(self) -> Any:
+        return batch([0, 100, 5], ["ann", "", "bob"])
+
+    def refused(self) -> Any:
+        return batch([None, -1, 101, 5], ["ann", "bob", "eve", "alice"])
