@@ -120,6 +120,9 @@ def evolved_table(
     _refuse_shape(state, table)
     known = {c.name: c for c in state.columns}
     _refuse_new([c.name for c in schema.columns if c.name not in known], options, state)
+    mode = options.on_type_conflict
+    if mode == "widen" and options.evolution == "freeze":
+        mode = "null"
     ids = _Ids(table)
     columns: list[PlannedColumn] = []
     notes: list[str] = []
@@ -134,7 +137,7 @@ def evolved_table(
             continue
         planned = _existing(
             run,
-            options.on_type_conflict,
+            mode,
             known[column.name],
             column,
             table=state.table,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lakefall.model import Decision, Outcome, RegistryEntry, SourceFile, Status
 from lakefall_plugins.iceberg.own_tables import OwnTable
 from lakefall_plugins.iceberg.snapshots import Version
+from lakefall_plugins.iceberg.survey import survey
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,7 +127,7 @@ class Registry:
         """Add rows in one commit."""
 
         def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
-            if len(table.inspect.data_files()) >= _MAX_FILES:
+            if len(survey(table, ())) >= _MAX_FILES:
                 everything = to_arrow([*_read(table), *rows])
                 transaction.overwrite(everything, snapshot_properties=properties)
             else:

@@ -31,7 +31,7 @@ def test_a_new_table(lakehouse: Lakehouse) -> None:
         "SELECT i, DATE '2024-01-02', 1.5, uuid(), 'é' FROM range(3) r(i)",
     )
     assert (outcome.status, outcome.rows_loaded, outcome.rows_deleted) == (Status.SUCCESS, 3, 0)
-    assert outcome.columns_added == ("id", "d", "x", "u", "n")
+    assert outcome.columns_added == (), "a new table is new as a whole"
     found = table(lakehouse)
     assert [f.field_id for f in found.schema().fields] == [1, 2, 3, 4, 5, 6, 7]
     assert [f.name for f in found.schema().fields[-2:]] == ["_source_file", "_ingested_at"]

@@ -65,10 +65,15 @@ def test_widening_where_iceberg_allows(lakehouse: Lakehouse) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "asked", "misfit"),
-    [("widen", "VARCHAR", "null"), ("null", "BIGINT", "null"), ("reject", "BIGINT", "reject")],
+    [
+        ("widen", "VARCHAR", "null"),
+        (None, "BIGINT", "null"),
+        ("null", "BIGINT", "null"),
+        ("reject", "BIGINT", "reject"),
+    ],
 )
 def test_conflicts_say_what_becomes_of_the_values(
-    lakehouse: Lakehouse, mode: str, asked: str, misfit: str
+    lakehouse: Lakehouse, mode: str | None, asked: str, misfit: str
 ) -> None:
     lakehouse.load(FILE, [("id", "INTEGER")], "SELECT 1")
     plan = lakehouse.with_options(on_type_conflict=mode).plan("orders", ("id", asked))
@@ -95,6 +100,8 @@ def test_a_frozen_schema_names_the_columns(lakehouse: Lakehouse) -> None:
     frozen.load(FILE, [("id", "INTEGER")], "SELECT 1")
     with pytest.raises(SchemaFrozenError, match="'extra'"):
         frozen.plan("orders", ("id", "INTEGER"), ("extra", "DATE"))
+    column = frozen.plan("orders", ("id", "BIGINT")).columns[0]
+    assert (column.type, column.change) == ("INTEGER", Change.CONFLICT)
     limited = lakehouse.with_options(max_new_columns=1)
     limited.plan("orders", ("a", "DATE"))
     with pytest.raises(SchemaFrozenError, match=r"2 columns.*'a', 'b'"):
