@@ -1,0 +1,74 @@
+"""A plugin in a project of its own: built, installed, found by its entry point, and used."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PROJECT = ROOT / "tests" / "plugin_project"
+USE = """
+import sys
+from pathlib import Path
+from lakefall.catalogue import Catalogue
+from lakefall.config.model import Engine
+from lakefall.plugin import Stage
+from lakefall.sql import connect
+from lakefall.types import TypeSettings
+
+catalogue = Catalogue.default()
+(entry,) = [e for e in catalogue.entries() if e.name == "money"]
+assert entry.origin.startswith("lakefall-money 1.0.0"), entry
+money = catalogue.get(Stage.TYPE, "money")
+plugin = money(money.options_model.model_validate({"symbol": "€"}))
+(candidate,) = plugin.candidates(TypeSettings())
+with connect(Engine(1), Path(sys.argv[1]), [candidate]) as connection:
+    query = f"SELECT {candidate.parse('x')} FROM (VALUES ('€1,234.50'), ('1'), (NULL)) t(x)"
+    print([str(value) for value, in connection.execute(query).fetchall()])
+"""
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that holds what installing the project's wheel would put into site-packages."""
+    if importlib.util.find_spec("hatchling") is None:
+        pytest.skip("hatchling is not installed: `make install` provides it")
+    folder = tmp_path_factory.mktemp("plugin_project")
+    source = folder / "source"
+    shutil.copytree(PROJECT, source)
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
+    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    # A wheel of pure Python is installed by unpacking it (PEP 427); this needs no installer.
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site-packages")
+    return folder / "site-packages"
+
+
+def python(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    paths = [installed, ROOT / "framework", ROOT / "plugins"]
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONUTF8": "1"},
+        check=False,
+        capture_output=True,
+        encoding="utf-8",
+    )
+
+
+def test_it_is_found_and_used(installed: Path, tmp_path: Path) -> None:
+    done = python(installed, "-c", USE, str(tmp_path))
+    assert (done.stdout, done.stderr) == ("['1234.50', 'None', 'None']\n", "")
+
+
+def test_its_own_tests_pass(installed: Path, tmp_path: Path) -> None:
+    shutil.copytree(PROJECT / "tests", tmp_path / "tests")
+    done = python(installed, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path))
+    assert done.returncode == 0, done.stdout
