@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -67,21 +67,29 @@ def connect(
         connection.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
         for candidate in candidates:
             if candidate.udf is not None and candidate.udf.name not in functions:
-                functions.add(candidate.udf.name)
                 connection.create_function(  # type: ignore[call-overload]
                     candidate.udf.name,
-                    candidate.udf.function,
+                    _plain(candidate.udf.function),
                     ["VARCHAR"],
                     candidate.udf.result,
                     type="arrow",
                     null_handling="special",
                 )
+                functions.add(candidate.udf.name)
         yield connection
     finally:
         # DuckDB 2.0 reports leaked functions on stderr when the process ends otherwise.
         for name in functions:
             connection.remove_function(name)
         connection.close()
+
+
+def _plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The function without annotations.
+
+    DuckDB evaluates them, and fails where a name in them was imported for type checkers only.
+    """
+    return lambda texts: function(texts)  # noqa: PLW0108
 
 
 def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
