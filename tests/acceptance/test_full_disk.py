@@ -127,11 +127,10 @@ def test_full_disk_to_the_last_byte(embedded: EmbeddedLake, disk: Disk) -> None:
     embedded.run()
     embedded.put("t/a.csv", "id,name\n11,new\n12,new\n")
     ballast = disk.path / "ballast"
-    with ballast.open("wb") as out:
+    with ballast.open("wb", buffering=0) as out:
         try:
             while True:
                 out.write(bytes(4096))
-                out.flush()
         except OSError:
             pass
     result = embedded.start_run().wait()

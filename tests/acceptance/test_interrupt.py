@@ -106,8 +106,10 @@ def test_interrupt_of_other_commands_exits_130(embedded: EmbeddedLake, command: 
     else:
         endless = "SELECT count(*) FROM range(1000000) a, range(1000000) b, lakehouse.t"
         running = embedded.start("query", embedded.pipeline, endless, "--json")
-        time.sleep(3)
-        assert running.alive, running.wait()
+        while not list(embedded.cache.glob("runs/*/query")):
+            assert running.alive, running.wait()
+            time.sleep(0.01)
+        time.sleep(2)
     running.send(signal.SIGINT)
     began = time.monotonic()
     assert running.wait(60).code == 130
