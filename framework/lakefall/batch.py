@@ -146,12 +146,14 @@ class TableBatch:
 
     def _convert(self, records: Records, plan: TablePlan) -> Converted:
         file = records.local.file
-        with self._timed(file), self.run.step("convert", key=file.key, table=self.table):
+        step = self.run.step("convert", key=file.key, table=self.table)
+        with self._timed(file), step as told:
             try:
                 converted = self.pipeline.convert(self.run, records, plan)
             except UnprovedError:
                 proved = self._open_again(records)
                 converted = self.pipeline.convert(self.run, proved, plan)
+            told.update(rows=converted.rows_loaded, bytes=records.local.size)
         self._warn(file, converted.warnings)
         return converted
 

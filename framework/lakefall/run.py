@@ -38,12 +38,17 @@ class Run:
         self.pipeline.event(self, Event(name, key=key, table=table, detail=detail))
 
     @contextmanager
-    def step(self, name: str, *, key: str = "", table: str = "") -> Iterator[None]:
-        """Announce a step; ``finished`` carries its ``seconds`` and is not sent when it fails."""
+    def step(self, name: str, *, key: str = "", table: str = "") -> Iterator[dict[str, Any]]:
+        """Announce a step; ``finished`` is not sent when it fails.
+
+        ``finished`` carries its ``seconds``, and what the step puts into the answer.
+        """
+        told: dict[str, Any] = {}
         self.emit(f"{name}.started", key=key, table=table)
         began = perf_counter()
-        yield
-        self.emit(f"{name}.finished", key=key, table=table, seconds=perf_counter() - began)
+        yield told
+        seconds = perf_counter() - began
+        self.emit(f"{name}.finished", key=key, table=table, seconds=seconds, **told)
 
     def warn(self, message: str, *, key: str = "", table: str = "") -> None:
         """Tell all listeners what a person should know."""

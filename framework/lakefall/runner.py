@@ -113,8 +113,6 @@ class Runner:
     ) -> Sequence[Decision]:
         """List the source and decide what has to be loaded, oldest first, within the limit."""
         files = self.list_files(run, tables=tables, keys=keys)
-        with run.step("pending"):
-            decisions = self.pipeline.pending(run, [f for f in files if f.folder])
         root = [
             Decision(f, pending=False, reason="no folder: a file at the root has no table")
             for f in files
@@ -122,9 +120,14 @@ class Runner:
         ]
         for decision in root:
             run.warn(f"{decision.reason}; skipped", key=decision.file.key)
-        if force:
-            decisions = [dataclasses.replace(d, pending=True) for d in decisions]
-        return [*_limit(run, decisions), *root]
+        with run.step("pending") as told:
+            decisions = self.pipeline.pending(run, [f for f in files if f.folder])
+            if force:
+                decisions = [dataclasses.replace(d, pending=True) for d in decisions]
+            decisions = _limit(run, decisions)
+            chosen = [d.file for d in decisions if d.pending]
+            told.update(files=len(chosen), bytes=sum(f.size for f in chosen))
+        return [*decisions, *root]
 
     def list_files(
         self, run: Run, *, tables: Collection[str] = (), keys: Collection[str] = ()
