@@ -14,7 +14,7 @@ from lakefall_plugins.iceberg.filters import at_most, differs, equal, every
 from lakefall_plugins.iceberg.own_tables import OwnTable
 from lakefall_plugins.iceberg.publish import Publication, describe, publishing
 from lakefall_plugins.iceberg.retries import is_certain
-from lakefall_plugins.iceberg.snapshots import Version
+from lakefall_plugins.iceberg.snapshots import Version, from_micros
 from lakefall_plugins.iceberg.survey import Part, survey
 from lakefall_plugins.iceberg.transaction import Removal, stage_rows
 
@@ -74,8 +74,11 @@ class Rejects:
         """
         by_key = {v.key: v for v in current}
 
-        def stage(table: Table, transaction: Transaction, _: dict[str, str]) -> bool:
-            parts = [p for p in survey(table, _KEYS) if _concerns(p, by_key)]
+        def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
+            parts = survey(table, _KEYS)
+            field_id = table.schema().find_field("modified").field_id
+            whole = [p.file for p in parts if _is_replaced(p, by_key, field_id)]
+            mixed = [p for p in parts if None in map(p.constant, _KEYS)]
             predicates = [
                 every(
                     equal("file_key", v.key),
@@ -83,9 +86,13 @@ class Rejects:
                     at_most("modified", _naive(v.modified)),
                 )
                 for v in by_key.values()
-                if any(_may_be_replaced(p, v) for p in parts)
+                if any(p.may_hold("file_key", v.key) for p in mixed)
             ]
+            if not (whole or predicates):
+                return False
             before = transaction.table_metadata.current_snapshot_id
+            if whole:
+                stage_rows(transaction, Removal(whole), (), properties)
             for predicate in predicates:
                 transaction.delete(predicate)
             return transaction.table_metadata.current_snapshot_id != before
@@ -192,13 +199,14 @@ def _removal(
     )
 
 
-def _concerns(part: Part, by_key: Mapping[str, Version]) -> bool:
-    key = part.constant("file_key")
-    return key is None or key in by_key
-
-
-def _may_be_replaced(part: Part, version: Version) -> bool:
-    return part.may_hold("file_key", version.key) and part.constant("etag") != version.etag
+def _is_replaced(part: Part, current: Mapping[str, Version], modified_id: int) -> bool:
+    """Whether a data file holds nothing but rejects of one older version."""
+    version = current.get(part.constant("file_key") or "")
+    etag = part.constant("etag")
+    latest = (part.file.upper_bounds or {}).get(modified_id)
+    if version is None or etag in (None, version.etag) or latest is None:
+        return False
+    return from_micros(int.from_bytes(latest, "little", signed=True)) <= version.modified
 
 
 def _naive(moment: datetime) -> str:

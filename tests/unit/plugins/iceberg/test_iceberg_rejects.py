@@ -76,10 +76,20 @@ def test_rejects_of_a_version_on_its_way_stay(lakehouse: Lakehouse) -> None:
 def test_rejects_that_somebody_compacted_are_still_replaced(lakehouse: Lakehouse) -> None:
     lakehouse.load(source("orders/a.csv"), ID, "SELECT 1", rejects=[SHORT, CELL])
     lakehouse.load(source("orders/b.csv"), ID, "SELECT 1", rejects=[SHORT])
+    compact(lakehouse)
+    lakehouse.load(source("orders/a.csv"), ID, "SELECT 1", rejects=[SHORT])
+    assert kept(lakehouse) == [("orders/a.csv", "e1", 3), ("orders/b.csv", "e1", 3)]
+    compact(lakehouse)
+    lakehouse.load(source("orders/b.csv", "e2", minute=1), ID, "SELECT 1")
+    assert lakehouse.ask("SELECT file_key FROM _ingest_rejects") == [("orders/a.csv",)]
+    lakehouse.load(source("orders/b.csv", "e3", minute=2), ID, "SELECT 1", rejects=[SHORT])
+    compact(lakehouse)
+    lakehouse.sink.forget(["orders/a.csv"])
+    assert lakehouse.ask("SELECT file_key FROM _ingest_rejects") == [("orders/b.csv",)]
+
+
+def compact(lakehouse: Lakehouse) -> None:
+    """One data file for all rejects, as a maintenance job makes it."""
     found = lakehouse.sink.rejects.table.find()
     assert found is not None
     found.overwrite(found.scan().to_arrow())
-    lakehouse.load(source("orders/a.csv"), ID, "SELECT 1", rejects=[SHORT])
-    assert kept(lakehouse) == [("orders/a.csv", "e1", 3), ("orders/b.csv", "e1", 3)]
-    lakehouse.sink.forget(["orders/a.csv"])
-    assert lakehouse.ask("SELECT file_key FROM _ingest_rejects") == [("orders/b.csv",)]
