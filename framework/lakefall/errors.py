@@ -7,6 +7,11 @@ run, permanent ones when the file or the options change.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lakefall.model import Dialect
+
 
 class LakefallError(Exception):
     """Root of all foreseen errors."""
@@ -101,7 +106,14 @@ class NoHeaderError(FileFormatError):
 
 
 class LowConfidenceError(FileFormatError):
-    """Two readings of the file are about as likely."""
+    """Two readings of the file are about as likely.
+
+    ``dialect`` is the likeliest one, None where the sniffer has none.
+    """
+
+    def __init__(self, message: str, dialect: Dialect | None = None) -> None:
+        super().__init__(message)
+        self.dialect = dialect
 
 
 class UnsupportedDialectError(FileFormatError):

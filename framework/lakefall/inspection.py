@@ -5,15 +5,25 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lakefall.errors import FileVanishedError
+from lakefall.errors import FileVanishedError, LowConfidenceError
 from lakefall.model import Dialect, LocalFile, Records, Schema, SourceFile
 from lakefall.run import Run
 
 
 def sniff(run: Run, path: Path, table: str = "") -> Dialect:
-    """The file's dialect under the pipeline's (and the table's) options."""
+    """The file's likeliest dialect under the pipeline's (and the table's) options.
+
+    Raises:
+        LowConfidenceError: the sniffer knows no dialect at all.
+    """
     run = run.for_table(table)
-    return run.pipeline.sniff(run, _local(run, path, table), None)
+    local = _local(run, path, table)
+    try:
+        return run.pipeline.sniff(run, local, None)
+    except LowConfidenceError as error:
+        if error.dialect is None:
+            raise
+        return error.dialect
 
 
 def read(run: Run, path: Path, table: str = "") -> Records:

@@ -62,7 +62,7 @@ def _lead(lines: Sequence[str], delimiter: str, cells: Cells) -> float | None:
     if times < len(numbers):
         return None
     others = [line for line in lines if cells[line].kind is not Kind.NUMBER]
-    if any(_has_parts(line, delimiter, count, cells) for line in others):
+    if any(_has_parts(line, delimiter, count) for line in others):
         return -DECIDED_BITS
     if others and not any(delimiter in line for line in others):
         return NAMED_BITS
@@ -71,7 +71,53 @@ def _lead(lines: Sequence[str], delimiter: str, cells: Cells) -> float | None:
     return -(DECIDED_BITS if any(map(_PADDED.match, numbers)) else ASSUMED_BITS)
 
 
-def _has_parts(line: str, delimiter: str, count: int, cells: Cells) -> bool:
+def _has_parts(line: str, delimiter: str, count: int) -> bool:
     """Whether a line that is no number has as many parts as the numbers, written like theirs."""
     parts = line.split(delimiter)
     return len(parts) == count + 1 and all(part == part.strip() for part in parts)
+
+
+def without_misfits(scored: Sequence[Scored], preferred: Sequence[str]) -> list[Scored]:
+    """The scores without those of characters that stand in the values and not in the header.
+
+    ``id;place`` over ``1;Rome, Italy``: every record has a comma, but the first line has none,
+    while the semicolon divides all lines alike. More records of that kind prove nothing more.
+    """
+    rows = max((_rows(s) for s in scored), default=0)
+    whole = [s for s in scored if is_whole(s) and 2 * _rows(s) > rows > 2]
+    if not whole:
+        return list(scored)
+    if any(s.way.delimiter for s in whole):
+        return [s for s in scored if not _heads_off(s)]
+    return [s for s in scored if not _is_phrase(s, preferred)]
+
+
+def _is_phrase(scored: Scored, preferred: Sequence[str]) -> bool:
+    """Whether records read like ``Smith, John`` or ``John Smith`` below a name of one word; the
+    table might also have a title, so that two columns of another look are none."""
+    if scored.width != 2 or not _heads_off(scored):
+        return False
+    return scored.way.delimiter not in preferred or _pauses(scored)
+
+
+def _rows(scored: Scored) -> int:
+    return sum(not row.blank for row in scored.split.rows)
+
+
+def is_whole(scored: Scored) -> bool:
+    """Whether every row, the first one too, has the table's width and no quote is misplaced."""
+    found = scored.split
+    fits = all(len(row.cells) == scored.width for row in found.rows if not row.blank)
+    return fits and not found.open_end and not found.misplaced
+
+
+def _heads_off(scored: Scored) -> bool:
+    """Whether the first row is one cell above wider ones."""
+    first = next((row for row in scored.split.rows if not row.blank), None)
+    return first is not None and len(first.cells) == 1 < scored.width
+
+
+def _pauses(scored: Scored) -> bool:
+    """Whether a blank follows the delimiter wherever it stands, as it does in prose."""
+    later = [cell for row in scored.split.rows for cell in row.cells[1:]]
+    return all(cell.startswith(" ") for cell in later)

@@ -13,7 +13,6 @@ from .header import HeaderVerdict, judge
 from .layout import Layout, footer_lines, locate
 from .options import CsvSnifferOptions
 from .sample import line_count, terminator
-from .scoring import Scored
 from .splitting import Row, Way, split
 from .weighing import Found, weigh, with_late_quote
 
@@ -57,7 +56,7 @@ def detect(
         confidence=found.confidence,
         header_confidence=verdict.confidence,
         evidence=(*encoding.evidence, *_evidence(found), *verdict.evidence),
-        runner_up=_reading(found.second, found.best),
+        runner_up=_reading(found),
     )
 
 
@@ -123,13 +122,8 @@ def _evidence(found: Found) -> list[str]:
     return said
 
 
-def _reading(second: Scored | None, best: Scored) -> Reading | None:
-    if second is None:
+def _reading(found: Found) -> Reading | None:
+    if found.second is None:
         return None
-    way = second.way
-    return Reading(
-        way.delimiter,
-        way.quotechar,
-        way.escapechar,
-        round(2.0 ** -min(60.0, (second.bits - best.bits) / 12), 6),
-    )
+    way = found.second.way
+    return Reading(way.delimiter, way.quotechar, way.escapechar, round(found.odds, 6))

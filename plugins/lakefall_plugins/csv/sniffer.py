@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 from lakefall.errors import LowConfidenceError
@@ -11,7 +12,7 @@ from .dialect import detect
 from .options import CsvSnifferOptions
 
 if TYPE_CHECKING:
-    from lakefall.model import Dialect, LocalFile, TableState
+    from lakefall.model import Dialect, LocalFile, Reading, SourceFile, TableState
     from lakefall.run import Run
 
 
@@ -35,20 +36,34 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
         known = [column.source_name or column.name for column in table.columns] if table else []
         dialect = detect(local.path, self.options, known, local.file.key)
         if dialect.confidence < self.options.min_confidence:
-            raise LowConfidenceError(_unsure(local.file.key, dialect, self.options))
+            raise LowConfidenceError(
+                _unsure(local.file, dialect, self.options.min_confidence), dialect
+            )
         return dialect
 
 
-def _unsure(key: str, dialect: Dialect, options: CsvSnifferOptions) -> str:
+def _unsure(file: SourceFile, dialect: Dialect, least: float) -> str:
+    found = f"{file.key}: the file is read best with {_words(dialect)}"
     other = dialect.runner_up
-    rival = (
-        f"; the next best has delimiter {other.delimiter!r}, quote {other.quotechar!r}"
-        if other
-        else ""
-    )
-    return (
-        f"{key}: the likeliest reading has delimiter {dialect.delimiter!r}, quote "
-        f"{dialect.quotechar!r}, with confidence {dialect.confidence:.2f} (min_confidence is "
-        f"{options.min_confidence:.2f}){rival}. Set sniffer.delimiter and sniffer.quotechar for "
-        "this table, or lower min_confidence"
-    )
+    if other is not None:
+        found += f", about as well with {_words(other)}"
+    said = f"{found}: confidence {dialect.confidence:.2f}, min_confidence is {least:.2f}"
+    overrides = [_override(dialect, other)]
+    if other is not None:
+        overrides.append(_override(other, dialect))
+    before, after = ("tables: {" + file.table + ": {", "}}") if file.table else ("", "")
+    remedies = " or ".join(f"{before}sniffer: {o}{after}" for o in overrides)
+    return f"{said}. Decide in the pipeline file: {remedies}"
+
+
+def _words(way: Dialect | Reading) -> str:
+    delimiter = f"delimiter {way.delimiter!r}" if way.delimiter else "no delimiter"
+    return f"{delimiter} and {f'quote {way.quotechar}' if way.quotechar else 'no quote'}"
+
+
+def _override(way: Dialect | Reading, other: Dialect | Reading | None) -> str:
+    """The options, as YAML, that tell one reading from the other."""
+    options = [("delimiter", way.delimiter)]
+    if other is not None and other.delimiter == way.delimiter:
+        options += [("quotechar", way.quotechar), ("escapechar", way.escapechar)]
+    return "{" + ", ".join(f"{key}: {json.dumps(value)}" for key, value in options) + "}"

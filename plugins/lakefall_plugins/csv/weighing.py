@@ -10,7 +10,7 @@ from pathlib import Path
 from lakefall.errors import EmptyFileError
 
 from . import candidates
-from .ambiguity import settle
+from .ambiguity import is_whole, settle, without_misfits
 from .beyond import around_first_quote
 from .cells import TYPED, Cells
 from .options import CsvSnifferOptions
@@ -30,6 +30,11 @@ BYTES_A_LINE = 64
 _ANNOUNCED = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*(?:\n|$)', re.IGNORECASE)
 """What Excel understands as a first line: the delimiter."""
 SURE = 0.9
+DOUBT_BITS = 9.0
+"""A way that is so far behind is half as likely: the bits count more than they prove."""
+RIVAL = 1.25
+"""Two delimiters that both divide all rows alike: whoever picks one of them guesses."""
+TELLING_ROWS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +45,11 @@ class Found:
     cells: Cells
     best: Scored
     second: Scored | None
+    """The most likely of the ways that give another table."""
+    odds: float
+    """How likely the second is when the best counts 1."""
     confidence: float
-    """0.5 where the second is as good, towards 1 with every bit that it is behind."""
+    """The best's share of all likelihood."""
 
 
 def weigh(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> Found:
@@ -87,12 +95,14 @@ def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> Found:
         plain = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
         if not options.strict_delimiters and not plain:
             scored += filter(_is_evident, scores(candidates.others_in(text, preferred)))
-    scored = settle(scored, text, cells)
+    scored = without_misfits(settle(scored, text, cells), preferred)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored, text, options.quotechar is None)
-    second = next((s for s in scored[1:] if _differs(s, best)), None)
-    return Found(sample, cells, best, second, _confidence(best, second))
+    odds = _odds(scored, best)
+    second = max(odds, key=lambda s: odds[s], default=None)
+    share = round(1 / (1 + sum(odds.values())), 3)
+    return Found(sample, cells, best, second, odds[second] if second else 0.0, share)
 
 
 def _without(text: str, lines: int, comment: str | None) -> str:
@@ -171,11 +181,28 @@ def _differs(one: Scored, other: Scored) -> bool:
     return [r.cells for r in one.split.rows] != [r.cells for r in other.split.rows]
 
 
-def _confidence(best: Scored, second: Scored | None) -> float:
-    if second is None:
-        return 1.0
-    lead = second.bits - best.bits
-    return round(1 - 0.5 * float(2.0 ** (-lead / 12)), 3)
+def _odds(scored: Sequence[Scored], best: Scored) -> dict[Scored, float]:
+    """How likely the ways are that give other tables than the best, which counts 1: for each
+    delimiter its best way."""
+    found: dict[str, Scored] = {}
+    for other in scored:
+        if other.way.delimiter not in found and _differs(other, best):
+            found[other.way.delimiter] = other
+    return {other: _odds_of(other, best) for other in found.values()}
+
+
+def _odds_of(other: Scored, best: Scored) -> float:
+    lead = other.bits - best.bits
+    rival = 1.0
+    if other.way.delimiter != best.way.delimiter and _divides(other) and _divides(best):
+        rival = RIVAL
+        # Each row repeats what the first ones said.
+        lead *= min(1.0, TELLING_ROWS / len(best.split.rows))
+    return min(rival, rival * float(2.0 ** (-lead / DOUBT_BITS)))
+
+
+def _divides(scored: Scored) -> bool:
+    return scored.width > 1 and is_whole(scored)
 
 
 def with_late_quote(path: Path, encoding: str, found: Found, options: CsvSnifferOptions) -> Way:

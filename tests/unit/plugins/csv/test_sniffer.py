@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from pydantic import ValidationError
 
 from lakefall.errors import EmptyFileError, LowConfidenceError
@@ -55,14 +56,35 @@ def test_a_given_header(tmp_path: Path, header: str, present: bool) -> None:
     assert (found.has_header, found.header_lines) == (present, int(present))
 
 
+TIE = "a,b;c\nd,e;f\ng,h;i\n"
+
+
 def test_doubt_names_both_readings_and_the_remedy(tmp_path: Path) -> None:
-    file = local(tmp_path, "a,b;c\nd,e;f\n")
     with pytest.raises(LowConfidenceError) as caught:
-        sniffer(min_confidence=0.95).sniff(RUN, file, None)
+        sniffer().sniff(RUN, local(tmp_path, TIE), None)
     message = str(caught.value)
-    assert message.startswith("orders/a.csv: ")
-    for part in ("','", "';'", "0.95", "sniffer.delimiter"):
-        assert part in message
+    assert message.startswith("orders/a.csv: the file is read best with delimiter ','")
+    assert "about as well with delimiter ';'" in message
+    assert "min_confidence is 0.50" in message
+    assert caught.value.dialect is not None
+    assert caught.value.dialect.delimiter == ","
+
+
+@pytest.mark.parametrize(
+    ("text", "least"), [(TIE, 0.5), ("a\tb|c\nd\te|f\n", 0.5), ("x,y\n1,'q'\n", 0.99)]
+)
+def test_the_remedy_is_yaml_that_settles_the_doubt(tmp_path: Path, text: str, least: float) -> None:
+    file = local(tmp_path, text)
+    with pytest.raises(LowConfidenceError) as caught:
+        sniffer(min_confidence=least).sniff(RUN, file, None)
+    remedies = str(caught.value).partition("Decide in the pipeline file: ")[2].split(" or ")
+    assert len(remedies) == 2
+    found = set()
+    for remedy in remedies:
+        given = yaml.safe_load(remedy)["tables"]["orders"]["sniffer"]
+        dialect = sniffer(min_confidence=least, **given).sniff(RUN, file, None)
+        found.add((dialect.delimiter, dialect.quotechar))
+    assert len(found) == 2
 
 
 def test_errors_name_the_key_and_not_the_cached_copy(tmp_path: Path) -> None:

@@ -1,0 +1,48 @@
+"""Single files, without a source or a sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lakefall import inspection
+from lakefall.cli.common import open_pipeline
+from lakefall.errors import LowConfidenceError
+from lakefall.run import Run
+from lakefall.runner import Runner
+
+PIPELINE = """\
+version: 1
+name: inspection
+source: {use: folder, path: .}
+sniffer: {use: csv}
+type_inferer: {use: threshold}
+sink: {use: iceberg, namespace: none, catalog: {type: sqlite, warehouse: lake}}
+cache: {dir: cache}
+tables:
+  certain: {sniffer: {min_confidence: 1}}
+  bare: {sniffer: {use: stdlib}}
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    (tmp_path / "p.yaml").write_text(PIPELINE)
+    (tmp_path / "a.csv").write_text("a,b;c\nd,e;f\n")
+    (tmp_path / "words.csv").write_text("one\ntwo\nthree\n")
+    with Runner(open_pipeline(tmp_path / "p.yaml", [])).start(dry_run=True) as started:
+        yield started
+
+
+@pytest.mark.parametrize("table", ["", "certain"])
+def test_sniff_answers_where_a_run_would_not_dare(run: Run, tmp_path: Path, table: str) -> None:
+    assert inspection.sniff(run, tmp_path / "a.csv", table).delimiter == ","
+    with pytest.raises(LowConfidenceError):
+        inspection.infer(run, tmp_path / "a.csv", table)
+
+
+def test_a_sniffer_without_an_answer_fails(run: Run, tmp_path: Path) -> None:
+    with pytest.raises(LowConfidenceError, match=r"csv\.Sniffer"):
+        inspection.sniff(run, tmp_path / "words.csv", "bare")
