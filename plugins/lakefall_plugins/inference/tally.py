@@ -43,7 +43,8 @@ class Tally:
     filled: int = 0
     """Cells that hold a value: neither NULL nor empty nor a null token."""
     fits: Mapping[int, int] = field(default_factory=dict)
-    """Reading (its place in the list of readings) -> values that parse; only those counted."""
+    """Reading (its place in the list of readings) -> values that parse; only those counted, so
+    that a sum over files is the least that parses."""
     misfits: Mapping[int, Hits] = field(default_factory=dict)
     """Reading -> values that do not parse; only those looked for."""
     vetoes: Mapping[str, Hits] = field(default_factory=dict)
@@ -67,26 +68,18 @@ class Tally:
         return self.fitting(reading) == self.filled
 
     def __add__(self, other: Tally) -> Tally:
-        readings = {*self.fits, *other.fits}
         return Tally(
             rows=self.rows + other.rows,
             filled=self.filled + other.filled,
-            fits={
-                r: self.fitting(r) + other.fitting(r)
-                for r in readings
-                if self._knows(r) and other._knows(r)
-            },
+            fits={r: self.fitting(r) + other.fitting(r) for r in {**self.fits, **other.fits}},
             misfits=_add(self.misfits, other.misfits),
             vetoes=_add(self.vetoes, other.vetoes),
             sampled=self.sampled or other.sampled,
         )
 
-    def _knows(self, reading: int) -> bool:
-        return reading in self.fits or not self.filled
-
 
 def total(tallies: Iterable[Tally]) -> Tally:
-    """The sum over files; a reading that one of them did not count is left out."""
+    """The sum over files."""
     return reduce(Tally.__add__, tallies, Tally())
 
 

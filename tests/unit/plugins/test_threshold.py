@@ -220,6 +220,11 @@ def test_null_tokens_after_the_sample_are_no_values(infer: Infer) -> None:
     assert found.evidence == ("INTEGER: 20 of 20 values", "3 empty")
 
 
+def test_a_null_token_that_the_type_could_read_is_no_value(infer: Infer) -> None:
+    found = column(infer, *rows("5", 20, "-999"), sample_rows=10, null_values=["-999"])
+    assert found.evidence == ("INTEGER: 20 of 20 values", "1 empty")
+
+
 def test_verify_sample_looks_no_further(infer: Infer) -> None:
     found = column(infer, *rows("1", 20, "2", "x"), sample_rows=10, verify="sample")
     assert (found.type, found.nullable) == ("BOOLEAN", True)
