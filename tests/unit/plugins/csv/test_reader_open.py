@@ -162,6 +162,9 @@ def test_header_of_two_rows(tmp_path: Path) -> None:
 
 def test_trailing_delimiters(tmp_path: Path) -> None:
     assert open_bytes(b"a,b\n1,2,\n3,4,\n", tmp_path).rows == [("1", "2"), ("3", "4")]
+    damaged = open_bytes(b'a,b\n1,2,\n3,4,""\n5\n,,\n"","",\n', tmp_path)
+    assert damaged.rows == [("1", "2"), ("3", "4"), (None, None), ("", "")]
+    assert damaged.lines == [2, 3, 5, 6]
     in_header = open_bytes(b"a,b,\n1,2\n3,4\n", tmp_path)
     assert in_header.records.header == ("a", "b")
     assert in_header.rows == [("1", "2"), ("3", "4")]
