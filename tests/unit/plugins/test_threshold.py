@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import UTC, datetime
-from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -12,77 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from threshold_support import DEFAULT, Infer, column, inferer, side_by_side, table
 
-from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.errors import FormatConflictError, PluginError
-from lakefall.model import Column, Dialect, LocalFile, Schema, SourceFile, TableState
-from lakefall.pipeline import Pipeline
-from lakefall.plugin import Options, Plugin, Stage
-from lakefall.run import Run
-from lakefall_plugins.csv.reader import CsvReader
-from lakefall_plugins.threshold import ThresholdInferer, ThresholdOptions
-from lakefall_plugins.types.boolean import Boolean
-from lakefall_plugins.types.date import Date
+from lakefall_plugins.threshold import ThresholdOptions
 from lakefall_plugins.types.decimal import Decimal
-from lakefall_plugins.types.numbers import Bigint, Double, Integer
-from lakefall_plugins.types.timestamp import Timestamp
-from lakefall_plugins.types.varchar import Varchar
-
-DEFAULT = (Boolean, Integer, Bigint, Double, Date, Timestamp, Varchar)
-Infer = Callable[..., Schema]
-
-
-def use(stage: Stage, plugin: type[Plugin[Any]], **options: Any) -> Use:
-    found: Options = plugin.options_model.model_validate(options)
-    return Use(stage, plugin.name, plugin.name, plugin, found)
-
-
-def pipeline(
-    folder: Path, types: tuple[type[Plugin[Any]], ...] = DEFAULT, **options: Any
-) -> Pipeline:
-    uses = dict.fromkeys(Stage, ()) | {
-        Stage.READER: (use(Stage.READER, CsvReader),),
-        Stage.TYPE_INFERER: (use(Stage.TYPE_INFERER, ThresholdInferer, **options),),
-        Stage.TYPE: tuple(use(Stage.TYPE, t) for t in types),
-    }
-    config = PipelineConfig(
-        folder / "p.yaml", "p", uses, Engine(1), CacheSettings(folder, 1), None, (), {}, ""
-    )
-    return Pipeline(config, lambda _: config)
 
 
 @pytest.fixture
 def infer(tmp_path: Path) -> Infer:
-    """``infer(text, text, ..., table=, types=, **options)``: the files are a.csv, b.csv, ..."""
-
-    def run(*texts: str, table: TableState | None = None, **options: Any) -> Schema:
-        folder = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
-        folder.mkdir()
-        each_run = Run(pipeline(folder, **options), "r", datetime.now(UTC), folder)
-        records = []
-        for name, text in zip("abcdef", texts, strict=False):
-            path = folder / f"{name}.csv"
-            path.write_text(text, encoding="utf-8")
-            file = SourceFile(f"t/{name}.csv", "e", len(text), datetime.now(UTC), "t", "t")
-            dialect = Dialect(",", '"', "", "utf-8", True, "\n")
-            records.append(
-                each_run.pipeline.open(each_run, LocalFile(file, path, len(text)), dialect)
-            )
-        return each_run.pipeline.infer(each_run, records, table)
-
-    return run
-
-
-def column(infer: Infer, *values: str, **options: Any) -> Column:
-    """The one interesting column of a file; another one keeps empty lines records."""
-    text = "v,k\n" + "".join(f"{v},k\n" for v in values)
-    return infer(text, **options).columns[0]
-
-
-def table(**types: str) -> TableState:
-    """A table; ``day="DATE %d/%m/%Y"`` gives a format."""
-    parts = {name: text.partition(" ") for name, text in types.items()}
-    return TableState("t", tuple(Column(n, n, p[0], True, p[2]) for n, p in parts.items()))
+    return inferer(tmp_path)
 
 
 # --- one column ------------------------------------------------------------------------------
@@ -116,13 +52,6 @@ CASES = [
     ([" 5", "6\t", " 7 "], "INTEGER"),
     (["a", "1"], "VARCHAR"),
 ]
-
-
-def side_by_side(columns: list[list[str]]) -> str:
-    """A file with these columns, the shorter ones filled up with empty cells."""
-    lines = zip_longest(*columns, fillvalue="")
-    header = ",".join(f"c{i}" for i in range(len(columns)))
-    return "\n".join([header, *map(",".join, lines), ""])
 
 
 def test_types_of_the_specification(infer: Infer) -> None:
@@ -247,7 +176,7 @@ def test_a_proof_agrees_with_a_full_count(
     tmp_path_factory: pytest.TempPathFactory, values: list[str], sample: int
 ) -> None:
     """Whatever the first rows propose other than text, all rows have the last word."""
-    run: Infer = infer.__wrapped__(tmp_path_factory.mktemp("proof"))  # type: ignore[attr-defined]
+    run = inferer(tmp_path_factory.mktemp("proof"))
     proposed = column(run, *values[:sample])
     proved, whole = column(run, *values, sample_rows=sample), column(run, *values)
     if proposed.type != "VARCHAR" or not any(
