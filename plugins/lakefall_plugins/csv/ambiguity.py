@@ -1,7 +1,8 @@
-"""Numbers that contain the delimiter: ``1,5`` is one decimal number, or two integers.
+"""Characters that may be delimiters or part of the values: what the header says about them.
 
-Both readings describe the same digits, so their description lengths say nothing about which one
-is meant. The lines that are no numbers do: a header ``id,v`` or a cell ``3,n/a`` shows that the
+``1,5`` is one decimal number, or two integers; ``Rome, Italy`` one place, or two cells. Both
+readings describe the same characters, so description lengths grow with the rows and say nothing.
+The lines that are unlike the others do: a header ``id,v`` or a cell ``3,n/a`` shows that the
 character delimits, a header ``amount`` that it does not.
 """
 
@@ -13,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .cells import Cells, Kind
-from .scoring import Scored
+from .scoring import INNER, Scored
 
 DECIDED_BITS = 80.0
 """Lead of two columns where a line that is no number shows the delimiter."""
@@ -89,13 +90,20 @@ def without_misfits(scored: Sequence[Scored], preferred: Sequence[str]) -> list[
         return list(scored)
     if any(s.way.delimiter for s in whole):
         return [s for s in scored if not _heads_off(s)]
-    return [s for s in scored if not _is_phrase(s, preferred)]
+    column = min(s.bits for s in whole)
+    kept = [s for s in scored if not _is_phrase(s, preferred)]
+    titled = [s.bits for s in kept if s.width == 2 and _heads_off(s)]
+    # A title above two columns, or a name above values of two parts: nothing tells.
+    if not titled or column - min(titled) < ASSUMED_BITS:
+        return kept
+    shift = min(titled) + ASSUMED_BITS - column
+    return [s if s.way.delimiter else replace(s, bits=s.bits + shift) for s in kept]
 
 
 def _is_phrase(scored: Scored, preferred: Sequence[str]) -> bool:
     """Whether records read like ``Smith, John`` or ``John Smith`` below a name of one word; the
     table might also have a title, so that two columns of another look are none."""
-    if scored.width != 2 or not _heads_off(scored):
+    if not _heads_off(scored) or (scored.width > 2 and scored.way.delimiter not in INNER):
         return False
     return scored.way.delimiter not in preferred or _pauses(scored)
 

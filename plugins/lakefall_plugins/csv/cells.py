@@ -89,6 +89,8 @@ _PATTERN = re.compile(
     r"|(?P<WORD>[^\W_][\w.-]*)",
     re.IGNORECASE,
 )
+_DECIMAL = re.compile(r"\s*[+-]?\d+\.\d+\s*")
+"""Two of these are a place on the map."""
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~\x00-\x1f]")
 _DIGIT_BITS = 3.4
 _DIGITS_OVERHEAD = {Kind.INTEGER: 1.0, Kind.NUMBER: -1.4}
@@ -134,7 +136,7 @@ def _list_bits(content: str) -> float | None:
     costs = [
         LIST_BITS + sum(LIST_ITEM_BITS + _item_bits(item.strip()) for item in items)
         for items in found
-        if len(items) > 2
+        if len(items) > 2 or (len(items) == 2 and all(map(_DECIMAL.fullmatch, items)))
     ]
     return min(costs, default=None)
 

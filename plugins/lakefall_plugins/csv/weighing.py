@@ -94,8 +94,9 @@ def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> Found:
         scored = scores(candidates.preferred_in(text, preferred))
         plain = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
         if not options.strict_delimiters and not plain:
-            scored += filter(_is_evident, scores(candidates.others_in(text, preferred)))
-    scored = without_misfits(settle(scored, text, cells), preferred)
+            others = scores(candidates.others_in(text, preferred))
+            scored += [s for s in others if _is_evident(s, cells)]
+    scored = settle(without_misfits(scored, preferred), text, cells)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored, text, options.quotechar is None)
@@ -144,11 +145,18 @@ def _is_column(text: str, cells: Cells) -> bool:
     return values >= 0.9 * (len(lines) - 1)
 
 
-def _is_evident(scored: Scored) -> bool:
-    """Whether the evidence for a delimiter that nobody prefers is strong: next to no odd rows."""
-    rows = sum(not row.blank for row in scored.split.rows)
-    allowed = 0.02 if scored.way.delimiter in STRICT else 0.3
-    return scored.width > 1 and rows > 1 and scored.odd_rows <= allowed * rows
+def _is_evident(scored: Scored, cells: Cells) -> bool:
+    """Whether the evidence for a delimiter that nobody prefers is strong: next to no odd rows,
+    and more than two words or parts of one value."""
+    rows = [row for row in scored.split.rows if not row.blank]
+    inner = scored.way.delimiter in STRICT
+    if scored.width < 2 or len(rows) < 2 or scored.odd_rows > (0.02 if inner else 0.3) * len(rows):
+        return False
+    if scored.width > 2:
+        return True
+    if inner:
+        return False
+    return scored.way.delimiter != " " or any(cells[c].kind in TYPED for c in rows[-1].cells)
 
 
 def _named(scored: Sequence[Scored], text: str, free: bool) -> Scored:

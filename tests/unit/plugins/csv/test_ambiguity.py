@@ -91,3 +91,31 @@ def test_without_a_name_two_columns_are_assumed_and_not_sure(tmp_path: Path) -> 
     assert 0.5 < found.confidence < 0.9
     assert found.runner_up is not None
     assert found.runner_up.delimiter == ""
+
+
+WORDS = ["rome", "paris", "bonn", "lima", "oslo", "kyiv", "bern", "riga", "baku"]
+
+
+@pytest.mark.parametrize("separator", [",", "|"])
+@pytest.mark.parametrize("rows", [10, 400])
+def test_a_name_or_a_title_over_two_words_is_not_sure(
+    tmp_path: Path, rows: int, separator: str
+) -> None:
+    lines = [f"{WORDS[i * i % 9]}{separator}{WORDS[i * 7 % 8]}" for i in range(rows)]
+    assert sniff(tmp_path, "\n".join(["tags", *lines])).confidence < 0.9
+
+
+@pytest.mark.parametrize("rows", [5, 40, 400])
+def test_a_place_on_the_map_is_one_cell_beside_others(tmp_path: Path, rows: int) -> None:
+    lines = [f"x{i};{i % 90}.{i * 37 % 1000:03},{-i % 90}.{i * 91 % 1000:03}" for i in range(rows)]
+    assert sniff(tmp_path, "\n".join(lines)).delimiter == ";"
+
+
+@pytest.mark.parametrize("rows", [5, 400])
+@pytest.mark.parametrize(
+    ("head", "line"),
+    [("name\n", "B-{0}"), ("name\n", "{1} {2}"), ("name\n", "{0}.5-{0}.25"), ("", "B-{0}")],
+)
+def test_parts_of_a_value_are_no_columns(tmp_path: Path, head: str, line: str, rows: int) -> None:
+    lines = [line.format(100 + i * 37 % 900, WORDS[i % 9], WORDS[i * i % 9]) for i in range(rows)]
+    assert sniff(tmp_path, head + "\n".join(lines)).delimiter == ""
