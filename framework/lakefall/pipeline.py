@@ -7,6 +7,7 @@ its plugin manager and its plugin instances: nothing is shared between pipelines
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -149,11 +150,27 @@ class Pipeline:
             type_name=type_name, format=format, settings=settings
         )
         if candidate is None:
+            candidate = self._of_other_types(type_name, format, settings)
+        if candidate is None:
             raise PluginError(
-                f"no type plugin of pipeline {self.config.name!r} reads {type_name}; "
-                "add one under type_inferer.types"
+                f"no type plugin reads {type_name}; `lakefall plugins list` shows which there are"
             )
         return candidate
+
+    def _of_other_types(
+        self, type_name: str, format: str, settings: TypeSettings
+    ) -> TypeCandidate | None:
+        """A reading of a type that a table has, but that the pipeline does not propose."""
+        from lakefall.types import TypePlugin
+
+        for plugin in self.config.other_types:
+            if not issubclass(plugin, TypePlugin):
+                continue
+            with suppress(ValueError):  # a type that cannot do without options
+                found = plugin(plugin.options_model()).for_type(type_name, format, settings)
+                if found is not None:
+                    return found
+        return None
 
     def infer(self, run: Run, records: Sequence[Records], table: TableState | None) -> Schema:
         schema: Schema = self._first("infer", run=run, records=records, table=table)

@@ -15,10 +15,11 @@ from lakefall.config.environment import substitute
 from lakefall.config.model import PipelineConfig
 from lakefall.config.overrides import Setting
 from lakefall.config.problems import Problems, did_you_mean, join
-from lakefall.config.uses import configure
+from lakefall.config.uses import configure, other_types
 from lakefall.config.validation import validate
 from lakefall.config.yaml import Mark, Node, parse
 from lakefall.errors import ConfigError, PluginError
+from lakefall.plugin import Stage
 
 if TYPE_CHECKING:
     from lakefall.pipeline import Pipeline
@@ -81,6 +82,7 @@ class PipelineFile:
             schedule=settings.schedule_settings(),
             patterns=self.patterns,
             origins=explain.origins(everything, settings, own),
+            other_types=tuple(other_types(self.catalogue, placed[Stage.TYPE])),
             digest=explain.digest((one.use for one in everything), self.plugin_files),
             table=table,
         )

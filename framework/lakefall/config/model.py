@@ -86,5 +86,7 @@ class PipelineConfig:
     """Dotted option path (``sniffer.delimiter``) -> where its value came from."""
     digest: str
     """Of everything that changes what is loaded: a failed file is tried again when it changes."""
+    other_types: tuple[type[Plugin[Options]], ...] = ()
+    """Types that inference may not propose here, but that a table's column may have."""
     table: str = ""
     """The table whose overrides are merged in; ``''`` for the pipeline itself."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +27,7 @@ from lakefall.config.problems import Problems, join, located
 from lakefall.config.validation import validate
 from lakefall.config.yaml import Mark, Node
 from lakefall.errors import PluginError
-from lakefall.plugin import Stage
+from lakefall.plugin import Options, Plugin, Stage
 
 _ALIAS = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -61,6 +62,15 @@ def configure(
     return {
         stage: tuple(_configured(written[stage], catalogue, problems, folder)) for stage in Stage
     }
+
+
+def other_types(catalogue: Catalogue, used: Sequence[Placed]) -> Iterator[type[Plugin[Options]]]:
+    """The type plugins that a pipeline does not name; broken ones left out."""
+    names = {placed.use.name for placed in used}
+    for name in catalogue.names(Stage.TYPE):
+        if name not in names:
+            with suppress(PluginError):
+                yield catalogue.get(Stage.TYPE, name)
 
 
 def _of_stage(document: Node, stage: Stage, problems: Problems) -> Iterator[_Written]:

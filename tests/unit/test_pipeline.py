@@ -1,0 +1,37 @@
+"""The typed facade over a pipeline's plugins."""
+
+from pathlib import Path
+
+import pytest
+
+from lakefall.config.loader import open_pipeline
+from lakefall.errors import PluginError
+from lakefall.pipeline import Pipeline
+from lakefall.plugin import Stage
+from lakefall.types import TypeSettings
+
+LOCAL = Path(__file__).resolve().parents[2] / "pipelines" / "local.yaml"
+
+
+@pytest.fixture
+def pipeline() -> Pipeline:
+    return open_pipeline(LOCAL, sets=["tables.old_*.type_inferer.threshold=0.5"])
+
+
+def test_a_column_may_have_a_type_that_inference_does_not_propose(pipeline: Pipeline) -> None:
+    settings = TypeSettings()
+    assert "DECIMAL(9,3)" not in {c.type for c in pipeline.types(settings)}
+    assert pipeline.type_for("DECIMAL(9,3)", "", settings).duckdb == "DECIMAL(9,3)"
+    with pytest.raises(PluginError, match="no type plugin reads GEOMETRY"):
+        pipeline.type_for("GEOMETRY", "", settings)
+
+
+def test_a_table_sees_its_overrides_and_the_others_the_pipeline(pipeline: Pipeline) -> None:
+    assert pipeline.for_table("new") is pipeline
+    assert pipeline.for_table("old_a") is pipeline.for_table("old_b") is not pipeline
+    assert pipeline.for_table("old_a").config.digest != pipeline.config.digest
+
+
+def test_pipelines_share_no_plugin(pipeline: Pipeline) -> None:
+    other = open_pipeline(LOCAL)
+    assert pipeline.plugin(Stage.SINK) is not other.plugin(Stage.SINK)
