@@ -1,0 +1,139 @@
+"""Commits whose answer is lost, or that other writers keep winning."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from iceberg_support import Lakehouse, source
+
+from lakefall.errors import CommitConflictError, StorageFullError
+from lakefall.model import Status
+from lakefall_plugins.iceberg.retries import is_certain
+
+exceptions = pytest.importorskip("pyiceberg.exceptions")
+CommitFailedException = exceptions.CommitFailedException
+CommitStateUnknownException = exceptions.CommitStateUnknownException
+ID = [("id", "INTEGER")]
+FILE = source("orders/a.csv")
+CHANGED = source("orders/a.csv", "e2", minute=1)
+
+Commit = Callable[..., Any]
+
+
+def disturb(lakehouse: Lakehouse, disturbance: Callable[[Commit], Commit]) -> None:
+    """Put something between the sink and the catalog's commits to the table `orders`."""
+    catalog: Any = lakehouse.sink.lake.catalog
+    real = catalog.commit_table
+    disturbed = disturbance(real)
+
+    def commit(table: Any, *arguments: Any) -> Any:
+        chosen = disturbed if table.name()[-1] == "orders" else real
+        return chosen(table, *arguments)
+
+    catalog.commit_table = commit
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_a_lost_answer_doubles_nothing_and_loses_nothing(
+    lakehouse: Lakehouse, landed: bool
+) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    answers: list[Any] = []
+
+    def lose_one(real: Commit) -> Commit:
+        def commit(*arguments: Any) -> Any:
+            answers.append(real(*arguments) if landed or answers else None)
+            if len(answers) == 1:
+                raise CommitStateUnknownException("504")
+            return answers[-1]
+
+        return commit
+
+    disturb(lakehouse, lose_one)
+    outcome = lakehouse.load(CHANGED, ID, "SELECT 2 FROM range(4)")
+    assert (outcome.status, outcome.rows_deleted) == (Status.SUCCESS, 3)
+    assert len(answers) == (1 if landed else 2)
+    assert lakehouse.ask("SELECT id, count(*) FROM orders GROUP BY id") == [(2, 4)]
+    assert len(lakehouse.data_files("orders")) == 2
+
+
+@pytest.mark.parametrize(
+    "error", [CommitFailedException("no"), exceptions.ValidationException("no")]
+)
+def test_retries_end_and_leave_no_debris(lakehouse: Lakehouse, error: Exception) -> None:
+    impatient = lakehouse.with_options(commit_timeout="0.3s")
+    impatient.load(FILE, ID, "SELECT 1")
+    tries = []
+
+    def refuse(_: Commit) -> Commit:
+        def commit(*arguments: Any) -> Any:
+            tries.append(arguments)
+            raise error
+
+        return commit
+
+    disturb(impatient, refuse)
+    before = {p for p in (lakehouse.folder / "wh").rglob("*.*") if p.is_file()}
+    with pytest.raises(CommitConflictError, match=r"'orders'.*0\.3 seconds"):
+        impatient.load(CHANGED, ID, "SELECT 2")
+    assert len(tries) > 1
+    assert {p for p in (lakehouse.folder / "wh").rglob("*.*") if p.is_file()} == before
+    assert lakehouse.ask("SELECT id FROM orders") == [(1,)]
+
+
+def test_an_unknown_fate_keeps_the_files(lakehouse: Lakehouse) -> None:
+    """The commit may still land: its files must be there then."""
+    impatient = lakehouse.with_options(commit_timeout="0s")
+    impatient.load(FILE, ID, "SELECT 1")
+
+    def lose(_: Commit) -> Commit:
+        def commit(*arguments: Any) -> Any:
+            raise CommitStateUnknownException("504")
+
+        return commit
+
+    disturb(impatient, lose)
+    metadata = lakehouse.folder / "wh" / "lakehouse" / "orders" / "metadata"
+    manifests = len(list(metadata.glob("*.avro")))
+    with pytest.raises(CommitConflictError):
+        impatient.load(CHANGED, ID, "SELECT 2")
+    assert len(lakehouse.data_files("orders")) == 2
+    assert len(list(metadata.glob("*.avro"))) > manifests
+
+
+def test_what_is_certain() -> None:
+    import requests
+
+    assert is_certain(CommitFailedException("no"))
+    assert is_certain(StorageFullError("full"))
+    assert is_certain(OSError(28, "full"))
+    assert not is_certain(CommitStateUnknownException("504"))
+    assert not is_certain(requests.ConnectionError("reset"))
+    assert not is_certain(KeyboardInterrupt())
+    conflict = CommitConflictError("no")
+    conflict.__cause__ = CommitStateUnknownException("504")
+    assert not is_certain(conflict)
+
+
+def test_a_retry_looks_for_newer_versions_again(lakehouse: Lakehouse) -> None:
+    """A file that is new to its table removes nothing: only the check tells the two apart."""
+    lakehouse.load(source("orders/b.csv"), ID, "SELECT 0")
+    others = Lakehouse(lakehouse.folder, lakehouse.pipeline)
+    tries = []
+
+    def overtake(real: Commit) -> Commit:
+        def commit(*arguments: Any) -> Any:
+            tries.append(arguments)
+            if len(tries) == 1:
+                others.load(CHANGED, ID, "SELECT 2")
+            return real(*arguments)
+
+        return commit
+
+    disturb(lakehouse, overtake)
+    outcome = lakehouse.load(FILE, ID, "SELECT 1")
+    assert outcome.status is Status.SUPERSEDED
+    assert lakehouse.ask("SELECT id FROM orders ORDER BY id") == [(0,), (2,)]
+    assert len(lakehouse.data_files("orders")) == 2
