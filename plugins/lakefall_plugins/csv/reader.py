@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import Literal
 
 from lakefall import sql
 from lakefall.errors import EmptyFileError, StructureError, TooManyRejectsError
@@ -28,7 +29,11 @@ _GLOB = frozenset("*?[]{}")
 
 
 class CsvReaderOptions(Options):
-    """How much may be wrong with a file before it fails."""
+    """What becomes of records and cells that do not fit."""
+
+    short_records: Literal["reject", "fill"] = "reject"
+    """A record with fewer fields than the header: rejected, or taken with NULL in the columns
+    that it lacks at its end, as spreadsheets and some registers leave them out."""
 
     on_misfit: OnMisfit = "null"
     """What becomes of a cell that does not parse into its column's type: NULL, its record is
@@ -51,7 +56,8 @@ class CsvReader(Plugin[CsvReaderOptions]):
             head = read_head(local.path, codec, dialect)
         if not head.header:
             raise EmptyFileError(f"{local.file.key}: no record in the file")
-        opening = _Opening(run, local, dialect, codec, head, scratch, quick)
+        fill = self.options.short_records == "fill"
+        opening = _Opening(run, local, dialect, codec, head, scratch, quick, fill)
         records = opening.plain() or opening.repaired()
         _judge(run, records)
         return records
@@ -90,6 +96,7 @@ class _Opening:
     scratch: Scratch
     quick: bool
     """Leave it to the next reader to find records of another width in a plain file."""
+    fill_short: bool
 
     @property
     def columns(self) -> int:
@@ -140,7 +147,7 @@ class _Opening:
             LineMapWriter(lines) as line_writer,
             RejectWriter(rejects) as reject_writer,
         ):
-            target = Target(copy, copier, line_writer, reject_writer)
+            target = Target(copy, copier, line_writer, reject_writer, self.fill_short)
             done = repair(self.local.path, self.codec, self.dialect, self.head, target)
         table = relation(
             copy,
@@ -170,6 +177,7 @@ class _Opening:
             sql=table,
             rejects=rejects,
             lines=self.scratch.file("lines"),
+            warnings=_filled(found.filled),
         )
 
     def _linked(self, path: Path) -> Path:
@@ -196,6 +204,12 @@ class _Opening:
                 return None
         note_nulls(self.scratch.file("lines"), {i: rows - n for i, n in enumerate(filled)})
         return int(rows)
+
+
+def _filled(records: int) -> tuple[str, ...]:
+    if not records:
+        return ()
+    return (f"{records:,} records lack their last fields, which became NULL",)
 
 
 def _first_reject(path: Path | None) -> str:

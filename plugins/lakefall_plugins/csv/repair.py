@@ -34,6 +34,8 @@ class Repaired:
     """Blank lines, comments, footer."""
     longest: int
     """Upper bound of the bytes of a record in the copy."""
+    filled: int = 0
+    """Good records that lacked their last fields."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Target:
     copier: Copier
     lines: LineMapWriter
     rejects: RejectWriter
+    fill_short: bool = False
+    """Take records that lack their last fields, which are NULL then."""
 
 
 def repair(path: Path, codec: Codec, dialect: Dialect, head: Head, target: Target) -> Repaired:
@@ -75,6 +79,8 @@ class _Repair:
         self.out = out
         self.lines = target.lines
         self.rejects = target.rejects
+        self.fill_short = target.fill_short
+        self.filled = 0
         self.skipped = 0
         self.longest = 0
         # Where the block at hand begins in the file, and how far in it bytes were counted.
@@ -104,7 +110,7 @@ class _Repair:
             wanted = 2 * size
         self.block(block, clean, final=True)
         good_rows = self.lines.rows
-        return Repaired(good_rows, self.rejects.count, self.skipped, self.longest)
+        return Repaired(good_rows, self.rejects.count, self.skipped, self.longest, self.filled)
 
     def body(self, path: Path) -> Iterator[tuple[list[str], bool]]:
         """Blocks of lines between the head and the footer."""
@@ -188,10 +194,14 @@ class _Repair:
         trailing = len(row) == self.columns + 1 and not row[-1]
         if trailing:
             row.pop()
+        missing = self.columns - len(row) if self.fill_short else 0
+        if missing > 0:
+            row += [""] * missing
+            self.filled += 1
         if len(row) != self.columns:
             self.reject(lines, at, end, self.width(len(row)))
             return False
-        look = trailing or (self.odd and self.copier.odd(row, raw))
+        look = trailing or missing > 0 or (self.odd and self.copier.odd(row, raw))
         self.out.write(self.copier.line(row, raw) if look else self.copier.lines([row], [raw]))
         return True
 

@@ -173,9 +173,11 @@ def _engine() -> Any:
     return duckdb.connect()
 
 
-def open_path(path: Path, folder: Path, found: Dialect, max_rejected: float = 1.0) -> Opened:
+def open_path(
+    path: Path, folder: Path, found: Dialect, max_rejected: float = 1.0, **options: Any
+) -> Opened:
     run = make_run(folder, max_rejected=max_rejected)
-    reader = CsvReader(CsvReaderOptions())
+    reader = CsvReader(CsvReaderOptions(**options))
     records = reader.open(run, local_file(path), found)
     rows = _engine().cursor().execute(f"SELECT * FROM {records.sql}").fetchall()
     line_map = LineMap.load(records.lines)

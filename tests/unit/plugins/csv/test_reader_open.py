@@ -256,3 +256,12 @@ def test_long_reject_is_cut(tmp_path: Path) -> None:
 def test_unreadable_dialects(tmp_path: Path, options: dict[str, str]) -> None:
     with pytest.raises(UnsupportedDialectError):
         open_bytes(b"a,b\n", tmp_path, dialect(**options))
+
+
+def test_short_records_are_filled_where_that_is_asked_for(tmp_path: Path) -> None:
+    data = b'a,b,c\r\n1,2,3\r\n4\r\n5,"x, ""y"""\r\n6,7,8,9\r\n'
+    opened = open_bytes(data, tmp_path, short_records="fill")
+    assert opened.rows == [("1", "2", "3"), ("4", None, None), ("5", 'x, "y"', None)]
+    assert opened.lines == [2, 3, 4]
+    assert [(r.line, r.reason) for r in opened.rejects] == [(5, "4 fields where the header has 3")]
+    assert opened.records.warnings == ("2 records lack their last fields, which became NULL",)
