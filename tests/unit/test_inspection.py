@@ -20,7 +20,7 @@ source: {use: folder, path: .}
 sniffer: {use: csv}
 type_inferer: {use: threshold}
 sink: {use: iceberg, namespace: none, catalog: {type: sqlite, warehouse: lake}}
-cache: {dir: cache}
+cache: {dir: "${CACHE}"}
 tables:
   certain: {sniffer: {min_confidence: 1}}
   bare: {sniffer: {use: stdlib}}
@@ -28,7 +28,8 @@ tables:
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Iterator[Run]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    monkeypatch.setenv("CACHE", str(tmp_path / "cache"))
     (tmp_path / "p.yaml").write_text(PIPELINE)
     (tmp_path / "a.csv").write_text("a,b;c\nd,e;f\n")
     (tmp_path / "words.csv").write_text("one\ntwo\nthree\n")
