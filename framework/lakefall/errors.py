@@ -102,7 +102,14 @@ class EncodingError(FileFormatError):
 
 
 class NoHeaderError(FileFormatError):
-    """No header row, and none may be generated."""
+    """No header row, and none may be generated.
+
+    ``dialect`` says how the file is written all the same, None where nobody knows.
+    """
+
+    def __init__(self, message: str, dialect: Dialect | None = None) -> None:
+        super().__init__(message)
+        self.dialect = dialect
 
 
 class LowConfidenceError(FileFormatError):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lakefall.errors import FileVanishedError, LowConfidenceError
+from lakefall.errors import FileVanishedError, LowConfidenceError, NoHeaderError
 from lakefall.model import Dialect, LocalFile, Records, Schema, SourceFile
 from lakefall.run import Run
 
@@ -14,13 +14,13 @@ def sniff(run: Run, path: Path, table: str = "") -> Dialect:
     """The file's likeliest dialect under the pipeline's (and the table's) options.
 
     Raises:
-        LowConfidenceError: the sniffer knows no dialect at all.
+        LowConfidenceError, NoHeaderError: the sniffer knows no dialect at all.
     """
     run = run.for_table(table)
     local = _local(run, path, table)
     try:
         return run.pipeline.sniff(run, local, None)
-    except LowConfidenceError as error:
+    except (LowConfidenceError, NoHeaderError) as error:
         if error.dialect is None:
             raise
         return error.dialect

@@ -115,7 +115,7 @@ def test_ac_9_audit_columns_are_in_every_row(lake: Lake) -> None:
 
 
 def test_ac_11_the_registry_holds_every_processed_file(lake: Lake) -> None:
-    lake.put("t/a.csv", "id,name\n11,x\n12,y\n13\n")
+    lake.put("t/a.csv", "id,name\n11,x\n12,y\n13\n14,z\n15,w\n")
     lake.put("t/empty.csv", "")
     lake.put("sales/x.csv", "id,name\n11,x\n")
     lake.run(ok=False)
@@ -125,7 +125,7 @@ def test_ac_11_the_registry_holds_every_processed_file(lake: Lake) -> None:
         "t/empty.csv": ("t", "failed"),
         "sales/x.csv": ("", "failed"),
     }
-    assert rows["t/a.csv"]["row_count"] == 2
+    assert rows["t/a.csv"]["row_count"] == 4
     assert not rows["t/a.csv"]["error_message"]
     assert rows["t/empty.csv"]["error_message"] and rows["sales/x.csv"]["error_message"]
     assert all(r["etag"] and r["dag_run_id"] for r in rows.values())

@@ -49,7 +49,7 @@ COMMANDS = [
 
 
 def test_cli_run_json_has_the_promised_keys_in_order(lake: Lake) -> None:
-    lake.put("t/a.csv", "id,name\n11,x\n\n12\n13,y\n")
+    lake.put("t/a.csv", "id,name\n11,x\n\n12\n13,y\n14,z\n15,z\n16,z\n")
     outcome = lake.run().of("t/a.csv")
     assert list(outcome) == OUTCOME_KEYS
     seconds = outcome.pop("seconds")
@@ -58,8 +58,8 @@ def test_cli_run_json_has_the_promised_keys_in_order(lake: Lake) -> None:
         "key": "t/a.csv",
         "table": "t",
         "status": "success",
-        "rows_read": 3,
-        "rows_loaded": 2,
+        "rows_read": 6,
+        "rows_loaded": 5,
         "rows_rejected": 1,
         "lines_skipped": outcome["lines_skipped"],
         "cells_nulled": 0,
@@ -95,7 +95,7 @@ def test_cli_run_json_a_failure_is_an_outcome_with_an_error(lake: Lake) -> None:
 
 def test_cli_run_json_prints_nothing_else_on_stdout(lake: Lake) -> None:
     """Warnings and progress go to standard error."""
-    lake.put("t/a.csv", "id,name\n11,x\nragged\n")
+    lake.put("t/a.csv", "id,name\n11,x\nragged\n12,y\n13,z\n")
     lake.put("root.csv", "id,name\n13,z\n")
     run = lake.run()
     assert len(run.objects) == 2
@@ -204,7 +204,7 @@ def test_cli_infer_json_with_a_pipelines_options(embedded: EmbeddedLake) -> None
 
 
 def test_cli_rejects_json(lake: Lake) -> None:
-    lake.put("t/a.csv", "id,name\n11,x\nragged\n12,y\n")
+    lake.put("t/a.csv", "id,name\n11,x\nragged\n12,y\n13,z\n")
     lake.put("u/b.csv", "id,v\n" + "".join(f"{i},5\n" for i in range(11, 41)) + "41,odd\n")
     lake.run()
     rejects = lake.rejects()

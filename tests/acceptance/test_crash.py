@@ -26,13 +26,13 @@ GROUPS = 4
 """Every N-th event belongs to one test, so that workers share the time."""
 
 V1 = {
-    "t/a.csv": "id,name\n11,a1\n12\n13,a1\n",
+    "t/a.csv": "id,name\n11,a1\n12\n13,a1\n" + "91,more\n" * 4,
     "t/b.csv": "id,name\n21,b1\n22,b1\n",
 }
 V2 = {
-    "t/a.csv": "id,name,extra\n11,a2,x\n14,a2,y\n15\n16\n",
+    "t/a.csv": "id,name,extra\n11,a2,x\n14,a2,y\n15\n16\n" + "91,more,z\n" * 4,
     "t/b.csv": "id,name\n21,b2\n",
-    "u/c.csv": "id,name\n31,c1\n32\n",
+    "u/c.csv": "id,name\n31,c1\n32\n" + "91,more\n" * 4,
 }
 
 

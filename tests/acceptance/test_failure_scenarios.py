@@ -166,11 +166,12 @@ def test_row_concurrent_runs_lose_nothing(embedded: EmbeddedLake) -> None:
         "        time.sleep(0.01)"
     )
     for number in range(4):
-        embedded.put(f"t/f{number}.csv", f"id,name\n1{number},x\n2{number},bad,row\n")
+        rows = f"1{number},x\n" * 5
+        embedded.put(f"t/f{number}.csv", f"id,name\n{rows}2{number},bad,row\n")
     runs = [embedded.start_run(), embedded.start_run()]
     results = [run.wait() for run in runs]
     assert [r.code for r in results] == [0, 0], [r.stdout + r.stderr for r in results]
-    assert embedded.row_counts("t") == {f"t/f{n}.csv": 1 for n in range(4)}
+    assert embedded.row_counts("t") == {f"t/f{n}.csv": 5 for n in range(4)}
     assert len(embedded.rejects()) == 4
     embedded.unlisten()
     assert set(embedded.run().statuses().values()) == {"unchanged"}
@@ -186,15 +187,15 @@ def test_row_concurrent_runs_on_different_files_of_one_table(embedded: EmbeddedL
         '    while len(list(FOLDER.glob("at-*"))) < 2 and time.monotonic() < end:\n'
         "        time.sleep(0.01)"
     )
-    embedded.put("t/a.csv", "id,left\n11,x\n")
-    embedded.put("t/b.csv", "id,right\n12,y\n")
+    embedded.put("t/a.csv", "id,west\n11,x\n")
+    embedded.put("t/b.csv", "id,east\n12,y\n")
     runs = [embedded.start_run("--file", "t/a.csv"), embedded.start_run("--file", "t/b.csv")]
     results = [run.wait() for run in runs]
     assert [r.code for r in results] == [0, 0], [r.stdout + r.stderr for r in results]
-    rows = embedded.query("SELECT id, left, right FROM lakehouse.t ORDER BY id")
+    rows = embedded.query("SELECT id, west, east FROM lakehouse.t ORDER BY id")
     assert rows == [
-        {"id": 11, "left": "x", "right": None},
-        {"id": 12, "left": None, "right": "y"},
+        {"id": 11, "west": "x", "east": None},
+        {"id": 12, "west": None, "east": "y"},
     ]
 
 

@@ -231,7 +231,7 @@ def test_nfr_1_a_scan_of_1000_objects_takes_less_than_10_seconds(lake: Lake) -> 
 
 
 def test_nfr_2_a_repeated_run_changes_nothing(lake: Lake) -> None:
-    lake.put("t/a.csv", "id,name\n11,x\n12\n")
+    lake.put("t/a.csv", "id,name\n11,x\n12\n13,y\n14,z\n15,w\n")
     lake.put("u/b.csv", "id,name\n11,x\n")
     lake.run()
     state = [lake.rows("t"), lake.rejects(), lake.registry(), lake.snapshots("t")]

@@ -46,7 +46,8 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 -- one line a kind
     if isinstance(value, datetime | date | time):
         return value.isoformat()
     if isinstance(value, Decimal):
-        return str(value)
+        # The sum of integers is a HUGEINT, which Arrow knows as a decimal without a scale.
+        return int(value) if value.as_tuple().exponent == 0 else str(value)
     if isinstance(value, bytes):
         return value.hex()
     if isinstance(value, dict):

@@ -11,7 +11,7 @@ from lakefall.run import Run
 from lakefall_plugins.csv import parquet
 from lakefall_plugins.csv.columns import OnMisfit, typed_columns
 from lakefall_plugins.csv.judging import Judge
-from lakefall_plugins.csv.rejects import RejectWriter
+from lakefall_plugins.csv.rejects import RejectWriter, warning
 from lakefall_plugins.csv.scratch import Scratch, writing
 
 
@@ -66,5 +66,5 @@ def convert(run: Run, records: Records, plan: TablePlan, on_misfit: OnMisfit) ->
         cells_nulled=nulled,
         rejects=rejects.result,
         ingested_at=now,
-        warnings=records.warnings,
+        warnings=warning(rejects.result, records.rows_rejected + dropped, nulled),
     )

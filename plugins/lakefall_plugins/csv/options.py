@@ -23,7 +23,8 @@ class CsvSnifferOptions(Options):
     header: Literal["detect", "present", "absent"] = "detect"
     """Whether the first row names the columns."""
     on_missing_header: Literal["fail", "generate"] = "fail"
-    """What the reader does with a file without header: fail, or name columns col_1, col_2, ..."""
+    """What becomes of a file without header where ``header`` is ``detect``: it fails, or its
+    columns are called col_1, col_2, ..."""
     min_confidence: float = Field(default=0.5, ge=0, le=1)
     """A file whose dialect is less certain fails. ``lakefall sniff`` always answers."""
     delimiter: Character | None = None

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 MAX_TEXT = 10_000
 """Characters of a reject's text that are kept; the line says where the rest is."""
+TOLD_LINES = 10
+"""Lines that a warning names; the rejects themselves hold all."""
 FLUSH_ROWS = 10_000
 FLUSH_CHARACTERS = 4 << 20
 
@@ -120,3 +122,28 @@ class RejectWriter:
         if self._writer is None:
             self._writer = pq.ParquetWriter(self.path, batch.schema, compression="zstd")
         self._writer.write_batch(batch)
+
+
+def warning(path: Path | None, records: int, cells: int) -> tuple[str, ...]:
+    """What a person should know about a file's rejects: how many, and the first lines of them."""
+    if path is None:
+        return ()
+    parts = [f"{records:,} records rejected"] if records else []
+    parts += [f"{cells:,} values became NULL"] if cells else []
+    first, more = _first_lines(path)
+    lines = ", ".join(map(str, first)) + (", ..." if more else "")
+    return (f"{' and '.join(parts)}, on lines {lines}; `lakefall rejects` shows them",)
+
+
+def _first_lines(path: Path) -> tuple[list[int], bool]:
+    """The first distinct lines in order, and whether there are more."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found: set[int] = set()
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["line"]):
+            distinct = pc.unique(batch.column("line")).sort()[: TOLD_LINES + 1].to_pylist()
+            found = set(sorted(found | set(distinct))[: TOLD_LINES + 1])
+    lines = sorted(found)
+    return lines[:TOLD_LINES], len(lines) > TOLD_LINES

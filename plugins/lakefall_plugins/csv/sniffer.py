@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lakefall.errors import LowConfidenceError
+from lakefall.errors import LowConfidenceError, NoHeaderError
 from lakefall.plugin import Plugin, Stage, hookimpl
 
 from .dialect import detect
@@ -31,6 +31,7 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
             NotTextError: the bytes are no text.
             EncodingError: the option ``encoding`` names no encoding.
             LowConfidenceError: another reading is about as likely.
+            NoHeaderError: the first row is one of data, and no names may be generated.
         """
         del run
         known = [column.source_name or column.name for column in table.columns] if table else []
@@ -39,7 +40,24 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
             raise LowConfidenceError(
                 _unsure(local.file, dialect, self.options.min_confidence), dialect
             )
+        options = self.options
+        if (
+            not dialect.has_header
+            and options.header == "detect"
+            and options.on_missing_header == "fail"
+        ):
+            raise NoHeaderError(_headless(local.file, dialect), dialect)
         return dialect
+
+
+def _headless(file: SourceFile, dialect: Dialect) -> str:
+    before, after = ("tables: {" + file.table + ": {", "}}") if file.table else ("", "")
+    ways = "{header: present}", "{on_missing_header: generate}"
+    named, generated = (f"{before}sniffer: {way}{after}" for way in ways)
+    return (
+        f"{file.key}: no header: line {dialect.preamble_lines + 1} reads like a record, not like "
+        f"names. If it is the header: {named}; to call the columns col_1, col_2, ...: {generated}"
+    )
 
 
 def _unsure(file: SourceFile, dialect: Dialect, least: float) -> str:

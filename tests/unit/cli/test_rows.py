@@ -26,7 +26,7 @@ from lakefall.cli.rows import names, objects, plain
         (datetime(2024, 1, 15, 10, 30, tzinfo=UTC), "2024-01-15T10:30:00+00:00"),
         (time(10, 30), "10:30:00"),
         (b"\x00\xff", "00ff"),
-        ([Decimal(1), None], ["1", None]),
+        ([Decimal(1), None], [1, None]),
         ({"a": date(2024, 1, 15)}, {"a": "2024-01-15"}),
         (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
         (timedelta(seconds=90), "0:01:30"),

@@ -145,6 +145,19 @@ def test_validators_fail(tmp_path: Path) -> None:
         )
 
 
+def test_rejects_are_told_with_their_first_lines(tmp_path: Path) -> None:
+    rows = [b"i,name", *(b"%d,x" % i for i in range(2, 40))]
+    rows[3], rows[6], rows[8] = b"ragged", b"bad,x", b"a,b,c"
+    result = convert_bytes(b"\n".join(rows), tmp_path, {"i": "INTEGER", "name": "VARCHAR"})
+    (warning,) = result.converted.warnings
+    assert warning.startswith("2 records rejected and 1 values became NULL, on lines 4, 7, 9;")
+    many = b"i,name\n" + b"1,x\n" * 40 + b"ragged\n" * 15
+    (warning,) = convert_bytes(many, tmp_path, {"i": "INTEGER"}).converted.warnings
+    assert warning.startswith("15 records rejected, on lines 42, 43, 44, 45, 46, 47, 48, 49,")
+    assert "50, 51, ...;" in warning
+    assert convert_bytes(b"i\n1\n", tmp_path, {"i": "INTEGER"}).converted.warnings == ()
+
+
 def test_no_rows_no_file(tmp_path: Path) -> None:
     result = convert_bytes(b"a,b\n", tmp_path, {"a": "INTEGER"})
     assert (result.converted.paths, result.converted.rows_read) == ((), 0)

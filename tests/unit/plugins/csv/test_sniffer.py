@@ -10,7 +10,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from lakefall.errors import EmptyFileError, LowConfidenceError
+from lakefall.errors import EmptyFileError, LowConfidenceError, NoHeaderError
 from lakefall.model import Column, Dialect, LocalFile, SourceFile, TableState, from_json, to_json
 from lakefall.plugin import Stage
 from lakefall_plugins.csv.options import CsvSnifferOptions
@@ -46,8 +46,21 @@ def test_a_dialect_travels_between_machines(tmp_path: Path) -> None:
 def test_the_live_table_is_asked(tmp_path: Path) -> None:
     file = local(tmp_path, "north,x\nsouth,y\neast,z\n")
     assert sniffer().sniff(RUN, file, None).has_header
-    assert not sniffer().sniff(RUN, file, table("Region", "Kind")).has_header
+    generous = sniffer(on_missing_header="generate")
+    assert not generous.sniff(RUN, file, table("Region", "Kind")).has_header
     assert sniffer().sniff(RUN, file, table("North", "X")).has_header
+
+
+def test_no_header_fails_and_says_what_is_known_and_what_helps(tmp_path: Path) -> None:
+    file = local(tmp_path, "1,2.5\n2,3.5\n3,4.5\n")
+    with pytest.raises(NoHeaderError, match=r"^orders/a\.csv: no header: line 1") as caught:
+        sniffer().sniff(RUN, file, None)
+    assert caught.value.dialect is not None
+    assert caught.value.dialect.delimiter == ","
+    assert "sniffer: {header: present}" in str(caught.value)
+    assert not sniffer(on_missing_header="generate").sniff(RUN, file, None).has_header
+    assert not sniffer(header="absent").sniff(RUN, file, None).has_header
+    assert sniffer(header="present").sniff(RUN, file, None).has_header
 
 
 @pytest.mark.parametrize(("header", "present"), [("present", True), ("absent", False)])
