@@ -55,14 +55,14 @@ def settle(scored: Sequence[Scored], text: str, cells: Cells) -> list[Scored]:
 def _lead(lines: Sequence[str], delimiter: str, cells: Cells) -> float | None:
     """Bits by which the single column is ahead; negative for the delimiter, None if there is
     nothing to settle: the lines are not all numbers that hold the delimiter equally often."""
-    numbers = [line for line in lines if cells[line].kind is Kind.NUMBER and delimiter in line]
+    numbers = [line for line in lines if cells.line(line).kind is Kind.NUMBER and delimiter in line]
     if len(numbers) < max(1.0, _NUMBERS * (len(lines) - _HEAD)):
         return None
     counts = Counter(line.count(delimiter) for line in numbers)
     count, times = counts.most_common(1)[0]
     if times < len(numbers):
         return None
-    others = [line for line in lines if cells[line].kind is not Kind.NUMBER]
+    others = [line for line in lines if cells.line(line).kind is not Kind.NUMBER]
     if any(_has_parts(line, delimiter, count) for line in others):
         return -DECIDED_BITS
     if others and not any(delimiter in line for line in others):

@@ -71,8 +71,9 @@ _DATE = (
 _TIME = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-6]\d(?:\.\d{1,9}|,\d{3})?)?(?:\s?[ap]\.?m\.?)?"
 _ZONE = r"(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?))?"
 _CURRENCY = r"(?:[$£€¥₹]|USD|EUR|GBP|Rs\.?)"
+_MOST_DIGITS = 20
 _PATTERN = re.compile(
-    rf"(?P<INTEGER>[+-]?\d{{1,20}})"
+    rf"(?P<INTEGER>[+-]?\d{{1,{_MOST_DIGITS}}})"
     rf"|(?P<NUMBER>[(+-]?\s?{_CURRENCY}?\s?[+-]?"
     r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d\d)+,\d{3}(?:\.\d+)?"
     r"|\d{1,3}(?:[. '\u00a0\u202f]\d{3})+(?:,\d+)?"
@@ -94,6 +95,11 @@ _DECIMAL = re.compile(r"\s*[+-]?\d+\.\d+\s*")
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~\x00-\x1f]")
 _DIGIT_BITS = 3.4
 _DIGITS_OVERHEAD = {Kind.INTEGER: 1.0, Kind.NUMBER: -1.4}
+_TOKENS = frozenset(
+    {"true", "false", "yes", "no", "null", "none", "nan", "na", "nil", "inf", "infinity"}
+)
+"""The words for true, false or nothing, those of letters alone."""
+_KINDS = Kind.__members__
 _FIXED_BITS = {Kind.DATE: 16.0, Kind.TIME: 16.0, Kind.TIMESTAMP: 30.0, Kind.TOKEN: 4.0}
 
 
@@ -105,48 +111,63 @@ def text_bits(text: str) -> float:
     return CHARACTER_BITS * (len(text) - marks) + PUNCTUATION_BITS * marks + odd - pauses + 1.0
 
 
-def classify(text: str) -> Cell:
-    """A cell's kind and cost. A blank after it is layout, one before it more often text."""
+def classify(text: str, items: dict[str, float] | None = None) -> Cell:
+    """A cell's kind and cost. A blank after it is layout, one before it more often text.
+
+    ``items``: costs of list items that are known already, added to here; None where a list is
+    to count as text.
+    """
     content = text.strip()
     if not content:
         return Cell(Kind.EMPTY, 1.0, 1.0)
-    cell = _classify(content)
+    cell = _classify(content, items)
     if text[0] == " ":
         return Cell(cell.kind, cell.bits + BLANK_BITS, cell.text_bits + BLANK_BITS)
     return cell
 
 
-def _classify(content: str) -> Cell:
+def _classify(content: str, items: dict[str, float] | None) -> Cell:
     free = text_bits(content)
     if len(content) > 400:
         return Cell(Kind.TEXT, free, free)
+    kind = _kind(content)
+    if kind is not Kind.TEXT:
+        return Cell(kind, min(free, _typed_bits(kind, content, free)), free)
+    listed = None if items is None else _list_bits(content, items)
+    if listed is None or listed >= free:
+        return Cell(Kind.TEXT, free, free)
+    return Cell(Kind.LIST, listed, free)
+
+
+def _kind(content: str) -> Kind:
+    """The kind of one value: what the pattern says, which takes longer for words and integers."""
+    if content.isalpha():
+        return Kind.TOKEN if content.lower() in _TOKENS else Kind.WORD
+    if content.isdecimal() and len(content) <= _MOST_DIGITS:
+        return Kind.INTEGER
     match = _PATTERN.fullmatch(content)
-    if match is None:
-        listed = _list_bits(content)
-        if listed is None or listed >= free:
-            return Cell(Kind.TEXT, free, free)
-        return Cell(Kind.LIST, listed, free)
-    kind = Kind[match.lastgroup or "TEXT"]
-    return Cell(kind, min(free, _typed_bits(kind, content, free)), free)
+    return _KINDS[match.lastgroup or "TEXT"] if match else Kind.TEXT
 
 
-def _list_bits(content: str) -> float | None:
+def _list_bits(content: str, known: dict[str, float]) -> float | None:
     """The cost of a cell that is a list; None where it is none."""
-    found = [content.split(separator) for separator in "|;,/ "]
+    found = [content.split(separator) for separator in "|;,/ " if separator in content]
     costs = [
-        LIST_BITS + sum(LIST_ITEM_BITS + _item_bits(item.strip()) for item in items)
+        LIST_BITS + sum(_item_bits(item, known) for item in items)
         for items in found
-        if len(items) > 2 or (len(items) == 2 and all(map(_DECIMAL.fullmatch, items)))
+        if len(items) > 2 or all(map(_DECIMAL.fullmatch, items))
     ]
     return min(costs, default=None)
 
 
-def _item_bits(item: str) -> float:
-    free = text_bits(item)
-    match = _PATTERN.fullmatch(item) if item else None
-    if match is None:
-        return free
-    return min(free, _typed_bits(Kind[match.lastgroup or "TEXT"], item, free))
+def _item_bits(item: str, known: dict[str, float]) -> float:
+    bits = known.get(item)
+    if bits is None:
+        content = item.strip()
+        free = text_bits(content)
+        bits = LIST_ITEM_BITS + min(free, _typed_bits(_kind(content), content, free))
+        known[item] = bits
+    return bits
 
 
 def _typed_bits(kind: Kind, content: str, free: float) -> float:
@@ -161,10 +182,19 @@ class Cells:
     """Kinds of cells, computed once per distinct text within one detection."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Cell] = {}
+        self._cells: dict[str, Cell] = {}
+        self._lines: dict[str, Cell] = {}
+        self._items: dict[str, float] = {}
 
     def __getitem__(self, text: str) -> Cell:
-        cell = self._known.get(text)
+        cell = self._cells.get(text)
         if cell is None:
-            cell = self._known[text] = classify(text)
+            cell = self._cells[text] = classify(text, self._items)
+        return cell
+
+    def line(self, text: str) -> Cell:
+        """The kind and cost of a whole line. It is no list: the list may be the row."""
+        cell = self._lines.get(text)
+        if cell is None:
+            cell = self._lines[text] = classify(text)
         return cell

@@ -24,7 +24,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import log2
 from unicodedata import combining
@@ -57,7 +57,7 @@ _OPENERS = frozenset("“‘«‹„¿¡#§£€¥©®№°±µ–—•…·´\
 _COMMON_SYMBOLS = frozenset("’‘“”„«»–—…•€£°º·©®™½²³¼¾§´¨\u00a0№")
 _ODD_NEIGHBOURS = frozenset("!#$%*+<=>@[\\]^_`{|}~")
 """ASCII characters that seldom touch a letter above ASCII."""
-_MOST_BYTES = 4000
+_MOST_BYTES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ def guess(words: Sequence[bytes]) -> tuple[str, str]:
         A CPython codec name, and the reason as a phrase.
     """
     text = _bounded(words)
-    best = min((*_single_byte(text), *_multi_byte(text)), key=lambda g: g.bits)
+    best = _or_single_byte(text, min(_multi_byte(text), key=lambda g: g.bits))
     return best.encoding, f"its letters read like {best.language}"
 
 
@@ -90,21 +90,35 @@ def _bounded(words: Sequence[bytes]) -> bytes:
     return b"\n".join(kept)
 
 
-def _single_byte(raw: bytes) -> Iterable[_Guess]:
-    texts: dict[str, str] = {}
-    counts: dict[str, Counter[str]] = {}
+def _or_single_byte(raw: bytes, best: _Guess) -> _Guess:
+    """The best alphabet and single-byte encoding, unless ``best`` is better. What the letters
+    alone cost is a lower bound, so that the shape of the words, which takes long, is looked at
+    for few encodings."""
     shapes: dict[str, tuple[float, float, float]] = {}
+    for found, mixed in sorted(_by_letters(raw), key=lambda pair: pair[0].bits):
+        if found.bits > best.bits:
+            break
+        if found.encoding not in shapes:
+            shapes[found.encoding] = _shape_bits(_decoded(raw, found.encoding))
+        common, stranger, crowd = shapes[found.encoding]
+        bits = found.bits + common + (crowd if mixed else stranger)
+        if bits < best.bits:
+            best = replace(found, bits=bits)
+    return best
+
+
+def _by_letters(raw: bytes) -> Iterable[tuple[_Guess, bool]]:
+    """What the letters cost, by alphabet and encoding; and whether the language also writes
+    ASCII letters."""
+    counts: dict[str, Counter[str]] = {}
     for alphabet in ALPHABETS:
+        costs = letter_costs(alphabet)
         for encoding in alphabet.encodings:
-            if encoding not in texts:
-                text = texts[encoding] = _decoded(raw, encoding)
-                counts[encoding] = Counter(c for c in text if c > "\x7f")
-                shapes[encoding] = _shape_bits(text)
-            costs = letter_costs(alphabet)
+            if encoding not in counts:
+                counts[encoding] = Counter(c for c in _decoded(raw, encoding) if c > "\x7f")
             bits = sum(_character_bits(c, costs) * n for c, n in counts[encoding].items())
-            common, stranger, crowd = shapes[encoding]
-            bits += common + (crowd if alphabet.mixed else stranger)
-            yield _Guess(encoding, alphabet.language, bits + _prior_bits(encoding, alphabet.mixed))
+            bits += _prior_bits(encoding, alphabet.mixed)
+            yield _Guess(encoding, alphabet.language, bits), alphabet.mixed
 
 
 def _prior_bits(encoding: str, latin: bool) -> float:
@@ -156,23 +170,24 @@ def _shape_bits(text: str) -> tuple[float, float, float]:
     """What speaks against a text whatever its language: capitals inside words and wedged symbols,
     ASCII letters beside others, and rows of letters above ASCII."""
     inside = stranger = crowd = 0.0
-    for before, here, after in zip("\n" + text, text, text[1:] + "\n", strict=False):
+    places = Counter(zip("\n" + text, text, text[1:] + "\n", strict=False))
+    for (before, here, after), times in places.items():
         if here <= "\x7f":
             continue
         letter = here.isalpha()
         if letter:
             if (before.islower() and here.isupper()) or (here.islower() and after.isupper()):
-                inside += CAPITAL_INSIDE_BITS
+                inside += CAPITAL_INSIDE_BITS * times
             if before in _ODD_NEIGHBOURS or after in _ODD_NEIGHBOURS:
-                inside += WEDGED_BITS
+                inside += WEDGED_BITS * times
             if _ascii_letter(before) or _ascii_letter(after):
-                stranger += STRANGER_BITS
+                stranger += STRANGER_BITS * times
             elif not before.isalpha() and not after.isalpha():
                 numbered = before.isdigit() or after.isdigit()
-                crowd += NUMBERED_BITS if numbered else ALONE_BITS
+                crowd += (NUMBERED_BITS if numbered else ALONE_BITS) * times
         elif after.isalpha() and not combining(here):
             allowed = "’·" if before.isalpha() else _OPENERS
-            inside += WEDGED_BITS * (here not in allowed)
+            inside += WEDGED_BITS * (here not in allowed) * times
     crowd += sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(text))
     return inside, stranger, crowd
 

@@ -157,20 +157,18 @@ def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) ->
 
 
 def _column_bits(column: Iterable[str], cells: Cells, single: bool) -> float:
-    """A column's cost: each distinct cell once, its repetitions by reference.
-
-    In a file of a single column, a cell that looks like a list is text: it may be the row.
-    """
+    """A column's cost: each distinct cell once, its repetitions by reference."""
     counts = Counter(column)
+    known = {text: cells.line(text) if single else cells[text] for text in counts}
     masses: Counter[Kind] = Counter()
     for text, count in counts.items():
-        masses[cells[text].kind] += count
+        masses[known[text].kind] += count
     kind = main_kind(masses)
     total = counts.total()
     bits = COLUMN_BITS
     for text, count in counts.items():
-        cell = cells[text]
-        once = cell.text_bits if single and cell.kind is Kind.LIST else cell.bits
+        cell = known[text]
+        once = cell.bits
         if cell.kind is not kind and cell.kind is not Kind.EMPTY:
             once = min(once + MISFIT_BITS, cell.text_bits + 1.0)
         bits += once

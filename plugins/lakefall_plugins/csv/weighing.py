@@ -65,7 +65,7 @@ def weigh(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> F
             found = _weigh_sample(sample, options)
             rows = len(found.best.split.rows)
             enough = rows >= ENOUGH_ROWS or (rows > 3 and len(sample.text) >= ENOUGH_TEXT)
-            if not sample.truncated or (enough and found.confidence >= SURE):
+            if not sample.truncated or (enough and _is_settled(found)):
                 return found
             if size >= (DOUBTFUL_SAMPLE if rows > 3 else LARGEST_SAMPLE):
                 return found
@@ -74,6 +74,16 @@ def weigh(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> F
                 f"{name}: nothing but blank lines in the first {size:,} bytes; upload a table"
             )
         size = min(size * 4, LARGEST_SAMPLE)
+
+
+def _is_settled(found: Found) -> bool:
+    """Whether more text would change nothing: the best is sure, or its quotes are all in place
+    and the second is the same without them."""
+    if found.confidence >= SURE or found.second is None:
+        return True
+    best, second = found.best, found.second
+    same = second.way.delimiter == best.way.delimiter and not second.way.quotechar
+    return same and not best.split.misplaced and not best.split.open_end
 
 
 def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> Found:
@@ -141,7 +151,7 @@ def _is_column(text: str, cells: Cells) -> bool:
     """Whether nine lines of ten are one value each, such as a date or a file name, so that the
     characters inside are no delimiters."""
     lines = [line for line in text.split("\n") if line.strip()]
-    values = sum(cells[line].kind in TYPED and " " not in line.strip() for line in lines)
+    values = sum(cells.line(line).kind in TYPED and " " not in line.strip() for line in lines)
     return values >= 0.9 * (len(lines) - 1)
 
 
