@@ -50,6 +50,8 @@ def test_renamed_and_dropped_columns(orders: Lakehouse) -> None:
 def test_select_like_statements(orders: Lakehouse) -> None:
     assert [r[0] for r in orders.ask("DESCRIBE orders")][:3] == ["id", "n", "_source_file"]
     assert orders.ask("EXPLAIN SELECT * FROM orders")
+    assert orders.ask("explain analyze FROM orders")
+    assert orders.ask("EXPLAIN (FORMAT json) SELECT * FROM orders")
     assert orders.ask("VALUES (1)") == [(1,)]
 
 
@@ -66,6 +68,10 @@ def test_select_like_statements(orders: Lakehouse) -> None:
         "PRAGMA version",
         "ATTACH ':memory:' AS other",
         "INSTALL httpfs",
+        "EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1",
+        "EXPLAIN (ANALYZE) CREATE TABLE x AS SELECT 1",
+        "/* SELECT */ EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1",
+        "EXPLAIN /* SELECT */ ANALYZE CREATE TABLE x AS SELECT 1",
     ],
 )
 def test_nothing_but_one_select(orders: Lakehouse, query: str) -> None:
@@ -86,6 +92,17 @@ def test_nothing_but_one_select(orders: Lakehouse, query: str) -> None:
 def test_no_file_can_be_read(orders: Lakehouse, query: str) -> None:
     with pytest.raises(UsageError):
         orders.ask(query)
+
+
+def test_no_data_file_can_be_overwritten(orders: Lakehouse) -> None:
+    """EXPLAIN ANALYZE runs a COPY, and a query may open the data files."""
+    before = orders.ask("SELECT * FROM orders ORDER BY id")
+    for name in orders.data_files("orders"):
+        path = orders.folder / "wh" / "lakehouse" / "orders" / "data" / name
+        copy = f"COPY (SELECT 1) TO '{path}' (FORMAT parquet, USE_TMP_FILE false)"
+        with pytest.raises(UsageError, match="COPY"):
+            orders.ask(f"EXPLAIN ANALYZE {copy} -- FROM orders")
+    assert orders.ask("SELECT * FROM orders ORDER BY id") == before
 
 
 def test_an_unknown_table_is_told_with_those_that_exist(orders: Lakehouse) -> None:
