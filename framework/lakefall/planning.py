@@ -5,12 +5,16 @@ from __future__ import annotations
 import dataclasses
 import shutil
 
+from lakefall import naming, sql
 from lakefall.batch import TableBatch, as_foreseen
 from lakefall.errors import LakefallError, TableError
-from lakefall.model import Decision, Outcome, Records, Schema, SourceFile, Status, TablePlan
+from lakefall.model import Decision, Outcome, Records, Schema, SourceFile, TablePlan
 from lakefall.report import FilePlan, PlanReport, RebuildReport
 from lakefall.run import Run
 from lakefall.runner import Runner, batches
+
+NO_FILE = "(rows of no file)"
+"""Stands for rows that somebody else wrote."""
 
 
 def plan(runner: Runner, tables: tuple[str, ...] = (), keys: tuple[str, ...] = ()) -> PlanReport:
@@ -71,7 +75,7 @@ def rebuild(
         state = batch.state()
         if state is None:
             raise TableError(f"table {table!r} does not exist; `lakefall run` creates it")
-        missing = _missing(run, table, files)
+        missing = _missing(batch.run, table, files)
         if missing and not (dry_run or drop_missing):
             raise TableError(
                 f"{len(missing)} files with rows in {table!r} are gone from the source, first "
@@ -90,12 +94,15 @@ def rebuild(
 
 
 def _missing(run: Run, table: str, files: list[SourceFile]) -> tuple[str, ...]:
-    there = {f.key for f in files}
-    return tuple(
-        e.key
-        for e in run.pipeline.history(run)
-        if e.table == table and e.status == Status.SUCCESS and e.key not in there
-    )
+    """The files that the table has rows of and the source has no more.
+
+    The table itself is asked: the registry's last word on a file may be a failure, whose rows of
+    an earlier version are still there, and it knows nothing of rows that others wrote.
+    """
+    column, name = sql.identifier(naming.AUDIT_COLUMNS[0]), sql.identifier(table)
+    found = run.pipeline.query(run, f"SELECT DISTINCT {column} FROM {name}").column(0).to_pylist()
+    keys = {NO_FILE if key is None else str(key) for key in found}
+    return tuple(sorted(keys - {f.key for f in files}))
 
 
 def _swap(

@@ -1,0 +1,76 @@
+"""Rebuilding a table loses no row that nobody agreed to lose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lakefall import planning
+from lakefall.cli.common import open_pipeline
+from lakefall.errors import TableError
+from lakefall.model import Status
+from lakefall.runner import Runner
+
+PIPELINE = """\
+version: 1
+name: planning
+source: {use: folder, path: "${HOME_OF_TEST}/in"}
+sniffer: {use: csv}
+type_inferer: {use: threshold}
+sink: {use: iceberg, catalog: {type: sqlite, warehouse: "${HOME_OF_TEST}/lake"}}
+cache: {dir: "${HOME_OF_TEST}/cache"}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME_OF_TEST", str(tmp_path))
+    (tmp_path / "p.yaml").write_text(PIPELINE)
+    (tmp_path / "in" / "t").mkdir(parents=True)
+    (tmp_path / "in" / "t" / "a.csv").write_text("id,name\n1,x\n2,y\n")
+    (tmp_path / "in" / "t" / "b.csv").write_text("id,name\n5,z\n")
+    runner(tmp_path).run()
+    return tmp_path
+
+
+def runner(folder: Path) -> Runner:
+    return Runner(open_pipeline(folder / "p.yaml", []))
+
+
+def ids(folder: Path) -> list[Any]:
+    with runner(folder).start() as run:
+        found: list[Any] = run.pipeline.query(run, "SELECT id FROM t ORDER BY id")["id"].to_pylist()
+        return found
+
+
+def test_rebuild_keeps_rows_whose_file_is_gone(folder: Path) -> None:
+    (folder / "in" / "t" / "a.csv").unlink()
+    with pytest.raises(TableError, match=r"t/a\.csv"):
+        planning.rebuild(runner(folder), "t")
+    assert ids(folder) == [1, 2, 5]
+
+
+def test_rebuild_keeps_rows_of_a_file_that_failed_before_it_went(folder: Path) -> None:
+    (folder / "in" / "t" / "a.csv").write_bytes(bytes(range(256)))
+    assert Status.FAILED in {o.status for o in runner(folder).run().outcomes}
+    (folder / "in" / "t" / "a.csv").unlink()
+    with pytest.raises(TableError, match=r"t/a\.csv"):
+        planning.rebuild(runner(folder), "t")
+    assert ids(folder) == [1, 2, 5]
+    assert planning.rebuild(runner(folder), "t", drop_missing=True).missing == ("t/a.csv",)
+    assert ids(folder) == [5]
+
+
+def test_rebuild_keeps_rows_that_the_registry_does_not_know(folder: Path) -> None:
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    lake = folder / "lake"
+    catalog = SqlCatalog("lakefall", uri=f"sqlite:///{lake}/catalog.db", warehouse=str(lake))
+    table = catalog.load_table("lakehouse.t")
+    rows = table.scan().to_arrow().slice(0, 1)
+    table.append(rows.set_column(2, "_source_file", [[None]]).cast(rows.schema))
+    with pytest.raises(TableError, match="rows of no file"):
+        planning.rebuild(runner(folder), "t")
+    assert len(ids(folder)) == 4
