@@ -22,10 +22,13 @@ NAMED_BITS = 60.0
 """Lead of a single column with a name; less, as the name may be a title."""
 ASSUMED_BITS = 24.0
 """Lead of two columns where nothing decides: that is what commas in CSV files mostly are."""
+HEADED_BITS = 24.0
+"""Cost of taking a first line of bare names between delimiters, ``id,name``, for one cell."""
 _NUMBERS, _HEAD = 0.9, 2
 """How many of the lines must be numbers, but for a title and a header."""
 _PLAIN = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
 _PADDED = re.compile(r"[+-]?0\d")
+_NAME = re.compile(r"[^\W\d]\w*")
 
 
 def settle(scored: Sequence[Scored], text: str, cells: Cells) -> list[Scored]:
@@ -98,6 +101,22 @@ def without_misfits(scored: Sequence[Scored], preferred: Sequence[str]) -> list[
         return kept
     shift = min(titled) + ASSUMED_BITS - column
     return [s if s.way.delimiter else replace(s, bits=s.bits + shift) for s in kept]
+
+
+def under_names(scored: Sequence[Scored], preferred: Sequence[str]) -> list[Scored]:
+    """The scores, a single column's raised where the first line is a header of several names:
+    short files with ragged rows have little else that speaks for the delimiter."""
+    if not any(s.way.delimiter in preferred and _names_columns(s) for s in scored):
+        return list(scored)
+    return [s if s.way.delimiter else replace(s, bits=s.bits + HEADED_BITS) for s in scored]
+
+
+def _names_columns(scored: Scored) -> bool:
+    first = next((row for row in scored.split.rows if not row.blank), None)
+    if first is None or not 1 < len(first.cells) == scored.width:
+        return False
+    distinct = len(set(first.cells)) == len(first.cells)
+    return distinct and all(map(_NAME.fullmatch, first.cells))
 
 
 def _is_phrase(scored: Scored, preferred: Sequence[str]) -> bool:

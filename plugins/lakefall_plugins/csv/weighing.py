@@ -10,7 +10,7 @@ from pathlib import Path
 from lakefall.errors import EmptyFileError
 
 from . import candidates
-from .ambiguity import is_whole, settle, without_misfits
+from .ambiguity import is_whole, settle, under_names, without_misfits
 from .beyond import around_first_quote
 from .cells import TYPED, Cells
 from .options import CsvSnifferOptions
@@ -107,6 +107,7 @@ def _weigh_sample(sample: Sample, options: CsvSnifferOptions) -> Found:
             others = scores(candidates.others_in(text, preferred))
             scored += [s for s in others if _is_evident(s, cells)]
     scored = settle(without_misfits(scored, preferred), text, cells)
+    scored = under_names(scored, preferred)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored, text, options.quotechar is None)

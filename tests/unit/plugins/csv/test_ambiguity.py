@@ -119,3 +119,10 @@ def test_a_place_on_the_map_is_one_cell_beside_others(tmp_path: Path, rows: int)
 def test_parts_of_a_value_are_no_columns(tmp_path: Path, head: str, line: str, rows: int) -> None:
     lines = [line.format(100 + i * 37 % 900, WORDS[i % 9], WORDS[i * i % 9]) for i in range(rows)]
     assert sniff(tmp_path, head + "\n".join(lines)).delimiter == ""
+
+
+@pytest.mark.parametrize("rows", ["11,a\n12\n", "11,a\n12\n13,a\n14\n", "11,x\n21,bad,row\n"])
+def test_a_header_of_names_outweighs_ragged_rows(tmp_path: Path, rows: str) -> None:
+    path = tmp_path / "short.csv"
+    path.write_text(f"id,name\n{rows}")
+    assert detect(path, CsvSnifferOptions()).delimiter == ","
