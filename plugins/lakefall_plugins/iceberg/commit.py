@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -11,22 +11,20 @@ from lakefall.errors import PlanOutdatedError
 from lakefall.model import Change, Loaded, Outcome, Status
 from lakefall_plugins.iceberg import evolution, names, snapshots
 from lakefall_plugins.iceberg.publish import Publication, describe, publishing
-from lakefall_plugins.iceberg.retries import is_certain, until_committed
+from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import Version
 from lakefall_plugins.iceberg.survey import rows_by, survey
 from lakefall_plugins.iceberg.transaction import (
     Removal,
     abandon,
     commit,
+    has_failed,
     removal_of,
     stage_rows,
     storage,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
@@ -53,10 +51,10 @@ def load(
                 task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
             )
         except BaseException as error:
-            if is_certain(error) or task.is_lost(error):
-                task.discard(())
+            if has_failed(error, lake, plan.table, publication.load_id):
+                publication.discard()
             raise
-        task.discard(task.used)
+        publication.discard(keep=task.used)
         return loaded
 
 
@@ -72,11 +70,10 @@ class _Load:
     """The files of the last attempt that no newer version supersedes."""
     removed: Counter[str] = field(default_factory=Counter)
     """Rows that the last attempt removed, by key."""
-    used: frozenset[Path] = frozenset()
-    """The files that the last attempt's snapshot names."""
+    used: frozenset[str] = frozenset()
+    """Paths that the last attempt's snapshot names."""
     added: tuple[str, ...] = ()
     created: bool = False
-    io: FileIO | None = None
 
     def attempt(self) -> Loaded:
         table = self.lake.find(self.plan.table)
@@ -96,22 +93,6 @@ class _Load:
             raise
         committed = commit(transaction).current_snapshot()
         return self._loaded(str(committed.snapshot_id) if committed else "")
-
-    def discard(self, keep: Iterable[Path]) -> None:
-        """Remove the copies of files that are in no snapshot."""
-        self.publication.discard(self.io, set(keep))
-
-    def is_lost(self, error: BaseException) -> bool:
-        """Whether the catalog, asked again, knows nothing of a commit that a database refused."""
-        from sqlalchemy.exc import SQLAlchemyError
-
-        if not isinstance(error, SQLAlchemyError):
-            return False
-        try:
-            table = self.lake.find(self.plan.table)
-        except SQLAlchemyError:
-            return False
-        return table is None or snapshots.find_commit(table, self.publication.load_id) is None
 
     def _check_base(self, table: Table | None) -> None:
         if table is None and not self.plan.created:
@@ -151,7 +132,7 @@ class _Load:
         )
 
     def _stage(self, transaction: Transaction, table: Table | None) -> None:
-        self.io, self.created = storage(transaction), table is None
+        self.created = table is None
         self.added = evolution.stage(self.run, transaction, self.plan, created=table is None)
         evolution.verify(self.run, transaction, self.plan)
         added = self._data_files(transaction)
@@ -160,23 +141,28 @@ class _Load:
             self.publication.load_id,
             self.run.run_id,
             [self._version(f) for f in self.current],
-            self.io,
-            self.publication.sidecar(transaction.table_metadata),
+            lambda text: self._note(text, transaction),
         )
         stage_rows(transaction, removal, added, properties)
 
+    def _note(self, text: str, transaction: Transaction) -> str:
+        metadata = transaction.table_metadata
+        path = self.publication.note(text, metadata, storage(transaction))
+        self.used |= {path}
+        return path
+
     def _data_files(self, transaction: Transaction) -> list[DataFile]:
         metadata, io = transaction.table_metadata, storage(transaction)
-        found: dict[Path, DataFile] = {}
+        found: list[DataFile] = []
         for converted in self.current:
             constants = {names.SOURCE_FILE: converted.file.key}
-            for path in converted.paths:
-                target = self.publication.add(path, metadata, io)
-                file = describe(io, metadata, target, constants)
+            for local in converted.paths:
+                path = self.publication.copy(local, metadata, io)
+                file = describe(io, metadata, path, constants)
                 if file.record_count:
-                    found[path] = file
-        self.used = frozenset(found)
-        return list(found.values())
+                    found.append(file)
+        self.used = frozenset(f.file_path for f in found)
+        return found
 
     def _removal(self, table: Table | None) -> Removal:
         self.removed = Counter()

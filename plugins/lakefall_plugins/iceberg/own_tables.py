@@ -2,24 +2,67 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakefall_plugins.iceberg import names, types
+from lakefall_plugins.iceberg.publish import Publication, describe, publishing
 from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import find_commit
-from lakefall_plugins.iceberg.transaction import abandon, commit
+from lakefall_plugins.iceberg.transaction import (
+    Removal,
+    abandon,
+    commit,
+    has_failed,
+    stage_rows,
+)
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    import pyarrow as pa
+    from pyiceberg.manifest import DataFile
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
 
     from lakefall_plugins.iceberg.catalog import Lake
 
-Stage = Callable[["Table", "Transaction", dict[str, str]], bool]
-"""Stage changes whose last snapshot carries the properties; False when there is nothing to do."""
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """One attempt to change a table."""
+
+    table: Table
+    """As it was when the attempt began."""
+    transaction: Transaction
+    publication: Publication
+    used: set[str]
+    """Paths that the attempt's snapshot names."""
+
+    def copy(self, local: Path, constants: dict[str, str]) -> DataFile:
+        """A Parquet file of this machine as a data file of the table."""
+        table = self.table
+        path = self.publication.copy(local, table.metadata, table.io)
+        return self._describe(path, constants)
+
+    def write(self, rows: pa.Table) -> DataFile:
+        """Rows as a data file of the table."""
+        table = self.table
+        return self._describe(self.publication.write(rows, table.metadata, table.io), {})
+
+    def _describe(self, path: str, constants: dict[str, str]) -> DataFile:
+        self.used.add(path)
+        return describe(self.table.io, self.table.metadata, path, constants)
+
+    def stage(self, removal: Removal, added: Sequence[DataFile] = ()) -> None:
+        """Stage a removal and an addition under the load's id."""
+        properties = {names.COMMIT_ID: self.publication.load_id}
+        stage_rows(self.transaction, removal, added, properties)
+
+
+Stage = Callable[[Staging], bool]
+"""Stage an attempt; False when there is nothing to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +112,38 @@ class OwnTable:
         Raises:
             CommitConflictError: other writers kept winning.
         """
-        commit_id = uuid.uuid4().hex
-
-        def attempt() -> bool:
-            table = self.find_or_make() if make else self.find()
-            if table is None:
-                return False
-            if find_commit(table, commit_id) is not None:
-                return True
-            transaction = table.transaction()
+        if not make and self.find() is None:
+            return False
+        used: set[str] = set()
+        with publishing(self.lake, self.name) as publication:
             try:
-                if not stage(table, transaction, {names.COMMIT_ID: commit_id}):
-                    return False
-            except BaseException:
-                abandon(transaction)
+                done = until_committed(
+                    lambda: self._attempt(stage, publication, used, make=make),
+                    self.lake.options.commit_timeout,
+                    f"table {self.name!r}",
+                )
+            except BaseException as error:
+                if has_failed(error, self.lake, self.name, publication.load_id):
+                    publication.discard()
                 raise
-            commit(transaction)
-            return True
+            publication.discard(keep=used)
+            return done
 
-        return until_committed(attempt, self.lake.options.commit_timeout, f"table {self.name!r}")
+    def _attempt(
+        self, stage: Stage, publication: Publication, used: set[str], *, make: bool
+    ) -> bool:
+        table = self.find_or_make() if make else self.find()
+        if table is None:
+            return False
+        if find_commit(table, publication.load_id) is not None:
+            return True
+        used.clear()
+        transaction = table.transaction()
+        try:
+            if not stage(Staging(table, transaction, publication, used)):
+                return False
+        except BaseException:
+            abandon(transaction)
+            raise
+        commit(transaction)
+        return True

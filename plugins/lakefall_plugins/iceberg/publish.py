@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, TextIO
 from lakefall.errors import PlanOutdatedError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
@@ -39,27 +40,50 @@ class Publication:
     def __init__(self, identifier: tuple[str, str], load_id: str, journal: TextIO) -> None:
         self.identifier = identifier
         self.load_id = load_id
-        self.paths: dict[Path, str] = {}
-        """File on this machine -> its path in the table."""
+        self.paths: list[str] = []
+        """Every file of this load in the table's location, complete or not."""
+        self._copies: dict[Path, str] = {}
         self._journal = journal
         self._folder = ""
+        self._io: FileIO | None = None
 
-    def add(self, local: Path, metadata: TableMetadata, io: FileIO) -> str:
-        """Copy a file into the table's location, once.
+    def copy(self, local: Path, metadata: TableMetadata, io: FileIO) -> str:
+        """The path of a file's copy in the table's location, made once.
 
         Raises:
-            PlanOutdatedError: the table was made anew elsewhere since the first file was copied.
+            PlanOutdatedError: the table was made anew elsewhere since the first file came.
         """
-        folder = self._settle(metadata)
-        if local not in self.paths:
-            path = f"{folder}/lakefall-{self.load_id}-{len(self.paths):05d}.parquet"
-            self.paths[local] = path
+        if local not in self._copies:
+            path = self._begin("parquet", metadata, io)
             _copy(local, path, io)
-        return self.paths[local]
+            self._copies[local] = path
+        self._settle(metadata)
+        return self._copies[local]
 
-    def sidecar(self, metadata: TableMetadata) -> str:
-        """Where properties go that are too long for a snapshot."""
-        return f"{self._settle(metadata)}/lakefall-{self.load_id}.json"
+    def write(self, rows: pa.Table, metadata: TableMetadata, io: FileIO) -> str:
+        """The path of a new data file with these rows."""
+        from pyarrow import parquet
+        from pyiceberg.io.pyarrow import schema_to_pyarrow
+
+        schema = schema_to_pyarrow(metadata.schema())
+        path = self._begin("parquet", metadata, io)
+        with io.new_output(path).create(overwrite=True) as stream:
+            parquet.write_table(rows.select(schema.names).cast(schema), stream, compression="zstd")
+        return path
+
+    def note(self, text: str, metadata: TableMetadata, io: FileIO) -> str:
+        """The path of a new file with this text."""
+        path = self._begin("json", metadata, io)
+        with io.new_output(path).create(overwrite=True) as stream:
+            stream.write(text.encode())
+        return path
+
+    def _begin(self, suffix: str, metadata: TableMetadata, io: FileIO) -> str:
+        folder = self._settle(metadata)
+        path = f"{folder}/lakefall-{self.load_id}-{len(self.paths):05d}.{suffix}"
+        self._io = io
+        self.paths.append(path)
+        return path
 
     def _settle(self, metadata: TableMetadata) -> str:
         """The folder of all files of this load, noted for the sweep before the first of them."""
@@ -74,14 +98,14 @@ class Publication:
             raise PlanOutdatedError(f"table {self.identifier[1]!r} is at another place now")
         return folder
 
-    def discard(self, io: FileIO | None, keep: Collection[Path] = ()) -> None:
-        """Remove the copies, but for those of the files named."""
-        for local, path in list(self.paths.items()):
-            if local not in keep:
-                if io is not None:
-                    with suppress(OSError):
-                        io.delete(path)
-                del self.paths[local]
+    def discard(self, keep: Collection[str] = ()) -> None:
+        """Remove what this load brought, but for these paths."""
+        for path in self.paths:
+            if path not in keep and self._io is not None:
+                with suppress(OSError):
+                    self._io.delete(path)
+        self.paths = [path for path in self.paths if path in keep]
+        self._copies = {k: path for k, path in self._copies.items() if path in keep}
 
 
 def _data_folder(metadata: TableMetadata) -> str:

@@ -14,13 +14,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lakefall.model import Decision, Outcome, RegistryEntry, SourceFile, Status
-from lakefall_plugins.iceberg.own_tables import OwnTable
+from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.iceberg.snapshots import Version
-from lakefall_plugins.iceberg.survey import survey
+from lakefall_plugins.iceberg.survey import Part, survey
+from lakefall_plugins.iceberg.transaction import Removal
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyiceberg.table import Table, Transaction
+    from pyiceberg.table import Table
 
     from lakefall_plugins.iceberg.catalog import Lake
 
@@ -126,12 +127,12 @@ class Registry:
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows in one commit."""
 
-        def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
-            if len(survey(table, ())) >= _MAX_FILES:
-                everything = to_arrow([*_read(table), *rows])
-                transaction.overwrite(everything, snapshot_properties=properties)
+        def stage(staging: Staging) -> bool:
+            parts = survey(staging.table, ())
+            if len(parts) < _MAX_FILES:
+                staging.stage(Removal(), [staging.write(to_arrow(rows))])
             else:
-                transaction.append(to_arrow(rows), snapshot_properties=properties)
+                _swap(staging, parts, [*_read(staging.table), *rows])
             return True
 
         self.table.change(stage, make=True)
@@ -139,12 +140,12 @@ class Registry:
     def rewrite(self, change: Callable[[list[Row]], list[Row]], *, make: bool = False) -> None:
         """Replace all rows by what ``change`` makes of them, in one commit."""
 
-        def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
-            before = _read(table)
+        def stage(staging: Staging) -> bool:
+            before = _read(staging.table)
             after = change(before)
             if after == before:
                 return False
-            transaction.overwrite(to_arrow(after), snapshot_properties=properties)
+            _swap(staging, survey(staging.table, ()), after)
             return True
 
         self.table.change(stage, make=make)
@@ -168,6 +169,11 @@ class Registry:
     def remove(self, gone: Callable[[Row], bool]) -> None:
         """Delete the rows that ``gone`` names."""
         self.rewrite(lambda rows: [r for r in rows if not gone(r)])
+
+
+def _swap(staging: Staging, parts: Sequence[Part], rows: Sequence[Row]) -> None:
+    added = [staging.write(to_arrow(rows))] if rows else []
+    staging.stage(Removal([p.file for p in parts]), added)
 
 
 def _judge(

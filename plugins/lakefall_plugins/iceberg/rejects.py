@@ -11,16 +11,12 @@ from typing import TYPE_CHECKING
 from lakefall import sql
 from lakefall.model import StoredReject
 from lakefall_plugins.iceberg.filters import at_most, differs, equal, every
-from lakefall_plugins.iceberg.own_tables import OwnTable
-from lakefall_plugins.iceberg.publish import Publication, describe, publishing
-from lakefall_plugins.iceberg.retries import is_certain
+from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.iceberg.snapshots import Version, from_micros
 from lakefall_plugins.iceberg.survey import Part, survey
-from lakefall_plugins.iceberg.transaction import Removal, stage_rows
+from lakefall_plugins.iceberg.transaction import Removal
 
 if TYPE_CHECKING:
-    from pyiceberg.table import Table, Transaction
-
     from lakefall.model import Converted
     from lakefall.run import Run
     from lakefall_plugins.iceberg.catalog import Lake
@@ -57,15 +53,20 @@ class Rejects:
         versions = {(f.file.key, f.file.etag) for f in files}
         if not bringing and self.table.find() is None:
             return
-        local = {f.file.key: _as_data_file(run, f) for f in bringing}
-        with publishing(self.lake, self.table.name) as publication:
-            stage = _Replacement(publication, bringing, local, versions)
-            try:
-                self.table.change(stage, make=bool(bringing))
-            except BaseException as error:
-                if is_certain(error):
-                    stage.discard()
-                raise
+        local = [(f.file, _as_data_file(run, f)) for f in bringing]
+
+        def stage(staging: Staging) -> bool:
+            removal = _removal(survey(staging.table, _KEYS), versions, by_etag=True)
+            if not (local or removal):
+                return False
+            added = [
+                staging.copy(path, {"file_key": file.key, "etag": file.etag})
+                for file, path in local
+            ]
+            staging.stage(removal, added)
+            return True
+
+        self.table.change(stage, make=bool(bringing))
 
     def drop_replaced(self, current: Collection[Version]) -> None:
         """Drop rejects of older versions of these files.
@@ -74,9 +75,9 @@ class Rejects:
         """
         by_key = {v.key: v for v in current}
 
-        def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
-            parts = survey(table, _KEYS)
-            field_id = table.schema().find_field("modified").field_id
+        def stage(staging: Staging) -> bool:
+            parts = survey(staging.table, _KEYS)
+            field_id = staging.table.schema().find_field("modified").field_id
             whole = [p.file for p in parts if _is_replaced(p, by_key, field_id)]
             mixed = [p for p in parts if None in map(p.constant, _KEYS)]
             predicates = [
@@ -90,12 +91,12 @@ class Rejects:
             ]
             if not (whole or predicates):
                 return False
-            before = transaction.table_metadata.current_snapshot_id
+            before = staging.transaction.table_metadata.current_snapshot_id
             if whole:
-                stage_rows(transaction, Removal(whole), (), properties)
+                staging.stage(Removal(whole))
             for predicate in predicates:
-                transaction.delete(predicate)
-            return transaction.table_metadata.current_snapshot_id != before
+                staging.transaction.delete(predicate)
+            return staging.transaction.table_metadata.current_snapshot_id != before
 
         self.table.change(stage, make=False)
 
@@ -108,12 +109,11 @@ class Rejects:
         self._remove(versions, by_etag=True)
 
     def _remove(self, versions: Collection[tuple[str, str]], *, by_etag: bool) -> None:
-        def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
-            removal = _removal(survey(table, _KEYS), versions, by_etag=by_etag)
-            if not (removal.files or removal.predicates):
-                return False
-            stage_rows(transaction, removal, (), properties)
-            return True
+        def stage(staging: Staging) -> bool:
+            removal = _removal(survey(staging.table, _KEYS), versions, by_etag=by_etag)
+            if removal:
+                staging.stage(removal)
+            return bool(removal)
 
         self.table.change(stage, make=False)
 
@@ -140,39 +140,6 @@ class Rejects:
                     row["reason"],
                     row["text"],
                 )
-
-
-class _Replacement:
-    """Stage the replacement of some versions' rejects."""
-
-    def __init__(
-        self,
-        publication: Publication,
-        files: Sequence[Converted],
-        local: Mapping[str, Path],
-        versions: Collection[tuple[str, str]],
-    ) -> None:
-        self.publication = publication
-        self.files = files
-        self.local = local
-        self.versions = versions
-        self.table: Table | None = None
-
-    def __call__(self, table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
-        self.table = table
-        removal = _removal(survey(table, _KEYS), self.versions, by_etag=True)
-        if not (self.files or removal.files or removal.predicates):
-            return False
-        added = []
-        for converted in self.files:
-            path = self.publication.add(self.local[converted.file.key], table.metadata, table.io)
-            constants = {"file_key": converted.file.key, "etag": converted.file.etag}
-            added.append(describe(table.io, table.metadata, path, constants))
-        stage_rows(transaction, removal, added, properties)
-        return True
-
-    def discard(self) -> None:
-        self.publication.discard(self.table.io if self.table is not None else None)
 
 
 def _removal(

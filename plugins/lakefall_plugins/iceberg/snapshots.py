@@ -9,7 +9,7 @@ object of its own.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -60,17 +60,18 @@ def from_micros(micros: int) -> datetime:
 
 
 def properties(
-    commit_id: str, run_id: str, versions: Collection[Version], io: FileIO, sidecar: str
+    commit_id: str,
+    run_id: str,
+    versions: Collection[Version],
+    write: Callable[[str], str],
 ) -> dict[str, str]:
-    """Snapshot properties of a load; ``sidecar`` is written where they would be too long."""
+    """Snapshot properties of a load; ``write`` puts what is too long for them elsewhere."""
     found = {names.COMMIT_ID: commit_id, names.RUN_ID: run_id}
     rows = [[v.key, v.etag, to_micros(v.modified), v.rows, v.rejected, v.size] for v in versions]
     text = json.dumps(rows, separators=(",", ":"))
     if len(text) <= MAX_PROPERTY:
         return {**found, names.FILES: text}
-    with io.new_output(sidecar).create(overwrite=True) as stream:
-        stream.write(text.encode())
-    return {**found, names.FILES_LOCATION: sidecar}
+    return {**found, names.FILES_LOCATION: write(text)}
 
 
 def find_commit(table: Table, commit_id: str) -> Snapshot | None:

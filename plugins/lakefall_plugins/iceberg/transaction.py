@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from lakefall_plugins.iceberg.filters import IN_LIMIT, one_of
 from lakefall_plugins.iceberg.retries import is_certain
+from lakefall_plugins.iceberg.snapshots import find_commit
 
 if TYPE_CHECKING:
     from pyiceberg.expressions import BooleanExpression
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
+    from lakefall_plugins.iceberg.catalog import Lake
     from lakefall_plugins.iceberg.survey import Part
 
 
@@ -25,6 +27,9 @@ class Removal:
 
     files: Sequence[DataFile] = ()
     predicates: Sequence[BooleanExpression] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.files or self.predicates)
 
 
 def removal_of(parts: Sequence[Part], column: str, values: Collection[str]) -> Removal:
@@ -84,6 +89,20 @@ def abandon(transaction: Transaction) -> None:
     for producer in transaction._snapshot_producers:
         with suppress(OSError):
             producer._clean_all_uncommitted()
+
+
+def has_failed(error: BaseException, lake: Lake, table: str, load_id: str) -> bool:
+    """Whether a load that raised this is in no snapshot, and never will be."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if not isinstance(error, SQLAlchemyError):
+        return is_certain(error)
+    try:
+        # A database answers at once: what it does not know now does not land later.
+        found = lake.find(table)
+    except SQLAlchemyError:
+        return False
+    return found is None or find_commit(found, load_id) is None
 
 
 def storage(transaction: Transaction) -> FileIO:

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING
 
 from lakefall.model import Status
 from lakefall_plugins.iceberg import names, snapshots
-from lakefall_plugins.iceberg.own_tables import OwnTable
+from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.iceberg.registry import COLUMNS, Registry, Row
 from lakefall_plugins.iceberg.survey import rows_by, survey
-from lakefall_plugins.iceberg.transaction import removal_of, stage_rows
+from lakefall_plugins.iceberg.transaction import removal_of
 
 if TYPE_CHECKING:
-    from pyiceberg.table import Table, Transaction
-
     from lakefall.run import Run
     from lakefall_plugins.iceberg.catalog import Lake
     from lakefall_plugins.iceberg.rejects import Rejects
@@ -48,18 +46,17 @@ def forget(lake: Lake, registry: Registry, rejects: Rejects, keys: Collection[st
 def _delete_rows(lake: Lake, name: str, keys: Collection[str]) -> int:
     deleted = 0
 
-    def stage(table: Table, transaction: Transaction, properties: dict[str, str]) -> bool:
+    def stage(staging: Staging) -> bool:
         nonlocal deleted
+        table = staging.table
         if names.SOURCE_FILE not in table.schema().column_names:
             return False
         parts = survey(table, (names.SOURCE_FILE,))
-        removal = removal_of(parts, names.SOURCE_FILE, keys)
         counts = rows_by(table, parts, names.SOURCE_FILE)
         deleted = sum(counts[key] for key in keys)
-        if not deleted:
-            return False
-        stage_rows(transaction, removal, (), properties)
-        return True
+        if deleted:
+            staging.stage(removal_of(parts, names.SOURCE_FILE, keys))
+        return bool(deleted)
 
     OwnTable(lake, name, ()).change(stage, make=False)
     return deleted

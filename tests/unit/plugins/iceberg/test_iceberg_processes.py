@@ -170,3 +170,22 @@ def test_a_full_disk_leaves_the_old_rows_and_no_debris(
     assert lakehouse.data_files("orders") == before
     outcome = lakehouse.load(CHANGED, ID, "SELECT 2")
     assert (outcome.status, outcome.rows_deleted) == (Status.SUCCESS, 3)
+
+
+def record_with_little_room(folder: Path) -> None:
+    lakehouse = Lakehouse(folder)
+    lakehouse.sink.history()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))
+    try:
+        lakehouse.fail(CHANGED, "no header")
+    except StorageFullError:
+        os._exit(7)
+
+
+def test_a_full_disk_leaves_the_registry_as_it_was(tmp_path: Path, processes: Any) -> None:
+    lakehouse = Lakehouse(tmp_path)
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    before = lakehouse.data_files("_ingest_registry")
+    assert in_process(processes, record_with_little_room, tmp_path) == 7
+    assert lakehouse.data_files("_ingest_registry") == before
+    assert [e.status for e in lakehouse.sink.history()] == ["success"]
