@@ -2,31 +2,188 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from pathlib import Path
+
 import pytest
 
+from .conftest import LAKES
 from .lakes import Lake, Row
 
 FILL = 40
 """Good values beside one odd value: 1 of 41 is well below what the threshold lets through."""
 
 
-def load(lake: Lake, values: list[str], *, key: str = "t/a.csv", quoted: bool = False) -> Row:
-    """Load one column ``v`` beside an ``id`` that counts from 11; the outcome."""
-    mark = '"' if quoted else ""
-    lake.put(
-        key,
-        "id,v,note\n" + "".join(f"{i},{mark}{v}{mark},n\n" for i, v in enumerate(values, start=11)),
+@dataclass(frozen=True)
+class Law:
+    """One column: its texts, and what must become of it."""
+
+    values: list[str]
+    type: str
+    stored: list[str | None] | None = None
+    """The first values as the table has them; None: as they are written."""
+    nulled: int = 0
+    quoted: bool = False
+
+
+def odd(value: str, good: str, type_name: str, stored: str | None, nulled: int = 0) -> Law:
+    """One odd value before many good ones."""
+    return Law([value, *[good] * FILL], type_name, [stored], nulled)
+
+
+ISO = "2024-01-15T10:30:00"
+LAWS = {
+    # integers
+    "2-31 minus 1 is an integer": Law(["2147483647", "-2147483648"], "INTEGER"),
+    "2-31 is a bigint": Law(["2147483648", "15"], "BIGINT"),
+    "minus 2-31 minus 1 is a bigint": Law(["-2147483649", "15"], "BIGINT"),
+    "one bigint makes the column bigint": odd("2147483648", "5", "BIGINT", "2147483648"),
+    "2-63 minus 1 is a bigint": Law(["9223372036854775807", "-9223372036854775808"], "BIGINT"),
+    "one 2-63 bars all numbers": odd("9223372036854775808", "5", "VARCHAR", "9223372036854775808"),
+    "one 20-digit integer bars all numbers": odd(
+        "12345678901234567890", "5", "VARCHAR", "12345678901234567890"
+    ),
+    "one negative 20-digit integer bars all numbers": odd(
+        "-99999999999999999999", "5", "VARCHAR", "-99999999999999999999"
+    ),
+    "one 20-digit integer bars doubles too": odd(
+        "12345678901234567890", "1.5", "VARCHAR", "12345678901234567890"
+    ),
+    "20-digit integers are text": Law(["12345678901234567890", "98765432109876543210"], "VARCHAR"),
+    "leading zeros are text": Law(["00501", "10001", "02134"], "VARCHAR"),
+    "one leading zero bars numbers": odd("00501", "10001", "VARCHAR", "00501"),
+    "zero has no leading zero": Law(["0", "7"], "INTEGER"),
+    "a fraction below one has no leading zero": Law(["0.5", "-0.25"], "DOUBLE"),
+    "beyond 2-53 is exact in bigint": Law(["9007199254740993", "5"], "BIGINT"),
+    "plus 5 is no number": Law(["+5"] * 3, "VARCHAR"),
+    "1,000 is no number": Law(["1,000"] * 3, "VARCHAR", quoted=True),
+    "hexadecimal is no number": Law(["0x1F"] * 3, "VARCHAR"),
+    "5 5 is no number": Law(["5 5"] * 3, "VARCHAR"),
+    "arabic digits are no number": Law(["٣"] * 3, "VARCHAR"),
+    "1e is no number": Law(["1e"] * 3, "VARCHAR"),
+    "two signs are no number": Law(["--5"] * 3, "VARCHAR"),
+    # doubles
+    "2-53 is a double": odd("9007199254740992", "1.5", "DOUBLE", "9007199254740992.0"),
+    "2-53 plus 1 is no double": odd("9007199254740993", "1.5", "DOUBLE", None, 1),
+    "minus 2-53 minus 1 is no double": odd("-9007199254740993", "1.5", "DOUBLE", None, 1),
+    "1e400 is no double": odd("1e400", "1.5", "DOUBLE", None, 1),
+    "1e400 alone is text": Law(["1e400", "-1e400"], "VARCHAR"),
+    "NaN is no double": odd("NaN", "1.5", "DOUBLE", None, 1),
+    "inf is no double": odd("inf", "1.5", "DOUBLE", None, 1),
+    "Infinity is no double": odd("Infinity", "1.5", "DOUBLE", None, 1),
+    "exponents are doubles": Law(["1e3", "2E-2", "3.5e+1"], "DOUBLE", ["1000.0", "0.02", "35.0"]),
+    "doubles are not rounded into integers": Law(
+        [*["10.75"] * 5, *["5"] * 95], "DOUBLE", ["10.75"] * 5
+    ),
+    # booleans
+    "0 and 1 are boolean": Law(["0", "1", "1"], "BOOLEAN", ["false", "true", "true"]),
+    "0, 1 and a 2 are integer": Law([*["0", "1"] * 50, "2"], "INTEGER"),
+    "0 and 1 beside yes and no are boolean": Law(
+        ["0", "1", "yes", "NO", "True", "false"],
+        "BOOLEAN",
+        ["false", "true", "true", "false", "true", "false"],
+    ),
+    "t is no boolean": odd("t", "true", "BOOLEAN", None, 1),
+    "y is no boolean": odd("y", "true", "BOOLEAN", None, 1),
+    "on is no boolean": odd("on", "true", "BOOLEAN", None, 1),
+    # dates
+    "30 February is no date": odd("2024-02-30", "2024-01-15", "DATE", None, 1),
+    "a column has one date format": odd("12/25/2024", "25/12/2024", "DATE", None, 1),
+    "ambiguous dates follow the configured order": Law(
+        ["01/02/2024", "03/04/2024"], "DATE", ["2024-02-01", "2024-04-03"]
+    ),
+    # timestamps
+    "an offset east becomes UTC": Law([ISO + "+02:00"] * 3, "TIMESTAMP", ["2024-01-15 08:30:00"]),
+    "an offset west becomes UTC": Law([ISO + "-05:30"] * 3, "TIMESTAMP", ["2024-01-15 16:00:00"]),
+    "an offset reaches over the year": Law(
+        ["2024-12-31T23:30:00-01:00"] * 3, "TIMESTAMP", ["2025-01-01 00:30:00"]
+    ),
+    "Z is UTC": Law([ISO + "Z"] * 3, "TIMESTAMP", ["2024-01-15 10:30:00"]),
+    "a naive time stays": Law([ISO] * 3, "TIMESTAMP", ["2024-01-15 10:30:00"]),
+    "a blank for T": Law(["2024-01-15 10:30:00"] * 3, "TIMESTAMP"),
+    "six fractional digits": Law(
+        [ISO + ".123456"] * 3, "TIMESTAMP", ["2024-01-15 10:30:00.123456"]
+    ),
+    "a seventh fractional digit is a misfit": odd(
+        ISO + ".1234567", ISO + ".123456", "TIMESTAMP", None, 1
+    ),
+    "seventh fractional digits alone are text": Law([ISO + ".1234567"] * 3, "VARCHAR"),
+    "an ISO date among times is midnight": odd(
+        "2024-01-16", ISO, "TIMESTAMP", "2024-01-16 00:00:00"
+    ),
+    "hour 25 is no time": odd("2024-01-15T25:00:00", ISO, "TIMESTAMP", None, 1),
+    "month 13 is no time": odd("2024-13-01T00:00:00", ISO, "TIMESTAMP", None, 1),
+    "minute 61 is no time": odd("2024-01-15T10:61:00", ISO, "TIMESTAMP", None, 1),
+    # nulls
+    "in text only the empty field and backslash N are NULL": Law(
+        ["text", "", "NULL", "null", "\\N"], "VARCHAR", ["text", None, "NULL", "null", None]
+    ),
+    "an empty field is NULL": Law(["5", "", "7"], "INTEGER", ["5", None, "7"]),
+    "NULL is NULL": Law(["5", "NULL", "7", "NULL"], "INTEGER", ["5", None, "7", None]),
+    "null is NULL": Law(["5", "null", "7", "null"], "INTEGER", ["5", None, "7", None]),
+    "backslash N is NULL": Law(["5", "\\N", "7", "\\N"], "INTEGER", ["5", None, "7", None]),
+    "nulls take no part in the threshold": Law(
+        ["5", "6", "7", *[""] * 97], "INTEGER", ["5", "6", "7", None]
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Found:
+    type: str
+    values: list[str | None]
+    nulled: int
+
+
+@pytest.fixture(scope="module", params=list(LAKES))
+def columns(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Found]:
+    """Every law's column in a table of its own, all loaded by one run."""
+    folder: Path = tmp_path_factory.mktemp("laws")
+    lake: Lake = LAKES[request.param](folder)
+    tables = {law: f"law{number}" for number, law in enumerate(LAWS)}
+    for law, table in tables.items():
+        lake.put(f"{table}/a.csv", column_file(LAWS[law].values, quoted=LAWS[law].quoted))
+    run = lake.run()
+    rows = lake.query(
+        " UNION ALL ".join(
+            f"SELECT '{t}' AS t, id, typeof(v) AS type, v::VARCHAR AS v FROM lakehouse.{t}"
+            for t in tables.values()
+        )
+        + " ORDER BY t, id"
     )
+    return {
+        law: Found(
+            next(r["type"] for r in rows if r["t"] == table),
+            [r["v"] for r in rows if r["t"] == table],
+            run.of(f"{table}/a.csv")["cells_nulled"],
+        )
+        for law, table in tables.items()
+    }
+
+
+@pytest.mark.parametrize("law", list(LAWS))
+def test_value_law(columns: dict[str, Found], law: str) -> None:
+    expected, found = LAWS[law], columns[law]
+    stored = list(expected.values) if expected.stored is None else expected.stored
+    assert found.type == expected.type
+    assert found.values[: len(stored)] == stored
+    assert len(found.values) == len(expected.values)
+    assert found.nulled == expected.nulled
+
+
+def column_file(values: list[str], *, quoted: bool = False) -> str:
+    """One column ``v`` beside an ``id`` that counts from 11."""
+    mark = '"' if quoted else ""
+    lines = (f"{i},{mark}{v}{mark},n\n" for i, v in enumerate(values, start=11))
+    return "id,v,note\n" + "".join(lines)
+
+
+def load(lake: Lake, values: list[str], *, key: str = "t/a.csv") -> Row:
+    """Load one column; the outcome."""
+    lake.put(key, column_file(values))
     return lake.run().of(key)
-
-
-def odd(lake: Lake, good: str, value: str) -> tuple[str, str | None, int]:
-    """(type, what the odd value became, cells nulled) of one value among many good ones."""
-    outcome = load(lake, [value, *[good] * FILL])
-    return lake.types("t")["v"], lake.column("t", "v")[0], outcome["cells_nulled"]
-
-
-# --- integers ---
 
 
 def test_value_2_31_is_the_border_between_integer_and_bigint(lake: Lake) -> None:
@@ -42,54 +199,10 @@ def test_value_2_31_is_the_border_between_integer_and_bigint(lake: Lake) -> None
     assert lake.column("fits", "v", "n") == ["2147483647", "-2147483648"]
 
 
-def test_value_one_bigint_among_integers_makes_the_column_bigint(lake: Lake) -> None:
-    assert odd(lake, "5", "2147483648") == ("BIGINT", "2147483648", 0)
-
-
-def test_value_2_63_is_the_border_of_bigint(lake: Lake) -> None:
-    values = ["9223372036854775807", "-9223372036854775808"]
-    load(lake, values)
-    assert lake.types("t")["v"] == "BIGINT"
-    assert lake.column("t", "v") == values
-
-
-@pytest.mark.parametrize(
-    "value", ["9223372036854775808", "12345678901234567890", "-99999999999999999999"]
-)
-def test_value_one_20_digit_integer_keeps_the_whole_column_text(lake: Lake, value: str) -> None:
-    """Neither BIGINT nor DOUBLE holds it; one such value bars every numeric type."""
-    assert odd(lake, "5", value) == ("VARCHAR", value, 0)
-
-
-def test_value_20_digit_integers_are_text(lake: Lake) -> None:
-    values = ["12345678901234567890", "98765432109876543210"]
-    load(lake, values)
-    assert lake.types("t")["v"] == "VARCHAR"
-    assert lake.column("t", "v") == values
-
-
-def test_value_leading_zeros_are_text(lake: Lake) -> None:
-    values = ["00501", "10001", "02134"]
-    load(lake, values)
-    assert lake.types("t")["v"] == "VARCHAR"
-    assert lake.column("t", "v") == values
-
-
-def test_value_one_leading_zero_bars_numbers_for_the_column(lake: Lake) -> None:
-    assert odd(lake, "10001", "00501") == ("VARCHAR", "00501", 0)
-
-
 def test_value_one_leading_zero_after_the_sample_bars_numbers_too(lake: Lake) -> None:
     outcome = load(lake, [*["10001"] * 1500, "00501"])
     assert (lake.types("t")["v"], outcome["cells_nulled"]) == ("VARCHAR", 0)
     assert lake.column("t", "v")[-1] == "00501"
-
-
-def test_value_zero_and_fractions_below_one_have_no_leading_zero(lake: Lake) -> None:
-    lake.put("i/a.csv", "id,v\n11,0\n12,7\n")
-    lake.put("d/a.csv", "id,v\n11,0.5\n12,-0.25\n")
-    lake.run()
-    assert (lake.types("i")["v"], lake.types("d")["v"]) == ("INTEGER", "DOUBLE")
 
 
 def test_value_leading_zeros_can_be_read_as_numbers(lake: Lake) -> None:
@@ -100,81 +213,11 @@ def test_value_leading_zeros_can_be_read_as_numbers(lake: Lake) -> None:
     assert lake.column("t", "v") == ["501", "10001"]
 
 
-@pytest.mark.parametrize("value", ["+5", "1,000", "0x1F", "5 5", "٣", "1e", "--5"])
-def test_value_that_only_looks_like_a_number_is_none(lake: Lake, value: str) -> None:
-    load(lake, [value] * 3, quoted=True)
-    assert lake.types("t")["v"] == "VARCHAR"
-    assert lake.column("t", "v") == [value] * 3
-
-
-# --- doubles ---
-
-
-def test_value_2_53_is_the_largest_integer_that_double_takes(lake: Lake) -> None:
-    assert odd(lake, "1.5", "9007199254740992")[0] == "DOUBLE"
-    assert lake.query("SELECT max(v) = 9007199254740992 AS same FROM lakehouse.t") == [
-        {"same": True}
-    ]
-
-
 @pytest.mark.parametrize("value", ["9007199254740993", "-9007199254740993"])
-def test_value_beyond_2_53_is_refused_by_double(lake: Lake, value: str) -> None:
-    assert odd(lake, "1.5", value) == ("DOUBLE", None, 1)
+def test_value_beyond_2_53_is_kept_in_the_rejects(lake: Lake, value: str) -> None:
+    load(lake, [value, *["1.5"] * FILL])
     (reject,) = lake.rejects()
     assert (reject["line"], reject["column"], reject["text"]) == (2, "v", value)
-
-
-def test_value_beyond_2_53_stays_exact_in_bigint(lake: Lake) -> None:
-    values = ["9007199254740993", "5"]
-    load(lake, values)
-    assert lake.types("t")["v"] == "BIGINT"
-    assert lake.column("t", "v") == values
-
-
-def test_value_1e400_is_refused_by_double(lake: Lake) -> None:
-    assert odd(lake, "1.5", "1e400") == ("DOUBLE", None, 1)
-
-
-def test_value_1e400_alone_is_text(lake: Lake) -> None:
-    load(lake, ["1e400", "-1e400"])
-    assert lake.types("t")["v"] == "VARCHAR"
-
-
-@pytest.mark.parametrize("value", ["NaN", "inf", "Infinity", "-inf"])
-def test_value_not_a_number_is_no_double(lake: Lake, value: str) -> None:
-    assert odd(lake, "1.5", value) == ("DOUBLE", None, 1)
-
-
-def test_value_exponents_are_doubles_not_integers(lake: Lake) -> None:
-    load(lake, ["1e3", "2E-2", "3.5e+1"])
-    assert lake.types("t")["v"] == "DOUBLE"
-    assert [float(v) for v in lake.column("t", "v")] == [1000.0, 0.02, 35.0]
-
-
-def test_value_doubles_are_not_rounded_into_integers(lake: Lake) -> None:
-    outcome = load(lake, [*["5"] * 95, *["10.75"] * 5])
-    assert (lake.types("t")["v"], outcome["cells_nulled"]) == ("DOUBLE", 0)
-    assert lake.column("t", "v")[-1] == "10.75"
-
-
-# --- booleans ---
-
-
-def test_value_0_and_1_alone_are_boolean(lake: Lake) -> None:
-    load(lake, ["0", "1", "1"])
-    assert lake.types("t")["v"] == "BOOLEAN"
-    assert lake.column("t", "v") == ["false", "true", "true"]
-
-
-def test_value_0_1_and_a_2_are_integer(lake: Lake) -> None:
-    outcome = load(lake, [*["0", "1"] * 50, "2"])
-    assert (lake.types("t")["v"], outcome["cells_nulled"]) == ("INTEGER", 0)
-
-
-def test_value_0_and_1_beside_yes_and_no_are_boolean(lake: Lake) -> None:
-    load(lake, ["0", "1", "yes", "NO", "True", "false"])
-    assert lake.types("t")["v"] == "BOOLEAN"
-    assert lake.column("t", "v") == ["false", "true", "true", "false", "true", "false"]
 
 
 def test_value_0_and_1_in_one_file_and_yes_no_in_another_are_boolean(lake: Lake) -> None:
@@ -193,28 +236,6 @@ def test_value_0_and_1_in_one_file_and_integers_in_another_are_integer(lake: Lak
     assert lake.types("t")["v"] == "INTEGER"
     assert lake.column("t", "v") == ["0", "1", "2", "3"]
     assert all(o["cells_nulled"] == 0 for o in run.objects)
-
-
-@pytest.mark.parametrize("value", ["t", "y", "on", "truee"])
-def test_value_other_words_are_no_booleans(lake: Lake, value: str) -> None:
-    assert odd(lake, "true", value) == ("BOOLEAN", None, 1)
-
-
-# --- dates ---
-
-
-def test_value_impossible_dates_are_refused(lake: Lake) -> None:
-    assert odd(lake, "2024-01-15", "2024-02-30") == ("DATE", None, 1)
-
-
-def test_value_a_column_has_one_date_format(lake: Lake) -> None:
-    """Day first wins by count; the one month-first value is a misfit, not another format."""
-    assert odd(lake, "25/12/2024", "12/25/2024") == ("DATE", None, 1)
-
-
-def test_value_ambiguous_dates_follow_the_configured_order(lake: Lake) -> None:
-    load(lake, ["01/02/2024", "03/04/2024"])
-    assert lake.column("t", "v") == ["2024-02-01", "2024-04-03"]
 
 
 def test_value_ambiguous_dates_are_called_ambiguous_in_the_evidence(lake: Lake) -> None:
@@ -253,76 +274,11 @@ def test_value_ambiguous_dates_of_files_pending_together_are_decided_together(la
     assert lake.column("t", "v") == ["2024-01-02", "2024-12-31"]
 
 
-# --- timestamps ---
-
-
-@pytest.mark.parametrize(
-    ("value", "stored"),
-    [
-        ("2024-01-15T10:30:00+02:00", "2024-01-15 08:30:00"),
-        ("2024-01-15T10:30:00-05:30", "2024-01-15 16:00:00"),
-        ("2024-01-15T10:30:00Z", "2024-01-15 10:30:00"),
-        ("2024-01-15T10:30:00", "2024-01-15 10:30:00"),
-        ("2024-01-15 10:30:00", "2024-01-15 10:30:00"),
-        ("2024-01-15T10:30:00.123456", "2024-01-15 10:30:00.123456"),
-        ("2024-12-31T23:30:00-01:00", "2025-01-01 00:30:00"),
-    ],
-)
-def test_value_timestamps_offsets_become_utc_and_naive_values_stay(
-    lake: Lake, value: str, stored: str
-) -> None:
-    load(lake, [value] * 3)
-    assert lake.types("t")["v"] == "TIMESTAMP"
-    assert lake.column("t", "v") == [stored] * 3
-
-
-def test_value_a_seventh_fractional_digit_is_a_misfit(lake: Lake) -> None:
-    value = "2024-01-15T10:30:00.1234567"
-    assert odd(lake, "2024-01-15T10:30:00.123456", value) == ("TIMESTAMP", None, 1)
-
-
-def test_value_seventh_fractional_digits_alone_are_text(lake: Lake) -> None:
-    value = "2024-01-15T10:30:00.1234567"
-    load(lake, [value] * 3)
-    assert lake.types("t")["v"] == "VARCHAR"
-    assert lake.column("t", "v") == [value] * 3
-
-
-def test_value_iso_dates_among_timestamps_are_midnight(lake: Lake) -> None:
-    good = "2024-01-15T10:30:00"
-    assert odd(lake, good, "2024-01-16") == ("TIMESTAMP", "2024-01-16 00:00:00", 0)
-
-
-@pytest.mark.parametrize(
-    "value", ["2024-01-15T25:00:00", "2024-13-01T00:00:00", "2024-01-15T10:61:00"]
-)
-def test_value_impossible_times_are_refused(lake: Lake, value: str) -> None:
-    assert odd(lake, "2024-01-15T10:30:00", value) == ("TIMESTAMP", None, 1)
-
-
-# --- blanks and nulls ---
-
-
 def test_value_blanks_are_trimmed_in_typed_columns_only(lake: Lake) -> None:
     lake.put("t/a.csv", 'id,number,text\n11," 5 "," a "\n12,"7 ","b "\n')
     lake.run()
     assert lake.types("t") == {"id": "INTEGER", "number": "INTEGER", "text": "VARCHAR"}
     assert lake.rows("t", "id") == [["11", "5", " a "], ["12", "7", "b "]]
-
-
-@pytest.mark.parametrize("token", ["", "NULL", "null", "\\N"])
-def test_value_null_tokens_are_null_in_typed_columns_and_no_rejects(lake: Lake, token: str) -> None:
-    outcome = load(lake, ["5", token, "7", token, token])
-    assert lake.types("t")["v"] == "INTEGER"
-    assert lake.column("t", "v") == ["5", None, "7", None, None]
-    assert (outcome["cells_nulled"], outcome["rows_rejected"]) == (0, 0)
-    assert lake.rejects() == []
-
-
-def test_value_null_tokens_in_varchar_only_unquoted_empty_and_backslash_n(lake: Lake) -> None:
-    load(lake, ["text", "", "NULL", "null", "\\N"])
-    assert lake.types("t")["v"] == "VARCHAR"
-    assert lake.column("t", "v") == ["text", None, "NULL", "null", None]
 
 
 def test_value_quoted_empty_in_varchar_is_the_empty_text(lake: Lake) -> None:
@@ -344,12 +300,6 @@ def test_value_an_empty_column_is_varchar(lake: Lake) -> None:
     lake.run()
     assert lake.types("t")["v"] == "VARCHAR"
     assert lake.column("t", "v") == [None, None]
-
-
-def test_value_a_typed_column_takes_no_part_in_nulls_threshold(lake: Lake) -> None:
-    """The share counts non-null values: 3 integers among 97 empty cells are INTEGER."""
-    load(lake, [*["5", "6", "7"], *[""] * 97])
-    assert lake.types("t")["v"] == "INTEGER"
 
 
 def test_value_an_existing_varchar_column_gets_the_original_text(lake: Lake) -> None:
