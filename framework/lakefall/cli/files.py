@@ -50,7 +50,7 @@ def sniff(
         else:
             lines([f"{path}: {dialect_words(dialect)}", *(f"  {e}" for e in dialect.evidence)])
 
-    _each(file, pipeline, sets, one, json=json, unsure=True)
+    _each(file, pipeline, sets, one, json=json)
 
 
 def infer(
@@ -136,17 +136,13 @@ def _each(
     one: Callable[[Run, Path], None],
     *,
     json: bool,
-    unsure: bool = False,
 ) -> None:
-    """Do something with every file; one that fails is told and stops no other.
-
-    ``unsure``: a reading of low confidence is an answer, not a failure.
-    """
+    """Do something with every file; one that fails is told and stops no other."""
     from lakefall.batch import as_foreseen
     from lakefall.cli.output import emit, say
 
     failed = False
-    with _scratch_run(pipeline, sets, unsure=unsure) as run:
+    with _scratch_run(pipeline, sets) as run:
         for path in files:
             try:
                 one(run, path)
@@ -172,12 +168,11 @@ cache: {{dir: {folder}}}
 
 
 @contextmanager
-def _scratch_run(pipeline: Path | None, sets: list[str], *, unsure: bool) -> Iterator[Run]:
+def _scratch_run(pipeline: Path | None, sets: list[str]) -> Iterator[Run]:
     import json
     from tempfile import TemporaryDirectory
 
     from lakefall.cli.common import open_pipeline
-    from lakefall.plugin import Stage
     from lakefall.runner import Runner
 
     with TemporaryDirectory(prefix="lakefall_") as folder:
@@ -185,8 +180,5 @@ def _scratch_run(pipeline: Path | None, sets: list[str], *, unsure: bool) -> Ite
             pipeline = Path(folder) / "defaults.yaml"
             pipeline.write_text(DEFAULTS.format(folder=json.dumps(folder)), encoding="utf-8")
         opened = open_pipeline(pipeline, sets)
-        (sniffer,) = opened.config.uses[Stage.SNIFFER][:1]
-        if unsure and "min_confidence" in type(sniffer.options).model_fields:
-            opened = open_pipeline(pipeline, [*sets, "sniffer.min_confidence=0"])
         with Runner(opened).start(dry_run=True) as run:
             yield run
