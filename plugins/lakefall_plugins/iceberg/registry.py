@@ -8,12 +8,13 @@ specification's columns see nothing new.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lakefall.model import Decision, Outcome, RegistryEntry, SourceFile, Status
+from lakefall_plugins.iceberg import snapshots
 from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.iceberg.snapshots import Version
 from lakefall_plugins.iceberg.survey import Part, survey
@@ -119,9 +120,33 @@ class Registry:
             latest[row.file_key] = row
             if row.status == Status.SUCCESS:
                 loaded[row.file_key] = row
-        return [
+        decisions = [
             Decision(f, *_judge(f, latest.get(f.key), loaded.get(f.key), tables, digest))
             for f in files
+        ]
+        return self._distrust(decisions, loaded)
+
+    def _distrust(self, decisions: list[Decision], loaded: Mapping[str, Row]) -> list[Decision]:
+        """Load what a table has in another version than the registry says.
+
+        That is so where a process died after its commit and before its row, and the source then
+        went back to the version before.
+        """
+        by_table: dict[str, list[Row]] = {}
+        for decision in decisions:
+            row = loaded.get(decision.file.key)
+            if not decision.pending and row is not None and row.etag == decision.file.etag:
+                by_table.setdefault(row.table_name, []).append(row)
+        doubtful: set[str] = set()
+        for name, rows in by_table.items():
+            table = self.table.lake.find(name)
+            if table is not None:
+                doubtful |= _overtaken(table, rows)
+        return [
+            dataclasses.replace(d, pending=True, reason="another version was loaded, not recorded")
+            if d.file.key in doubtful and not d.pending
+            else d
+            for d in decisions
         ]
 
     def append(self, rows: Sequence[Row]) -> None:
@@ -174,6 +199,17 @@ class Registry:
 def _swap(staging: Staging, parts: Sequence[Part], rows: Sequence[Row]) -> None:
     added = [staging.write(to_arrow(rows))] if rows else []
     staging.stage(Removal([p.file for p in parts]), added)
+
+
+def _overtaken(table: Table, rows: Sequence[Row]) -> set[str]:
+    """Keys of which the table got another version after their rows were written."""
+    keys = {r.file_key: r for r in rows}
+    found = snapshots.latest(table, keys, min(r.ingested_at for r in rows))
+    return {
+        key
+        for key, version in found.items()
+        if version.etag != keys[key].etag and version.committed > keys[key].ingested_at
+    }
 
 
 def _judge(

@@ -47,6 +47,22 @@ def test_content_that_returns_is_loaded_again(lakehouse: Lakehouse) -> None:
     assert lakehouse.reasons(back) == ["skip: unchanged"]
 
 
+def test_content_that_returns_after_a_crash_is_loaded_again(lakehouse: Lakehouse) -> None:
+    """The process that loaded the version between died before it wrote the registry."""
+    other = source("orders/b.csv", "e1")
+    back = source("orders/a.csv", "e1", minute=2)
+    lakehouse.load(other, ID, "SELECT 3")
+    lakehouse.load(FILE, ID, "SELECT 1")
+    lakehouse.load(CHANGED, ID, "SELECT 2", record=False)
+    assert lakehouse.reasons(back, other) == [
+        "load: another version was loaded, not recorded",
+        "skip: unchanged",
+    ]
+    lakehouse.load(back, ID, "SELECT 1")
+    assert lakehouse.reasons(back, other) == ["skip: unchanged", "skip: unchanged"]
+    assert lakehouse.ask("SELECT id FROM orders ORDER BY id") == [(1,), (3,)]
+
+
 def test_a_file_whose_table_is_gone(lakehouse: Lakehouse) -> None:
     lakehouse.load(FILE, ID, "SELECT 1")
     lakehouse.sink.lake.catalog.drop_table("lakehouse.orders")
