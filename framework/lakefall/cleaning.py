@@ -40,15 +40,17 @@ def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, 
     target = out / compression.stem(path.name)
     if target.exists() and target.samefile(path):
         raise UsageError(f"{path} would overwrite itself; name another folder with --out")
-    if other := taken.get(target.name):
-        raise UsageError(f"{path} and {other} would both become {target}; clean them apart")
+    _refuse_taken(path, target, taken)
     records = inspection.read(run, path, table)
-    out.mkdir(parents=True, exist_ok=True)
-    taken[target.name] = path
-    _write(run, _rows(records), target)
     rejects = None
     if records.rejects:
         rejects = target.with_name(f"{target.stem}.rejects{target.suffix}")
+        _refuse_taken(path, rejects, taken)
+        taken[rejects.name] = path
+    out.mkdir(parents=True, exist_ok=True)
+    taken[target.name] = path
+    _write(run, _rows(records), target)
+    if records.rejects and rejects:
         _write(run, _rejects(records.rejects), rejects)
     return Cleaned(
         target,
@@ -58,6 +60,11 @@ def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, 
         records.rows_rejected,
         records.lines_skipped,
     )
+
+
+def _refuse_taken(path: Path, target: Path, taken: dict[str, Path]) -> None:
+    if other := taken.get(target.name):
+        raise UsageError(f"{path} and {other} would both become {target}; clean them apart")
 
 
 def _rows(records: Records) -> str:

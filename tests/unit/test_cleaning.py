@@ -1,0 +1,47 @@
+"""Clean copies of several files in one folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lakefall import cleaning
+from lakefall.cli.common import open_pipeline
+from lakefall.errors import UsageError
+from lakefall.run import Run
+from lakefall.runner import Runner
+
+PIPELINE = """\
+version: 1
+name: cleaning
+source: {use: folder, path: .}
+sniffer: {use: csv}
+type_inferer: {use: threshold}
+sink: {use: iceberg, catalog: {type: sqlite, warehouse: lake}}
+cache: {dir: "${CACHE}"}
+"""
+
+
+@pytest.fixture
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
+    monkeypatch.setenv("CACHE", str(tmp_path / "cache"))
+    (tmp_path / "p.yaml").write_text(PIPELINE)
+    (tmp_path / "a.csv").write_text("id,name\n1,a\n2,b\n3,c\n4,d,e\n5,f\n")
+    (tmp_path / "a.rejects.csv").write_text("line,why\n7,x\n8,y\n")
+    with Runner(open_pipeline(tmp_path / "p.yaml", [])).start(dry_run=True) as started:
+        yield started
+
+
+@pytest.mark.parametrize("names", [("a.csv", "a.rejects.csv"), ("a.rejects.csv", "a.csv")])
+def test_rejects_and_another_files_copy_keep_apart(
+    run: Run, tmp_path: Path, names: tuple[str, str]
+) -> None:
+    taken: dict[str, Path] = {}
+    out = tmp_path / "out"
+    cleaning.clean(run, tmp_path / names[0], out, taken=taken)
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    with pytest.raises(UsageError, match="both"):
+        cleaning.clean(run, tmp_path / names[1], out, taken=taken)
+    assert {path.name: path.read_bytes() for path in out.iterdir()} == before
