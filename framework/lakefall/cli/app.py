@@ -53,7 +53,7 @@ COMMANDS = (
     *(load.run, load.plan),
     *(files.sniff, files.infer, files.clean),
     *(pipelines.lint, pipelines.schema, pipelines.explain, pipelines.check),
-    *(tables.status, tables.rejects, tables.retry, tables.forget),
+    *(tables.status, tables.rejects, load.retry, tables.forget),
     *(load.rebuild, tables.query),
 )
 for command in COMMANDS:

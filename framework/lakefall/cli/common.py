@@ -53,3 +53,17 @@ def running(path: Path, sets: list[str]) -> Iterator[Run]:
 
     with Runner(open_pipeline(path, sets, Told())).start() as run:
         yield run
+
+
+def known(run: Run, keys: list[str]) -> None:
+    """Refuse keys that the registry does not hold.
+
+    Raises:
+        UsageError: naming the first one.
+    """
+    from lakefall.errors import UsageError
+
+    there = {entry.key for entry in run.pipeline.history(run)}
+    for key in keys:
+        if key not in there:
+            raise UsageError(f"the registry has no file {key!r}; `lakefall status` shows those")

@@ -1,4 +1,4 @@
-"""``run``, ``plan``, ``rebuild``: what writes tables, and what says beforehand what it would do."""
+"""``run``, ``retry``, ``plan``, ``rebuild``: what writes tables, and what says so beforehand."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lakefall.cli.common import Json, OnlyKeys, OnlyTables, PipelineFile, Set, TableName
+from lakefall.cli.common import Json, Keys, OnlyKeys, OnlyTables, PipelineFile, Set, TableName
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything but write.")]
 
@@ -39,6 +39,34 @@ def run(
     with listener() as told:
         runner = Runner(open_pipeline(pipeline, sets, told))
         report = runner.run(tables=table, keys=file, dry_run=dry_run, force=force)
+    reports.run(report, json=json)
+    raise typer.Exit(130 if report.interrupted else 1 if report.failed else 0)
+
+
+def retry(
+    pipeline: PipelineFile,
+    key: Keys,
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Load these files again, whether they failed before or not.
+
+    Should this be interrupted, the next run takes them up. Reports what `run` reports.
+
+    \b
+    Example: lakefall retry pipelines/local.yaml orders/2024.csv
+    """
+    from lakefall.cli import reports
+    from lakefall.cli.common import known, open_pipeline
+    from lakefall.cli.progress import listener
+    from lakefall.runner import Runner
+
+    with listener() as told:
+        runner = Runner(open_pipeline(pipeline, sets, told))
+        with runner.start() as run:
+            known(run, key)
+            run.pipeline.release(run, key)
+        report = runner.run(keys=key)
     reports.run(report, json=json)
     raise typer.Exit(130 if report.interrupted else 1 if report.failed else 0)
 

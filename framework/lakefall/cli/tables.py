@@ -1,4 +1,4 @@
-"""What is there: ``status``, ``rejects``, ``query``, ``retry``, ``forget``, ``registry``."""
+"""What is there: ``status``, ``rejects``, ``query``, ``forget``, ``registry``."""
 
 from __future__ import annotations
 
@@ -125,26 +125,6 @@ def rejects(
         say("nothing was rejected")
 
 
-def retry(
-    pipeline: PipelineFile,
-    key: Keys,
-    sets: Set = [],
-    json: Json = False,
-) -> None:
-    """Let the next run load these files again.
-
-    Whether they failed or not.
-
-    \b
-    Example: lakefall retry pipelines/local.yaml orders/2024.csv
-    """
-    from lakefall.cli.common import running
-
-    with running(pipeline, sets) as run:
-        _known(run.pipeline.history(run), key)
-        _told({"keys": run.pipeline.release(run, key)}, "{keys} files wait for the next run", json)
-
-
 def forget(
     pipeline: PipelineFile,
     key: Keys,
@@ -159,10 +139,10 @@ def forget(
     \b
     Example: lakefall forget pipelines/local.yaml orders/2024.csv
     """
-    from lakefall.cli.common import running
+    from lakefall.cli.common import known, running
 
     with running(pipeline, sets) as run:
-        _known(run.pipeline.history(run), key)
+        known(run, key)
         _told({"rows_deleted": run.pipeline.forget(run, key)}, "{rows_deleted} rows deleted", json)
 
 
@@ -218,15 +198,6 @@ def query(
 def _shown(row: dict[str, Any]) -> list[object]:
     # Numbers as the table has them: a year is not 2,024.
     return [v if v is None or isinstance(v, bool) else str(v) for v in row.values()]
-
-
-def _known(history: Any, keys: list[str]) -> None:
-    from lakefall.errors import UsageError
-
-    known = {entry.key for entry in history}
-    for key in keys:
-        if key not in known:
-            raise UsageError(f"the registry has no file {key!r}; `lakefall status` shows those")
 
 
 def _told(value: dict[str, int], words: str, json: bool) -> None:
