@@ -58,6 +58,10 @@ class TableBatch:
         self.files = tuple(files)
         self._seconds = {f.key: 0.0 for f in files}
         self._registered: list[Registered] = []
+        self._inferred: Schema | None = None
+        """Of a new table, as inferred last."""
+        self._joint: Schema | None = None
+        """The same once its files have to be loaded one by one."""
 
     def load(self) -> BatchResult:
         """Everything from fetch to registration; scratch files are gone afterwards."""
@@ -101,6 +105,8 @@ class TableBatch:
         files = [r.local.file for r in records]
         with self._timed(*files), self.run.step("infer", table=self.table):
             schema = self._infer(records, None if rebuild else state)
+            if state is None:
+                schema = self._inferred = self._as_decided_together(schema)
         with self._timed(*files), self.run.step("prepare", table=self.table):
             plan = self.pipeline.prepare(self.run, self.table, schema, rebuild=rebuild)
         return schema, plan
@@ -114,6 +120,13 @@ class TableBatch:
                 if records[at].proved:
                     raise
                 records[at] = self._open_again(records[at])
+
+    def _as_decided_together(self, schema: Schema) -> Schema:
+        """The columns of a file that is loaded alone, typed as all files of the new table were."""
+        if self._joint is None:
+            return schema
+        decided = {c.name: c for c in self._joint.columns}
+        return Schema(tuple(decided.get(c.name, c) for c in schema.columns))
 
     def commit_rebuild(self, records: Sequence[Records], plan: TablePlan) -> tuple[Outcome, ...]:
         """Swap the table's schema and rows for these files'.
@@ -168,6 +181,7 @@ class TableBatch:
         except Exception as error:  # noqa: BLE001 -- becomes the outcome of these files
             if len(records) == 1 or getattr(error, "retryable", False):
                 return [self._failed(r.local.file, error) for r in records]
+        self._joint = self._inferred
         return [outcome for each in records for outcome in self._commit([each])]
 
     def _commit_together(self, records: list[Records]) -> list[Outcome]:

@@ -61,9 +61,10 @@ class StepHooks:
             SourceError: it cannot be listed right now.
         """
 
-    @hookspec(firstresult=True)
-    def fetch(self, run: Run, file: SourceFile) -> LocalFile | None:
-        """Bring one file to this machine, still compressed; None for another source's file.
+    @hookspec
+    def fetch(self, run: Run, file: SourceFile) -> LocalFile:  # type: ignore[empty-body]
+        """Bring one file to this machine, still compressed. Only the source that listed the file
+        is asked.
 
         The bytes must be those of ``file.etag``.
 

@@ -44,6 +44,8 @@ class SourceFile:
     """First folder of the key, as written; ``''`` for a key at the root."""
     table: str
     """Table name made from the folder (``naming.table_name``); ``''`` where none can be made."""
+    source: str = ""
+    """Which of the pipeline's sources listed it: ``as:``, or the plugin's name."""
     problem: str = ""
     """Why no table can take this file; ``''`` where one can. A permanent failure."""
 
@@ -91,6 +93,9 @@ class Dialect:
     """Physical lines after the last record of the table that are not part of it."""
     comment: str = ""
     """Lines that start with this are skipped."""
+    comment_given: bool = False
+    """A person said so. Otherwise the mark was found in a sample, and a line that begins with it
+    but has a field for every column is a record."""
     skip_initial_space: bool = False
     """A blank after a delimiter is not part of the field."""
     confidence: float = 1.0

@@ -6,6 +6,7 @@ its plugin manager and its plugin instances: nothing is shared between pipelines
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from fnmatch import fnmatchcase
@@ -15,7 +16,7 @@ import pluggy
 
 from lakefall import compression, hookspecs
 from lakefall.config.model import PipelineConfig
-from lakefall.errors import LakefallError, PluginError
+from lakefall.errors import ConfigError, LakefallError, PluginError
 from lakefall.model import (
     Check,
     Converted,
@@ -114,14 +115,28 @@ class Pipeline:
     # --- source ---
 
     def discover(self, run: Run) -> list[SourceFile]:
-        """Every listed file, oldest first."""
-        found = [file for files in self._manager.hook.discover(run=run) for file in files]
-        return sorted(found, key=lambda f: (f.modified, f.key))
+        """Every listed file, oldest first.
+
+        Raises:
+            ConfigError: two sources list the same key, which is what the registry knows files by.
+        """
+        found: dict[str, SourceFile] = {}
+        for source, call in self._each("discover"):
+            for file in call(run=run):
+                if file.key in found:
+                    raise ConfigError(
+                        f"{self.config.path}: sources {found[file.key].source!r} and {source!r} "
+                        f"both have a file {file.key!r}; give each folders of its own"
+                    )
+                found[file.key] = dataclasses.replace(file, source=source)
+        return sorted(found.values(), key=lambda f: (f.modified, f.key))
 
     def fetch(self, run: Run, file: SourceFile) -> LocalFile:
         """The file on this machine, decompressed."""
-        local = self._first("fetch", run=run, file=file)
-        return compression.expand(local, run.workdir)
+        for source, call in self._each("fetch"):
+            if source == file.source:
+                return compression.expand(call(run=run, file=file), run.workdir)
+        raise PluginError(f"{file.key}: the pipeline has no source {file.source!r}")
 
     # --- sniffer, reader ---
 

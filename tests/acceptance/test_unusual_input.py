@@ -540,3 +540,24 @@ def assert_permanent(lake: Lake, key: str, *words: str) -> None:
     assert not lake.exists("t")
     lake.put(key, GOOD)
     assert lake.run().of(key)["status"] == "success"
+
+
+def test_unusual_text_without_an_upper_bound_loads(lake: Lake) -> None:
+    """U+D7FF is the last character before the surrogates: no text of that length is greater."""
+    lake.put("t/a.csv", "id,name\n1," + "\ud7ff" * 20 + "\n")
+    assert lake.run().of("t/a.csv")["status"] == "success"
+    assert lake.query("SELECT length(name) AS n FROM t") == [{"n": 20}]
+
+
+def test_unusual_second_source_loads_its_own_files(lake: Lake) -> None:
+    other = lake.folder / "other"
+    (other / "u").mkdir(parents=True)
+    (other / "u" / "b.csv").write_text("id\n1\n2\n")
+    lake.put("t/a.csv", "id\n3\n4\n")
+    lake.configure(
+        source=[
+            {"use": "folder", "path": str(lake.inbox)},
+            {"use": "folder", "as": "other", "path": str(other)},
+        ]
+    )
+    assert lake.run().statuses() == {"t/a.csv": "success", "u/b.csv": "success"}

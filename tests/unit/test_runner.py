@@ -9,8 +9,15 @@ from typing import Any
 import pytest
 
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
-from lakefall.errors import FileFormatError, PlanOutdatedError, SchemaFrozenError, UsageError
+from lakefall.errors import (
+    ConfigError,
+    FileFormatError,
+    PlanOutdatedError,
+    SchemaFrozenError,
+    UsageError,
+)
 from lakefall.model import (
+    Column,
     Converted,
     Decision,
     Dialect,
@@ -48,6 +55,7 @@ class Script:
         self.unchanged: set[str] = set()
         self.outdated = 0
         self.recorded: list[Outcome] = []
+        self.types: list[str] = []
 
     def asked(self, step: str, subject: str = "") -> None:
         self.calls.append(f"{step} {subject}".strip())
@@ -109,7 +117,8 @@ def plugins(script: Script) -> dict[Stage, type[Plugin[Any]]]:
         @hookimpl
         def infer(self, records: Sequence[Records]) -> Schema:
             script.asked("infer", "+".join(r.local.file.key for r in records))
-            return Schema(())
+            found = "VARCHAR" if len(records) > 1 else "INTEGER"
+            return Schema((Column("a", "a", found, nullable=True),))
 
     class Sink(Plugin[NoOptions]):
         """Sink."""
@@ -134,6 +143,7 @@ def plugins(script: Script) -> dict[Stage, type[Plugin[Any]]]:
         def prepare(self, table: str, schema: Schema) -> TablePlan:
             infer = next(c for c in reversed(script.calls) if c.startswith("infer"))
             script.asked("prepare", infer.removeprefix("infer "))
+            script.types.append(schema.columns[0].type)
             brought = tuple(PlannedColumn(k, "VARCHAR", "", 1) for k in infer[6:].split("+"))
             return TablePlan(table, True, brought)
 
@@ -243,6 +253,30 @@ def test_what_fails_together_is_tried_one_by_one(tmp_path: Path) -> None:
         ("a/1.csv", Status.SUCCESS),
         ("a/2.csv", Status.FAILED),
     ]
+
+
+def test_what_was_inferred_together_holds_for_each_alone(tmp_path: Path) -> None:
+    script = Script("a/1.csv", "a/2.csv")
+    script.errors["load", "a/1.csv+a/2.csv"] = FileFormatError("one of them spoils it")
+    Runner(pipeline(script, tmp_path)).run()
+    assert script.types == ["VARCHAR"] * 3
+
+
+def test_a_broken_file_has_no_say_in_the_types(tmp_path: Path) -> None:
+    script = Script("a/1.csv", "a/2.csv")
+    script.errors["convert", "a/1.csv"] = FileFormatError("spoilt")
+    Runner(pipeline(script, tmp_path)).run()
+    assert script.types == ["VARCHAR", "INTEGER"]
+
+
+def test_each_source_is_asked_for_its_own_files(tmp_path: Path) -> None:
+    script = Script("a/1.csv")
+    twice = pipeline(script, tmp_path)
+    use = twice.config.uses[Stage.SOURCE][0]
+    sources = (use, dataclasses.replace(use, alias="other"))
+    config = dataclasses.replace(twice.config, uses={**twice.config.uses, Stage.SOURCE: sources})
+    with pytest.raises(ConfigError, match=r"'fake' and 'other' both have a file 'a/1\.csv'"):
+        Runner(Pipeline(config, lambda _table: config)).run()
 
 
 def test_an_outdated_plan_is_made_again(tmp_path: Path) -> None:

@@ -52,6 +52,7 @@ def detect(
         header_lines=1 if verdict.present else 0,
         footer_lines=_footer_lines(path, encoding.name, found, layout, way),
         comment=layout.comment,
+        comment_given=options.comment is not None,
         skip_initial_space=_skip_initial_space(rows, way),
         confidence=found.confidence,
         header_confidence=verdict.confidence,

@@ -62,6 +62,17 @@ class Parsed:
         return ["".join(lines[start:end]) for start, end in pairs]
 
 
+def is_record(line: str, dialect: Dialect, columns: int) -> bool:
+    """Whether a line that begins with a comment mark found in a sample is a record all the same:
+    it has a field for every column, or begins one that goes on."""
+    if dialect.comment_given:
+        return False
+    try:
+        return len(next(read([line], dialect, strict=True))) == columns
+    except csv.Error:
+        return True
+
+
 def parse(lines: list[str], at: int, dialect: Dialect, columns: int) -> Parsed:
     """Read records from ``lines[at:]``: at most some ``CELLS``, and none after an error."""
     import numpy as np
@@ -77,7 +88,7 @@ def parse(lines: list[str], at: int, dialect: Dialect, columns: int) -> Parsed:
         asked = -1
         for line in body:
             if len(rows) != asked:
-                if line.startswith(dialect.comment):
+                if line.startswith(dialect.comment) and not is_record(line, dialect, columns):
                     comments += 1
                     continue
                 asked = len(rows)

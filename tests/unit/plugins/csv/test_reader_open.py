@@ -118,7 +118,9 @@ def test_utf16_cut_short(tmp_path: Path) -> None:
 
 def test_preamble_comments_blank_lines_footer(tmp_path: Path) -> None:
     data = b'sep=,\n\n# note\na,b\n\n1,2\n#3,4\n"5\n#6",7\n   \n8,9\n\nTotal,17\n'
-    opened = open_bytes(data, tmp_path, dialect(preamble_lines=1, comment="#", footer_lines=2))
+    opened = open_bytes(
+        data, tmp_path, dialect(preamble_lines=1, comment="#", comment_given=True, footer_lines=2)
+    )
     assert opened.rows == [("1", "2"), ("5\n#6", "7"), ("8", "9")]
     assert opened.lines == [6, 8, 11]
     assert opened.records.lines_skipped == 8
@@ -265,3 +267,18 @@ def test_short_records_are_filled_where_that_is_asked_for(tmp_path: Path) -> Non
     assert opened.lines == [2, 3, 4]
     assert [(r.line, r.reason) for r in opened.rejects] == [(5, "4 fields where the header has 3")]
     assert opened.records.warnings == ("2 records lack their last fields, which became NULL",)
+
+
+MARKED = b"tag,n\na,1\n# a note\n#late,2\nb,4\n"
+
+
+def test_a_comment_mark_from_a_sample_hides_no_record(tmp_path: Path) -> None:
+    opened = open_bytes(MARKED, tmp_path, dialect(comment="#"))
+    assert [row[0] for row in opened.rows] == ["a", "#late", "b"]
+    assert opened.records.lines_skipped == 1
+
+
+def test_a_comment_mark_that_a_person_gave_holds_everywhere(tmp_path: Path) -> None:
+    opened = open_bytes(MARKED, tmp_path, dialect(comment="#", comment_given=True))
+    assert [row[0] for row in opened.rows] == ["a", "b"]
+    assert opened.records.lines_skipped == 2
