@@ -95,7 +95,14 @@ class Lake:
         return {name for *_, name in self.catalog.list_tables((self.namespace,))}
 
     def make_namespace(self) -> None:
-        self.catalog.create_namespace_if_not_exists((self.namespace,))
+        from sqlalchemy.exc import IntegrityError
+
+        try:
+            self.catalog.create_namespace_if_not_exists((self.namespace,))
+        except IntegrityError:
+            # Another process may have made it at the same moment.
+            if not self.catalog.namespace_exists((self.namespace,)):
+                raise
 
 
 @contextmanager
