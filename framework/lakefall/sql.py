@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     import duckdb
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from lakefall.config.model import Engine
     from lakefall.types import TypeCandidate
+
+T = TypeVar("T")
 
 
 def identifier(name: str) -> str:
@@ -31,6 +33,8 @@ WIDE = 200
 """Columns from which on the vectors of a query weigh more than its threads bring."""
 _VECTORS = 128 << 10
 """Bytes of the vectors that one more column needs in a query; measured with DuckDB 2.0."""
+_PATIENCE = 0.05
+"""Seconds between two interruptions of a query that goes on."""
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
@@ -98,18 +102,28 @@ def _plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, ...]]:
-    """All rows of a query, during which Ctrl-C works.
+    """All rows of a query, during which Ctrl-C works."""
+    return _interruptible(connection, lambda: connection.execute(query).fetchall())
 
-    DuckDB 2.0 does not look for signals while it runs: the query gets a thread of its own, and
-    whoever waits for it interrupts it.
+
+def table(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
+    """The whole answer of a query as Arrow, during which Ctrl-C works."""
+    return _interruptible(connection, lambda: connection.sql(query).to_arrow_table())
+
+
+def _interruptible(connection: duckdb.DuckDBPyConnection, ask: Callable[[], T]) -> T:
+    """What ``ask`` answers on a thread of its own.
+
+    DuckDB 2.0 looks for signals nowhere but where it hands out Arrow, and loses some there: so
+    whoever waits for the thread interrupts it.
     """
     done = threading.Event()
-    answers: list[list[tuple[Any, ...]]] = []
+    answers: list[T] = []
     errors: list[BaseException] = []
 
     def work() -> None:
         try:
-            answers.append(connection.execute(query).fetchall())
+            answers.append(ask())
         except BaseException as error:  # noqa: BLE001 -- raised again by the one who waits
             errors.append(error)
         finally:
@@ -119,8 +133,10 @@ def rows(connection: duckdb.DuckDBPyConnection, query: str) -> list[tuple[Any, .
     try:
         done.wait()
     except BaseException:
+        # Again and again: one that comes before the query has begun is forgotten.
         connection.interrupt()
-        done.wait()
+        while not done.wait(_PATIENCE):
+            connection.interrupt()
         raise
     if errors:
         raise errors[0]

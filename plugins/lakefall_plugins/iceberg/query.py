@@ -39,7 +39,7 @@ def query(lake: Lake, run: Run, sql: str) -> pa.Table:
             tables = sorted(lake.tables())
             named = [name for name in tables if _mentions(sql, name)]
             _register(connection, lake, named)
-            return connection.sql(sql).to_arrow_table()
+            return quoting.table(connection, sql)
         except duckdb.CatalogException as error:
             known = ", ".join(tables) if tables else "none yet"
             raise UsageError(
