@@ -114,7 +114,15 @@ def source(
 ) -> SourceFile:
     folder = key.partition("/")[0]
     modified = START + timedelta(minutes=minute)
-    return SourceFile(key, etag, 100, modified, folder, "" if problem else table or folder, problem)
+    return SourceFile(
+        key=key,
+        etag=etag,
+        size=100,
+        modified=modified,
+        folder=folder,
+        table="" if problem else table or folder,
+        problem=problem,
+    )
 
 
 def schema(*columns: tuple[str, ...]) -> Schema:
