@@ -3,13 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import yaml
 
 from lakefall.catalogue import Catalogue
 from lakefall.config.schema import json_schema
 
-jsonschema = pytest.importorskip("jsonschema")
 
 GOOD: dict[str, Any] = {
     "source": {"use": "box", "path": "x"},
