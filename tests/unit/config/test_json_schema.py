@@ -10,7 +10,6 @@ import yaml
 from lakefall.catalogue import Catalogue
 from lakefall.config.schema import json_schema
 
-
 GOOD: dict[str, Any] = {
     "source": {"use": "box", "path": "x"},
     "sink": {"use": "lake", "catalog": {"type": "sqlite", "warehouse": "x"}},
