@@ -1,13 +1,19 @@
-# Works with Python 3.11+ and make; uses uv where it is installed.
+# Works with Python 3.11+ and make. The servers need what stack/bootstrap installs.
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+# Tests wait for servers part of their time: one more than there are cores.
+WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+UV := $(shell command -v uv || echo $(BIN)/uv)
+COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format lock docs
+.PHONY: help install demo test lint types format lock docs env \
+  stack-up stack-down stack-status stack-env stack-remove
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 install: $(INSTALLED) ## .venv with lakefall, every extra and the tools for tests
 
@@ -18,6 +24,24 @@ $(INSTALLED): requirements.lock pyproject.toml tools/install
 demo: $(INSTALLED) ## real CSV files become Iceberg tables, in a temporary folder
 	@$(BIN)/python examples/demo.py
 
+stack-up: $(INSTALLED) ## start SeaweedFS, Iceberg REST, Trino, Superset on this machine
+	@$(BIN)/python -m stack up
+
+stack-down: $(INSTALLED) ## stop them; their data stay
+	@$(BIN)/python -m stack down
+
+stack-status: $(INSTALLED) ## a table of them
+	@$(BIN)/python -m stack status
+
+stack-env: $(INSTALLED) ## their addresses and credentials as export lines
+	@$(BIN)/python -m stack env
+
+stack-remove: $(INSTALLED) ## stop them and delete their data
+	@$(BIN)/python -m stack remove
+
+env: ## .env for docker-compose, with fresh secrets
+	@"$(PYTHON)" tools/env.py
+
 lint: $(INSTALLED) ## ruff
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -25,8 +49,8 @@ lint: $(INSTALLED) ## ruff
 types: $(INSTALLED) ## mypy --strict
 	$(BIN)/mypy
 
-test: lint types ## lint, types, and every test: unit, contracts, docs, acceptance
-	$(BIN)/pytest -n auto
+test: lint types ## lint, types, and every test, with servers of their own
+	$(BIN)/python -m stack run -- $(BIN)/pytest -n $(WORKERS) --dist loadgroup
 
 format: $(INSTALLED) ## let ruff lay out and repair the code
 	$(BIN)/ruff check --fix
@@ -35,7 +59,9 @@ format: $(INSTALLED) ## let ruff lay out and repair the code
 docs: $(INSTALLED) ## write docs/ anew from the code
 	$(BIN)/python tools/reference.py
 
-lock: ## write requirements.lock anew (needs uv)
-	uv pip compile --quiet --universal --python-version 3.11 --all-extras --group dev \
-	  --generate-hashes --no-emit-index-url --no-emit-find-links --no-annotate --no-header \
-	  --output-file requirements.lock pyproject.toml
+lock: ## write the lock files anew (with uv)
+	$(COMPILE) --extra all --group dev --output-file requirements.lock pyproject.toml
+	$(COMPILE) --output-file stack/requirements-tools.lock stack/requirements-tools.in
+	$(COMPILE) --output-file stack/requirements-superset.lock stack/requirements-superset.in
+	$(COMPILE) --extra all --output-file stack/requirements-airflow.lock \
+	  stack/requirements-airflow.in pyproject.toml
