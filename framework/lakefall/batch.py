@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
+from lakefall import sql
 from lakefall.errors import (
     CommitConflictError,
     LakefallError,
     PlanOutdatedError,
-    StorageFullError,
     TableNameError,
     UnprovedError,
+    as_foreseen,
 )
 from lakefall.model import (
     Converted,
+    Dialect,
     Loaded,
+    LocalFile,
     Outcome,
     Records,
     Registered,
@@ -31,6 +33,7 @@ from lakefall.model import (
     TablePlan,
     TableState,
 )
+from lakefall.schemas import Remembered, Schemas
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,18 +49,34 @@ DRY_RUN = "dry run: nothing was written"
 class BatchResult:
     outcomes: tuple[Outcome, ...]
     registered: tuple[Registered, ...] = ()
+    loaded: tuple[Loaded, ...] = ()
+    """The commits, as the sink told them."""
 
 
 class TableBatch:
     """One table's pending files. An error of one file never stops the others."""
 
-    def __init__(self, run: Run, table: str, files: Sequence[SourceFile]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        table: str,
+        files: Sequence[SourceFile],
+        *,
+        register: bool = True,
+        schemas: Schemas | None = None,
+    ) -> None:
+        """``register`` is False where registrars are asked in a step of its own."""
         self.run = run.for_table(table) if table else run
         self.pipeline = self.run.pipeline
         self.table = table
         self.files = tuple(files)
         self._seconds = {f.key: 0.0 for f in files}
+        self.errors: dict[str, LakefallError] = {}
+        """Why files failed, by key."""
+        self._register = register
+        self._schemas = schemas
         self._registered: list[Registered] = []
+        self._loaded: list[Loaded] = []
         self._inferred: Schema | None = None
         """Of a new table, as inferred last."""
         self._joint: Schema | None = None
@@ -69,7 +88,7 @@ class TableBatch:
             records, failed = self.open()
             done = self._commit(records)
             outcomes = [self._complete(o) for o in (*failed, *done)]
-            return BatchResult(tuple(outcomes), tuple(self._registered))
+            return self._result(outcomes)
         finally:
             shutil.rmtree(self.run.workdir, ignore_errors=True)
 
@@ -85,7 +104,7 @@ class TableBatch:
         failed: list[Outcome] = []
         for file in self.files:
             try:
-                opened.append(self._open(file, state))
+                opened.append(self.open_one(file, state))
             except Exception as error:  # noqa: BLE001 -- one file must not stop the others
                 failed.append(self._failed(file, error))
         return opened, failed
@@ -102,14 +121,43 @@ class TableBatch:
 
         ``records`` is changed where a file turns out not to be what a quick look took it for.
         """
-        files = [r.local.file for r in records]
-        with self._timed(*files), self.run.step("infer", table=self.table):
-            schema = self._infer(records, None if rebuild else state)
-            if state is None:
-                schema = self._inferred = self._as_decided_together(schema)
-        with self._timed(*files), self.run.step("prepare", table=self.table):
-            plan = self.pipeline.prepare(self.run, self.table, schema, rebuild=rebuild)
-        return schema, plan
+        schema = self.infer(records, state, rebuild=rebuild)
+        return schema, self.prepare(schema, rebuild=rebuild)
+
+    def infer(
+        self, records: list[Records], state: TableState | None, *, rebuild: bool = False
+    ) -> Schema:
+        """Types for all columns of these files; changes ``records`` as ``plan`` does."""
+        governing = None if rebuild else state
+        schema = self._recall(records, governing)
+        if schema is None:
+            files = [r.local.file for r in records]
+            with self._timed(*files), self.run.step("infer", table=self.table) as told:
+                schema = told["schema"] = self._infer(records, governing)
+            self._keep(records, governing, schema)
+        if state is None:
+            schema = self._inferred = self._as_decided_together(schema)
+        return schema
+
+    def prepare(self, schema: Schema, *, rebuild: bool = False) -> TablePlan:
+        """What loading files with these columns does to the table."""
+        with self._timed(*self.files), self.run.step("prepare", table=self.table):
+            return self.pipeline.prepare(self.run, self.table, schema, rebuild=rebuild)
+
+    def _recall(self, records: list[Records], state: TableState | None) -> Schema | None:
+        if self._schemas is None or len(records) != 1:
+            return None
+        found = self._schemas.recall(self.run, records[0].local.file, state)
+        if found is None:
+            return None
+        if not found.quick and not records[0].proved:
+            records[0] = self._open_again(records[0])
+        return found.schema
+
+    def _keep(self, records: list[Records], state: TableState | None, schema: Schema) -> None:
+        if self._schemas is not None and len(records) == 1:
+            found = Remembered(schema, quick=not records[0].proved)
+            self._schemas.keep(self.run, records[0].local.file, state, found)
 
     def _infer(self, records: list[Records], state: TableState | None) -> Schema:
         while True:
@@ -128,25 +176,42 @@ class TableBatch:
         decided = {c.name: c for c in self._joint.columns}
         return Schema(tuple(decided.get(c.name, c) for c in schema.columns))
 
-    def commit_rebuild(self, records: Sequence[Records], plan: TablePlan) -> tuple[Outcome, ...]:
+    def commit_rebuild(self, records: Sequence[Records], plan: TablePlan) -> BatchResult:
         """Swap the table's schema and rows for these files'.
 
         Raises:
             LakefallError: nothing was changed.
         """
         loaded = self._load(plan, [self._convert(r, plan) for r in records])
-        return tuple(self._complete(o) for o in loaded.outcomes)
+        return self._result([self._complete(o) for o in loaded.outcomes])
+
+    def _result(self, outcomes: Sequence[Outcome]) -> BatchResult:
+        return BatchResult(tuple(outcomes), tuple(self._registered), tuple(self._loaded))
 
     # --- one file ---
 
-    def _open(self, file: SourceFile, state: TableState | None) -> Records:
-        run, pipeline = self.run, self.pipeline
-        with self._timed(file), run.step("fetch", key=file.key, table=self.table):
-            local = pipeline.fetch(run, file)
-        with self._timed(file), run.step("sniff", key=file.key, table=self.table):
-            dialect = pipeline.sniff(run, local, state)
-        with self._timed(file), run.step("open", key=file.key, table=self.table):
-            records = pipeline.open(run, local, dialect, quick=True)
+    def fetch(self, file: SourceFile) -> LocalFile:
+        """The file on this machine, decompressed."""
+        with self._timed(file), self.run.step("fetch", key=file.key, table=self.table):
+            return self.pipeline.fetch(self.run, file)
+
+    def sniff(self, local: LocalFile, state: TableState | None) -> Dialect:
+        """How the file is written."""
+        file = local.file
+        with self._timed(file), self.run.step("sniff", key=file.key, table=self.table) as told:
+            dialect = told["dialect"] = self.pipeline.sniff(self.run, local, state)
+        return dialect
+
+    def open_one(self, file: SourceFile, state: TableState | None) -> Records:
+        """Fetch, sniff and take a quick look.
+
+        Raises:
+            LakefallError: this file cannot be read.
+        """
+        local = self.fetch(file)
+        dialect = self.sniff(local, state)
+        with self._timed(file), self.run.step("open", key=file.key, table=self.table):
+            records = self.pipeline.open(self.run, local, dialect, quick=True)
         self._warn(file, records.warnings)
         return records
 
@@ -166,7 +231,9 @@ class TableBatch:
             except UnprovedError:
                 proved = self._open_again(records)
                 converted = self.pipeline.convert(self.run, proved, plan)
-            told.update(rows=converted.rows_loaded, bytes=records.local.size)
+            told.update(
+                rows=converted.rows_loaded, bytes=records.local.size, rejects=converted.rejects
+            )
         self._warn(file, converted.warnings)
         return converted
 
@@ -177,7 +244,9 @@ class TableBatch:
         if not records:
             return []
         try:
-            return self._commit_together(records)
+            # Held open, so that inference and all conversions share one instance of the engine.
+            with sql.connect(self.pipeline.config.engine, self.run.workdir):
+                return self._commit_together(records)
         except Exception as error:  # noqa: BLE001 -- becomes the outcome of these files
             if len(records) == 1 or getattr(error, "retryable", False):
                 return [self._failed(r.local.file, error) for r in records]
@@ -232,13 +301,14 @@ class TableBatch:
     def _load(self, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
         with self._timed(*(f.file for f in files)), self.run.step("load", table=self.table):
             loaded = self.pipeline.load(self.run, plan, files)
+        self._loaded.append(loaded)
+        if not self._register:
+            return loaded
         with self.run.step("register", table=self.table):
             answers = self.pipeline.register(self.run, loaded)
-        for answer in answers:
-            if not answer.ok:
-                self.run.warn(f"{answer.registrar}: {answer.message}", table=self.table)
+        warn_of(self.run, answers)
         self._registered += answers
-        return loaded
+        return dataclasses.replace(loaded, outcomes=judged(loaded.outcomes, answers))
 
     # --- outcomes ---
 
@@ -260,7 +330,7 @@ class TableBatch:
     def _failed(
         self, file: SourceFile, error: Exception, records: Records | None = None
     ) -> Outcome:
-        known = as_foreseen(error)
+        known = self.errors[file.key] = as_foreseen(error)
         outcome = Outcome(file, Status.FAILED, error=str(known), retryable=known.retryable)
         if records is None:
             return outcome
@@ -279,21 +349,25 @@ class TableBatch:
         )
 
 
-def as_foreseen(error: Exception) -> LakefallError:
-    """The error as one of ours, so that it can be told to a person and recorded."""
-    if isinstance(error, LakefallError):
-        return error
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return StorageFullError(
-            f"no room to write {error.filename or 'a scratch file'}: {error.strerror}; "
-            "make room, the next run tries again"
-        )
-    unforeseen = LakefallError(
-        f"unforeseen {type(error).__name__}: {error}; this is a defect, please report it"
+def warn_of(run: Run, answers: Iterable[Registered]) -> None:
+    """Tell what registrars could not do; what they found wrong is told as the files' outcome."""
+    for answer in answers:
+        if not answer.ok and not answer.wrong:
+            run.warn(f"{answer.registrar}: {answer.message}", table=answer.table)
+
+
+def judged(outcomes: Sequence[Outcome], answers: Iterable[Registered]) -> tuple[Outcome, ...]:
+    """The outcomes after what registrars found wrong; the numbers stay those of the commit."""
+    reasons: dict[str, list[str]] = {}
+    for answer in answers:
+        for wrong in answer.wrong:
+            reasons.setdefault(wrong.key, []).append(f"{answer.registrar}: {wrong.reason}")
+    return tuple(
+        dataclasses.replace(o, status=Status.FAILED, error="; ".join(found), retryable=True)
+        if o.status is Status.SUCCESS and (found := reasons.get(o.file.key))
+        else o
+        for o in outcomes
     )
-    unforeseen.retryable = True
-    unforeseen.__cause__ = error
-    return unforeseen
 
 
 def _same(one: TablePlan, other: TablePlan) -> bool:

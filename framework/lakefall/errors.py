@@ -7,6 +7,7 @@ run, permanent ones when the file or the options change.
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,6 +57,22 @@ class SourceError(LakefallError):
 
 class SourceMissingError(SourceError):
     """The folder or bucket does not exist."""
+
+
+class SourceCredentialsError(SourceError):
+    """There are no keys, or they are unknown, wrong or expired."""
+
+
+class SourceDeniedError(SourceError):
+    """The keys are good, but do not allow it."""
+
+
+class SourceUnreachableError(SourceError):
+    """The source does not answer, or only that it is too busy."""
+
+
+class SourceTlsError(SourceUnreachableError):
+    """No secure connection: another protocol, or a certificate that is not trusted."""
 
 
 class UnsafeKeyError(LakefallError):
@@ -183,6 +200,18 @@ class CatalogUnreachableError(SinkError):
     """The catalog does not answer."""
 
 
+class CatalogDeniedError(SinkError):
+    """The catalog refuses the credentials, or forbids what was asked."""
+
+
+class StorageUnreachableError(SinkError):
+    """The storage of the tables does not answer."""
+
+
+class StorageDeniedError(SinkError):
+    """The storage of the tables refuses the credentials."""
+
+
 class CommitConflictError(SinkError):
     """Other writers kept winning until the time for retries was up."""
 
@@ -197,3 +226,23 @@ class SupersededError(LakefallError):
 
 class ConservationError(LakefallError):
     """Rows read, loaded, rejected and skipped do not add up. Nothing was committed."""
+
+
+# --- errors of others -----------------------------------------------------------------------
+
+
+def as_foreseen(error: Exception) -> LakefallError:
+    """The error as one of ours, so that it can be told to a person and recorded."""
+    if isinstance(error, LakefallError):
+        return error
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return StorageFullError(
+            f"no room to write {error.filename or 'a scratch file'}: {error.strerror}; "
+            "make room, the next run tries again"
+        )
+    unforeseen = LakefallError(
+        f"unforeseen {type(error).__name__}: {error}; this is a defect, please report it"
+    )
+    unforeseen.retryable = True
+    unforeseen.__cause__ = error
+    return unforeseen

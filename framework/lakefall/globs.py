@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 
+Matcher = Callable[[str], bool]
 
-def matcher(patterns: Iterable[str]) -> Callable[[str], bool]:
+
+def matcher(patterns: Iterable[str]) -> Matcher:
     """A test whether a ``/``-separated key matches one of the patterns, in any case.
 
     ``*`` and ``?`` stay inside one folder, ``**/`` stands for any number of folders, also none:

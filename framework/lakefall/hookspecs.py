@@ -7,7 +7,8 @@ implementation may take fewer arguments than its hook declares. A hook may raise
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lakefall.plugin import hookspec
@@ -70,6 +71,19 @@ class StepHooks:
 
         Raises:
             FileVanishedError, FileChangedError, UnsafeKeyError, StorageFullError.
+        """
+
+    @hookspec
+    def vanished(self, run: Run, entries: Sequence[RegistryEntry]) -> Iterable[str]:  # type: ignore[empty-body]
+        """Which of these loaded files are gone for certain: their keys.
+
+        Called after ``discover``, under ``on_source_deleted: delete``, with files that it did not
+        list. A source answers only for entries of its own ``origin`` that its patterns let
+        through, and looks for each of them again: what is there, or cannot be looked at, is not
+        gone, so that a listing that missed a file deletes nothing.
+
+        Raises:
+            SourceError: it cannot be told right now; nothing is deleted.
         """
 
     # --- sniffer ---
@@ -162,6 +176,17 @@ class StepHooks:
         """
 
     @hookspec(firstresult=True)
+    def apply(self, run: Run, plan: TablePlan) -> bool | None:
+        """Create or evolve the table ahead of ``load``, in statements of its own.
+
+        Called only where a scheduler runs the steps one by one. A sink that does this in the
+        commit of ``load`` does not answer. Doing it again changes nothing; ``load`` plans anew.
+
+        Raises:
+            What ``load`` raises.
+        """
+
+    @hookspec(firstresult=True)
     def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded | None:
         """Create or evolve the table and replace the files' rows, in one commit.
 
@@ -205,7 +230,27 @@ class StepHooks:
 
     @hookspec
     def register(self, run: Run, loaded: Loaded) -> Registered | None:
-        """Make a loaded table known elsewhere. All registrars answer, each isolated."""
+        """Make a loaded table known elsewhere, or count there what was loaded. All registrars
+        answer, each isolated; ``Registered.registrar`` becomes the name that the pipeline gave it.
+
+        Called right after the commit, before the registry is written. ``Registered.wrong`` names
+        files whose rows are not there as loaded: their outcome becomes FAILED, and the next run
+        loads them again. Anything else that goes wrong is a warning: the rows stay, the file
+        is a success. An error that is raised counts as such a warning.
+        """
+
+    @hookspec
+    def reconcile(  # type: ignore[empty-body]
+        self, run: Run, tables: Mapping[str, datetime]
+    ) -> Iterable[Registered]:
+        """Make up for what earlier runs could not do. All registrars answer, each isolated.
+
+        Called once at the end of every run that is no dry run, also one without files. ``tables``
+        has every table with rows of a file, and when one of its files was last loaded (UTC, the
+        registry's word). Answers are wanted for tables where something was done or is amiss, not
+        for those that were found in order. Should be cheap when nothing changed; must not write
+        to the sink.
+        """
 
     # --- any ---
 
@@ -215,4 +260,7 @@ class StepHooks:
 
     @hookspec
     def check(self, run: Run) -> Iterable[Check]:  # type: ignore[empty-body]
-        """Reach what the plugin needs and say how it is. All answer, each isolated."""
+        """Reach what the plugin needs and say how it is; write nothing. All answer, each isolated.
+
+        The time between two checks that are yielded is shown as the second one's.
+        """

@@ -7,13 +7,18 @@ which needs them can make again from the source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
+
+from lakefall.answers import Check as Check
+from lakefall.answers import Event as Event
+from lakefall.answers import Registered as Registered
+from lakefall.answers import WrongFile as WrongFile
 
 T = TypeVar("T")
 
@@ -26,6 +31,8 @@ class Status(StrEnum):
     SUPERSEDED = "superseded"
     SKIPPED = "skipped"
     UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    """Gone from the source, and its rows from the table (``on_source_deleted: delete``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,9 @@ class SourceFile:
     """Which of the pipeline's sources listed it: ``as:``, or the plugin's name."""
     problem: str = ""
     """Why no table can take this file; ``''`` where one can. A permanent failure."""
+    origin: str = ""
+    """Which bucket or folder it lies in, as a URI: ``s3://bucket``, ``file:///inbox``. A file
+    whose origin is not known is never taken for deleted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,6 +332,12 @@ class RegistryEntry:
     run_id: str
     size: int = 0
     seconds: float = 0.0
+    origin: str = ""
+    """``SourceFile.origin`` of the latest success; ``''`` where the registry does not know it."""
+    loaded_table: str = ""
+    """Table that holds rows of the latest success, whatever happened later; ``''`` for none."""
+    loaded_rows: int = 0
+    """Rows that the latest success loaded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,40 +351,6 @@ class StoredReject:
     column: str
     reason: str
     text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Registered:
-    """A registrar's word about one table."""
-
-    registrar: str
-    table: str
-    ok: bool
-    message: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of ``lakefall check``."""
-
-    subject: str
-    ok: bool
-    message: str
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something happened: what progress bars, logs and fault tests listen to.
-
-    ``name`` is ``<step>.started`` or ``<step>.finished`` with the hook's name as the step, or a
-    point inside a step that a crash test needs (``load.rejects_written``,
-    ``load.data_committed``, ``record.registry_written``), or ``warning``.
-    """
-
-    name: str
-    key: str = ""
-    table: str = ""
-    detail: dict[str, Any] = field(default_factory=dict)
 
 
 def to_json(value: Any) -> str:

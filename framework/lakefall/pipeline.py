@@ -7,16 +7,18 @@ its plugin manager and its plugin instances: nothing is shared between pipelines
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from datetime import datetime
 from fnmatch import fnmatchcase
+from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
 from lakefall import compression, hookspecs
 from lakefall.config.model import PipelineConfig
-from lakefall.errors import ConfigError, LakefallError, PluginError
+from lakefall.errors import ConfigError, PluginError, as_foreseen
 from lakefall.model import (
     Check,
     Converted,
@@ -103,6 +105,12 @@ class Pipeline:
         )
 
     @property
+    def namespace(self) -> str:
+        """Namespace (schema) of the tables; ``''`` where the sink has none."""
+        found = (getattr(o, "namespace", "") for o in self._options(Stage.SINK))
+        return next((str(name) for name in found if name), "")
+
+    @property
     def max_rejected(self) -> float:
         """Share of rejected records, 0 to 1, above which a file fails."""
         return min(
@@ -137,6 +145,29 @@ class Pipeline:
             if source == file.source:
                 return compression.expand(call(run=run, file=file), run.workdir)
         raise PluginError(f"{file.key}: the pipeline has no source {file.source!r}")
+
+    @property
+    def delete_fractions(self) -> dict[str, float]:
+        """``max_delete_fraction`` of every source that says ``on_source_deleted: delete``."""
+        return {
+            use.alias: getattr(use.options, "max_delete_fraction", 0.0)
+            for use in self.config.uses.get(Stage.SOURCE, ())
+            if getattr(use.options, "on_source_deleted", "keep") == "delete"
+        }
+
+    def vanished(self, run: Run, source: str, entries: Sequence[RegistryEntry]) -> list[str]:
+        """Keys of the entries that one source says are gone.
+
+        Raises:
+            PluginError: the source cannot tell.
+        """
+        for name, call in self._each("vanished"):
+            if name == source:
+                return list(call(run=run, entries=entries))
+        raise PluginError(
+            f"source {source!r} does not tell which files are gone; "
+            "set its on_source_deleted to keep"
+        )
 
     # --- sniffer, reader ---
 
@@ -215,6 +246,10 @@ class Pipeline:
         )
         return plan
 
+    def apply(self, run: Run, plan: TablePlan) -> bool:
+        """Create or evolve the table; False where the sink leaves that to ``load``."""
+        return bool(self._manager.hook.apply(run=run, plan=plan))
+
     def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
         loaded: Loaded = self._first("load", run=run, plan=plan, files=files)
         return loaded
@@ -252,10 +287,28 @@ class Pipeline:
         for name, call in self._each("register"):
             try:
                 answer = call(run=run, loaded=loaded)
-            except LakefallError as error:
-                answer = Registered(name, loaded.table, ok=False, message=str(error))
+            except Exception as error:  # noqa: BLE001 -- the rows are committed, whatever it was
+                answer = Registered(name, loaded.table, ok=False, message=str(as_foreseen(error)))
             if answer is not None:
-                answers.append(answer)
+                answers.append(dataclasses.replace(answer, registrar=name))
+        return answers
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether a registrar looks at tables that this run did not load."""
+        return bool(self._manager.hook.reconcile.get_hookimpls())
+
+    def reconcile(self, run: Run, tables: Mapping[str, datetime]) -> list[Registered]:
+        """Every registrar's words; one that raises says so and stops nobody else."""
+        answers: list[Registered] = []
+        for name, call in self._each("reconcile"):
+            try:
+                answers += [
+                    dataclasses.replace(answer, registrar=name)
+                    for answer in call(run=run, tables=tables) or ()
+                ]
+            except Exception as error:  # noqa: BLE001 -- as in register
+                answers.append(Registered(name, "", ok=False, message=str(as_foreseen(error))))
         return answers
 
     def event(self, run: Run, event: Event) -> None:
@@ -266,12 +319,19 @@ class Pipeline:
                 continue
 
     def check(self, run: Run) -> list[Check]:
+        """Every plugin's checks, timed; one that raises says so and stops nobody else."""
         checks: list[Check] = []
         for name, call in self._each("check"):
+            began = perf_counter()
             try:
-                checks.extend(call(run=run))
-            except LakefallError as error:
-                checks.append(Check(name, ok=False, message=str(error)))
+                for check in call(run=run):
+                    now = perf_counter()
+                    taken = check.seconds or now - began
+                    checks.append(dataclasses.replace(check, seconds=taken))
+                    began = now
+            except Exception as error:  # noqa: BLE001 -- the others still have something to say
+                message, taken = str(as_foreseen(error)), perf_counter() - began
+                checks.append(Check(name, ok=False, message=message, seconds=taken))
         return checks
 
     # --- pluggy ---

@@ -5,10 +5,10 @@ from __future__ import annotations
 import dataclasses
 import shutil
 
-from lakefall import naming, sql
-from lakefall.batch import TableBatch, as_foreseen
-from lakefall.errors import LakefallError, TableError
-from lakefall.model import Decision, Outcome, Records, Schema, SourceFile, TablePlan
+from lakefall import deletion, naming, sql
+from lakefall.batch import BatchResult, TableBatch
+from lakefall.errors import LakefallError, TableError, as_foreseen
+from lakefall.model import Decision, Records, Schema, SourceFile, TablePlan
 from lakefall.report import FilePlan, PlanReport, RebuildReport
 from lakefall.run import Run
 from lakefall.runner import Runner, batches
@@ -29,7 +29,17 @@ def plan(runner: Runner, tables: tuple[str, ...] = (), keys: tuple[str, ...] = (
             for file_plan in _plan_batch(batch, decisions):
                 key = file_plan.decision.file.key
                 plans[key] = dataclasses.replace(file_plan, rows_replaced=replaced.get(key, 0))
-        return PlanReport(tuple(plans[key] for key in decisions), runner.warnings)
+        found = [] if tables or keys else deletion.find(run, decisions.keys())
+        gone = [
+            FilePlan(
+                Decision(file, pending=False, reason=deletion.would_go(rows)),
+                rows_replaced=rows,
+                gone=True,
+            )
+            for group in found
+            for file, rows in group.files()
+        ]
+        return PlanReport((*(plans[key] for key in decisions), *gone), runner.warnings)
 
 
 def _plan_batch(batch: TableBatch, decisions: dict[str, Decision]) -> list[FilePlan]:
@@ -81,15 +91,16 @@ def rebuild(
                 f"{len(missing)} files with rows in {table!r} are gone from the source, first "
                 f"{missing[0]!r}; bring them back, or pass --drop-missing to lose their rows"
             )
-        schema, table_plan, outcomes = _swap(runner, batch, dry_run=dry_run)
+        schema, table_plan, done = _swap(runner, batch, dry_run=dry_run)
         return RebuildReport(
             table,
             before=tuple((c.name, c.type) for c in state.columns),
             after=tuple((c.name, c.type) for c in table_plan.columns),
             schema=schema,
-            outcomes=outcomes,
+            outcomes=done.outcomes,
             missing=missing,
             dry_run=dry_run,
+            registered=done.registered,
         )
 
 
@@ -107,7 +118,7 @@ def _missing(run: Run, table: str, files: list[SourceFile]) -> tuple[str, ...]:
 
 def _swap(
     runner: Runner, batch: TableBatch, *, dry_run: bool
-) -> tuple[Schema, TablePlan, tuple[Outcome, ...]]:
+) -> tuple[Schema, TablePlan, BatchResult]:
     records, failed = batch.open()
     if failed:
         raise LakefallError(
@@ -116,7 +127,7 @@ def _swap(
         )
     schema, table_plan = batch.plan(records, None, rebuild=True)
     if dry_run:
-        return schema, table_plan, ()
-    outcomes = batch.commit_rebuild(records, table_plan)
-    runner.record(batch.run, outcomes)
-    return schema, table_plan, outcomes
+        return schema, table_plan, BatchResult(())
+    done = batch.commit_rebuild(records, table_plan)
+    runner.record(batch.run, done.outcomes)
+    return schema, table_plan, done

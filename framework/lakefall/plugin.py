@@ -8,7 +8,7 @@ files that its YAML names under ``plugins:``.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, TypeVar, get_args, get_origin
+from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 import pluggy
 from pydantic import BaseModel, ConfigDict, Field
@@ -62,6 +62,13 @@ class SourceOptions(Options):
     transliterate: bool = True
     """Letters outside ASCII in folder names become their ASCII likeness before anything else;
     `false` turns them into underscores (the letter of the specification)."""
+    on_source_deleted: Literal["keep", "delete"] = "keep"
+    """When a file that was loaded is gone from the source: `keep` its rows, or `delete` them with
+    its rejects and the memory of it. Only a run over the whole source deletes, and only files that
+    came from this very source and match its patterns; a file that comes back is loaded as new."""
+    max_delete_fraction: Share = 0.5
+    """Share of a table's files that one run may delete. When more are gone, nothing of that table
+    is deleted and a warning says so: an inbox emptied by accident empties no table."""
 
 
 class SinkOptions(Options):
@@ -90,6 +97,10 @@ class Plugin(Generic[O_co]):
     name: ClassVar[str]
     stage: ClassVar[Stage]
     options_model: ClassVar[type[Options]] = NoOptions
+    packages: ClassVar[tuple[str, ...]] = ()
+    """Names that must be importable, beside lakefall's own requirements."""
+    extra: ClassVar[str] = ""
+    """The extra of lakefall that brings them; ``''`` where they come from elsewhere."""
 
     def __init__(self, options: O_co) -> None:
         self.options = options

@@ -49,6 +49,8 @@ class FilePlan:
     table_plan: TablePlan | None = None
     rows_replaced: int = 0
     error: str = ""
+    gone: bool = False
+    """Gone from the source: the run would delete its ``rows_replaced`` rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class PlanReport:
 
     @property
     def changes(self) -> bool:
-        return any(f.decision.pending and not f.error for f in self.files)
+        return any((f.decision.pending and not f.error) or f.gone for f in self.files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,3 +82,9 @@ class RebuildReport:
     missing: tuple[str, ...]
     """Keys whose rows the table has, but which the source has no more."""
     dry_run: bool
+    registered: tuple[Registered, ...] = ()
+
+    @property
+    def failed(self) -> bool:
+        """Whether a registrar found rows elsewhere that are not those loaded."""
+        return any(o.status is Status.FAILED for o in self.outcomes)

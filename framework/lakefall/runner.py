@@ -9,14 +9,23 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from time import perf_counter
 
-from lakefall import naming, workspace
-from lakefall.batch import TableBatch
-from lakefall.errors import TableNameError, UsageError
-from lakefall.model import Decision, Event, Outcome, Registered, SourceFile, Status
+from lakefall import deletion, naming, workspace
+from lakefall.batch import TableBatch, warn_of
+from lakefall.errors import LakefallError, TableNameError, UsageError
+from lakefall.model import (
+    Decision,
+    Event,
+    Outcome,
+    Registered,
+    RegistryEntry,
+    SourceFile,
+    Status,
+)
 from lakefall.pipeline import Pipeline, with_listeners
 from lakefall.plugin import hookimpl
 from lakefall.report import RunReport
 from lakefall.run import Run
+from lakefall.schemas import Schemas
 
 MAX_BATCH_BYTES = 2_000_000_000
 """Files of one table are committed together up to this size on disk; beyond it the scratch
@@ -53,9 +62,15 @@ class Runner:
         return tuple(self._warnings.messages)
 
     @contextmanager
-    def start(self, *, run_id: str = "", dry_run: bool = False) -> Iterator[Run]:
-        """A run with a scratch folder, for one or more steps."""
-        started = datetime.now(UTC)
+    def start(
+        self, *, run_id: str = "", dry_run: bool = False, started_at: datetime | None = None
+    ) -> Iterator[Run]:
+        """A run with a scratch folder, for one or more steps.
+
+        ``started_at`` (UTC) is when the source was listed, where another process did that: a
+        version of a file that was committed since then is newer.
+        """
+        started = started_at or datetime.now(UTC)
         run_id = run_id or f"run_{started:%Y%m%dT%H%M%S}_{secrets.token_hex(4)}"
         with workspace.scratch(self.pipeline.config.cache.dir, _folder_name(run_id)) as folder:
             yield Run(self.pipeline, run_id, started, folder, dry_run)
@@ -70,6 +85,8 @@ class Runner:
         run_id: str = "",
     ) -> RunReport:
         """Load what is new or changed; ``force`` also what is not.
+
+        Without ``tables`` and ``keys`` also deletes what is gone from a source that says so.
 
         Raises:
             LakefallError: the source, the registry or the catalog as a whole failed; what was
@@ -92,6 +109,13 @@ class Runner:
                 interrupted = True
             finally:
                 self.record(run, outcomes)
+            try:
+                if not (interrupted or tables or keys):
+                    for gone in deletion.find(run, {d.file.key for d in decisions}):
+                        outcomes += deletion.delete(run, gone)
+                registered += () if interrupted else self.reconcile(run)
+            except KeyboardInterrupt:
+                interrupted = True
             outcomes += _others(decisions, outcomes, interrupted=interrupted)
             return RunReport(
                 run.run_id,
@@ -112,7 +136,12 @@ class Runner:
         force: bool = False,
     ) -> Sequence[Decision]:
         """List the source and decide what has to be loaded, oldest first, within the limit."""
-        files = self.list_files(run, tables=tables, keys=keys)
+        return self.judge(run, self.list_files(run, tables=tables, keys=keys), force=force)
+
+    def judge(
+        self, run: Run, files: Sequence[SourceFile], *, force: bool = False, at_most: int = 0
+    ) -> list[Decision]:
+        """Decide which of these files have to be loaded; ``at_most`` of them, 0 for no limit."""
         root = [
             Decision(f, pending=False, reason="no folder: a file at the root has no table")
             for f in files
@@ -124,7 +153,7 @@ class Runner:
             decisions = self.pipeline.pending(run, [f for f in files if f.folder])
             if force:
                 decisions = [dataclasses.replace(d, pending=True) for d in decisions]
-            decisions = _limit(run, decisions)
+            decisions = _limit(run, decisions, at_most)
             chosen = [d.file for d in decisions if d.pending]
             told.update(files=len(chosen), bytes=sum(f.size for f in chosen))
         return [*decisions, *root]
@@ -168,24 +197,55 @@ class Runner:
             with run.step("record"):
                 self.pipeline.record(run, worth)
 
+    def reconcile(self, run: Run) -> list[Registered]:
+        """Let registrars make up for what earlier runs could not do; warns, never fails."""
+        if run.dry_run or not self.pipeline.reconciles:
+            return []
+        with run.step("reconcile"):
+            try:
+                tables = _loaded_tables(self.pipeline.history(run))
+            except LakefallError as error:
+                run.warn(f"registrars were not asked about earlier runs: {error}")
+                return []
+            answers = self.pipeline.reconcile(run, tables)
+        warn_of(run, answers)
+        return answers
 
-def batches(run: Run, files: Iterable[SourceFile]) -> Iterator[TableBatch]:
-    """Files that are loaded and committed together: one table each, bounded in bytes."""
-    by_table: dict[str, list[SourceFile]] = {}
+
+def by_table(files: Iterable[SourceFile]) -> dict[str, list[SourceFile]]:
+    """The files of each table, in the order given."""
+    groups: dict[str, list[SourceFile]] = {}
     for file in files:
-        by_table.setdefault(file.table, []).append(file)
+        groups.setdefault(file.table, []).append(file)
+    return groups
+
+
+def batches(
+    run: Run, files: Iterable[SourceFile], schemas: Schemas | None = None
+) -> Iterator[TableBatch]:
+    """Files that are loaded and committed together: one table each, bounded in bytes."""
     number = 0
-    for table, members in by_table.items():
+    for table, members in by_table(files).items():
         group: list[SourceFile] = []
         size = 0
         for file in members:
             if group and size + file.size > MAX_BATCH_BYTES:
-                yield TableBatch(_scratch(run, number), table, tuple(group))
+                yield TableBatch(_scratch(run, number), table, tuple(group), schemas=schemas)
                 number, group, size = number + 1, [], 0
             group.append(file)
             size += file.size
-        yield TableBatch(_scratch(run, number), table, tuple(group))
+        yield TableBatch(_scratch(run, number), table, tuple(group), schemas=schemas)
         number += 1
+
+
+def _loaded_tables(entries: Iterable[RegistryEntry]) -> dict[str, datetime]:
+    """Tables with rows of a file, and when one of their files was last loaded."""
+    tables: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.status == Status.SUCCESS and entry.table:
+            known = tables.get(entry.table, entry.ingested_at)
+            tables[entry.table] = max(known, entry.ingested_at)
+    return dict(sorted(tables.items()))
 
 
 def _scratch(run: Run, number: int) -> Run:
@@ -198,9 +258,9 @@ def _folder_name(run_id: str) -> str:
     return f"{plain}_{secrets.token_hex(3)}"
 
 
-def _limit(run: Run, decisions: Sequence[Decision]) -> list[Decision]:
+def _limit(run: Run, decisions: Sequence[Decision], at_most: int) -> list[Decision]:
     """Keep the oldest pending files up to the source's ``max_files_per_run``."""
-    limit = run.pipeline.max_files_per_run
+    limit = min(filter(None, (run.pipeline.max_files_per_run, at_most)), default=0)
     pending = [d for d in decisions if d.pending]
     if not limit or len(pending) <= limit:
         return list(decisions)

@@ -48,6 +48,7 @@ def connect(
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """An in-memory DuckDB that spills to ``scratch`` and knows the candidates' functions.
 
+    Connections of one scratch folder that are open at the same time share its tables.
     It reaches no network, loads no extension and reads no file but those that a query names.
     ``columns`` says how many the queries touch: what a vector of each takes cannot be spilled, so
     a wide table gets a single thread and room for its vectors above the memory limit.
@@ -55,14 +56,18 @@ def connect(
     import duckdb
 
     scratch.mkdir(parents=True, exist_ok=True)
+    candidates = tuple(candidates)
+    # An instance takes 22 ms to make, so that one is shared; what changes it gets its own.
+    alone = columns > WIDE or any(c.udf is not None for c in candidates)
     connection = duckdb.connect(
+        ":memory:" if alone else f":memory:{scratch}",
         config={
             "threads": str(1 if columns > WIDE else engine.threads or os.cpu_count() or 1),
             "memory_limit": engine.memory_limit,
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
-        }
+        },
     )
     functions: set[str] = set()
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 BUILTINS: tuple[tuple[str, str, str], ...] = (
     ("source", "folder", "lakefall_plugins.folder:FolderSource"),
+    ("source", "s3", "lakefall_plugins.s3.source:S3Source"),
     ("sniffer", "csv", "lakefall_plugins.csv.sniffer:CsvSniffer"),
     ("sniffer", "stdlib", "lakefall_plugins.csv.stdlib_sniffer:StdlibSniffer"),
     ("reader", "csv", "lakefall_plugins.csv.reader:CsvReader"),
@@ -22,5 +23,8 @@ BUILTINS: tuple[tuple[str, str, str], ...] = (
     ("type", "varchar", "lakefall_plugins.types.varchar:Varchar"),
     ("validator", "pandera", "lakefall_plugins.pandera:PanderaValidator"),
     ("sink", "iceberg", "lakefall_plugins.iceberg.sink:IcebergSink"),
+    ("sink", "trino", "lakefall_plugins.trino.sink:TrinoSink"),
+    ("catalog_registrar", "trino", "lakefall_plugins.trino.registrar:TrinoRegistrar"),
+    ("catalog_registrar", "superset", "lakefall_plugins.superset.registrar:SupersetRegistrar"),
 )
 """Stage, the name that ``use:`` says, and ``module:Class``."""

@@ -8,15 +8,14 @@ import hashlib
 import os
 import shutil
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import cached_property
 from io import BufferedReader, BufferedWriter
 from pathlib import Path, PurePosixPath
 
-from lakefall import globs, naming
-from lakefall.config.units import Duration, Size
+from lakefall import naming
 from lakefall.errors import (
     FileChangedError,
     FileVanishedError,
@@ -25,32 +24,21 @@ from lakefall.errors import (
     StorageFullError,
     UnsafeKeyError,
 )
-from lakefall.model import Check, LocalFile, SourceFile
-from lakefall.plugin import Plugin, SourceOptions, Stage, hookimpl
+from lakefall.model import Check, LocalFile, RegistryEntry, SourceFile
+from lakefall.plugin import Plugin, Stage, hookimpl
 from lakefall.run import Run
+from lakefall_plugins.files import NO_SPACE, FileOptions, Selection, warn_if_large
 from lakefall_plugins.folder_hashes import Hashes, stamp
 
-PARTIAL = globs.matcher(("**/*.part", "**/*.partial", "**/*.filepart", "**/*.crdownload",
-                         "**/*.tmp", "**/*~", "**/~$*"))  # fmt: skip
-"""What browsers, editors and copy programs call a file that is not whole yet, or a lock."""
-NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 # A pipe without a writer would block the run for ever; a link may have replaced the file.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class FolderOptions(SourceOptions):
+class FolderOptions(FileOptions):
     """Where the files lie and which of them count."""
 
     path: Path
     """The directory; its first-level folders are the tables. Relative to the working directory."""
-    include: tuple[str, ...] = ("*/**/*.csv", "*/**/*.csv.gz", "*/**/*.csv.zst")
-    """Patterns of keys to load, in any case. ``**/`` is any number of folders, also none."""
-    exclude: tuple[str, ...] = ()
-    """Patterns of keys to leave out, in any case."""
-    min_object_age: Duration = 0.0
-    """Leave files modified more recently than this to the next run."""
-    warn_above: Size = 100_000_000
-    """Warn about larger files, and load them all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,12 +70,12 @@ class FolderSource(Plugin[FolderOptions]):
         What cannot be read, or leads out of the directory, is listed with its ``problem``.
         """
         hashes = Hashes.load(run.pipeline.config.cache.dir, self._root)
-        youngest = datetime.now(UTC) - timedelta(seconds=self.options.min_object_age)
+        now = datetime.now(UTC)
         found = [
             file
             for entry in self._entries()
             if (file := self._source_file(entry, hashes)) is not None
-            and (file.modified <= youngest or not self.options.min_object_age)
+            and self._selection.is_old_enough(file.modified, now)
         ]
         hashes.save(f.key for f in found)
         return sorted(found, key=lambda f: (f.modified, f.key))
@@ -95,15 +83,7 @@ class FolderSource(Plugin[FolderOptions]):
     @hookimpl
     def fetch(self, run: Run, file: SourceFile) -> LocalFile:
         """Copy a file into the run's scratch folder and prove that it is the listed version."""
-        if file.size > self.options.warn_above:
-            run.emit(
-                "warning",
-                key=file.key,
-                table=file.table,
-                message=f"large file: {file.size:,} bytes, above warn_above "
-                f"({self.options.warn_above:,}); it is loaded all the same",
-                size=file.size,
-            )
+        warn_if_large(run, file, self.options.warn_above)
         path = self._safe_path(file.key)
         known = Hashes.load(run.pipeline.config.cache.dir, self._root)
         run.workdir.mkdir(parents=True, exist_ok=True)
@@ -123,14 +103,30 @@ class FolderSource(Plugin[FolderOptions]):
         return LocalFile(file, target, target.stat().st_size)
 
     @hookimpl
+    def vanished(self, entries: Sequence[RegistryEntry]) -> Iterable[str]:
+        """Keys of this directory under which nothing lies any more, not even a broken link.
+
+        Directories are told apart by their path: do not let two machines that share a registry
+        each delete what their own directory of the same path lacks.
+        """
+        with self._listable():
+            return [
+                e.key
+                for e in entries
+                if e.origin == self._origin
+                and self._selection.takes(e.key)
+                and not _lies_there(self._root / PurePosixPath(e.key))
+            ]
+
+    @hookimpl
     def check(self) -> Iterable[Check]:
         """Whether the directory can be listed."""
+        subject = f"folder {self.options.path}"
         try:
-            with os.scandir(self._root):
-                return [Check(f"folder {self.options.path}", ok=True, message="can be listed")]
-        except OSError as error:
-            message = str(self._cannot_list(error))
-            return [Check(f"folder {self.options.path}", ok=False, message=message)]
+            with self._listable():
+                return [Check(subject, ok=True, message="can be listed")]
+        except SourceError as error:
+            return [Check(subject, ok=False, message=str(error))]
 
     # --- listing ---
 
@@ -138,9 +134,23 @@ class FolderSource(Plugin[FolderOptions]):
     def _root(self) -> Path:
         return Path(os.path.realpath(self.options.path.expanduser()))
 
+    @cached_property
+    def _origin(self) -> str:
+        return self._root.as_uri()
+
+    @cached_property
+    def _selection(self) -> Selection:
+        return Selection(self.options)
+
+    @contextlib.contextmanager
+    def _listable(self) -> Iterator[None]:
+        try:
+            os.scandir(self._root).close()
+        except OSError as error:
+            raise self._cannot_list(error) from error
+        yield
+
     def _entries(self) -> Iterator[Entry]:
-        included = globs.matcher(self.options.include)
-        excluded = globs.matcher(self.options.exclude)
         folders = [""]
         while folders:
             prefix = folders.pop()
@@ -158,17 +168,10 @@ class FolderSource(Plugin[FolderOptions]):
                 if item.is_dir(follow_symlinks=False):
                     folders.append(key)
                 elif item.is_symlink() and os.path.isdir(item.path):  # noqa: PTH112 -- never raises
-                    if not excluded(key):
+                    if not self._selection.excludes(key):
                         yield from self._blocked_folder(key, self._link_problem(key))
-                # A file at the root is listed, so that the runner can say why it is skipped.
-                elif (
-                    included(key if prefix else f"_/{key}")
-                    and not excluded(key)
-                    and not PARTIAL(key)
-                ):
-                    entry = self._entry(key)
-                    if entry is not None:
-                        yield entry
+                elif self._selection.takes(key) and (entry := self._entry(key)) is not None:
+                    yield entry
 
     def _entry(self, key: str) -> Entry | None:
         """The file behind a key; None when it vanished meanwhile."""
@@ -223,6 +226,7 @@ class FolderSource(Plugin[FolderOptions]):
             folder=folder,
             table=naming.table_name(folder, transliterate=self.options.transliterate),
             problem=f"{key}: {problem}" if problem else "",
+            origin=self._origin,
         )
 
     def _hash_anew(self, entry: Entry, hashes: Hashes) -> str:
@@ -259,6 +263,17 @@ class FolderSource(Plugin[FolderOptions]):
         if not real.is_relative_to(self._root):
             raise UnsafeKeyError(f"{key}: {self._link_problem(key)}")
         return real
+
+
+def _lies_there(path: Path) -> bool:
+    """Whether something lies under a path; also where that cannot be told."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def printable(name: str) -> str:

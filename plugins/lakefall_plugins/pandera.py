@@ -103,6 +103,8 @@ class PanderaValidator(Plugin[PanderaOptions]):
 
     name = "pandera"
     stage = Stage.VALIDATOR
+    packages = ("pandera", "pandas")
+    extra = "quality"
 
     @hookimpl
     def validate(self, batch: pa.RecordBatch) -> Iterable[Violation]:

@@ -6,12 +6,20 @@ from typing import Any
 
 import pytest
 
-from lakefall.testing import SinkContract, SnifferContract, SourceContract, ValidatorContract
+from lakefall.testing import (
+    RegistrarContract,
+    SinkContract,
+    SnifferContract,
+    SourceContract,
+    ValidatorContract,
+)
 from lakefall_plugins.csv.sniffer import CsvSniffer
 from lakefall_plugins.csv.stdlib_sniffer import StdlibSniffer
 from lakefall_plugins.folder import FolderSource
 from lakefall_plugins.iceberg.sink import IcebergSink
 from lakefall_plugins.pandera import PanderaValidator
+from lakefall_plugins.superset.registrar import SupersetRegistrar
+from lakefall_plugins.trino.registrar import TrinoRegistrar
 
 
 class TestFolder(SourceContract):
@@ -69,3 +77,16 @@ class TestPandera(ValidatorContract):
 
     def refused(self) -> Any:
         return batch([None, -1, 101, 5], ["ann", "bob", "eve", "alice"])
+
+
+class TestTrinoRegistrar(RegistrarContract):
+    plugin = TrinoRegistrar
+    options = {"schema": "lakehouse"}
+    unreachable = {"url": "http://127.0.0.1:9"}
+
+
+class TestSuperset(RegistrarContract):
+    plugin = SupersetRegistrar
+    options = {"username": "loader", "password": "very secret", "schema": "lakehouse"}
+    unreachable = {"url": "http://127.0.0.1:9"}
+    secrets = ("very secret",)

@@ -74,3 +74,38 @@ def test_rebuild_keeps_rows_that_the_registry_does_not_know(folder: Path) -> Non
     with pytest.raises(TableError, match="rows of no file"):
         planning.rebuild(runner(folder), "t")
     assert len(ids(folder)) == 4
+
+
+COUNTER = """
+from lakefall.model import Registered, WrongFile
+from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+
+
+class Counter(Plugin[NoOptions]):
+    \"""Finds one file wrong.\"""
+
+    name, stage = "counter", Stage.CATALOG_REGISTRAR
+
+    @hookimpl
+    def register(self, loaded):
+        wrong = (WrongFile("t/b.csv", "0 of 1 rows"),)
+        return Registered("counter", loaded.table, ok=False, wrong=wrong)
+"""
+
+
+def test_rebuild_heeds_registrars_too(folder: Path) -> None:
+    (folder / "counter.py").write_text(COUNTER)
+    (folder / "p.yaml").write_text(
+        PIPELINE + "plugins: [counter.py]\ncatalog_registrar: [{use: counter}]\n"
+    )
+    report = planning.rebuild(runner(folder), "t")
+    assert report.failed
+    assert {o.file.key: o.error for o in report.outcomes if o.error} == {
+        "t/b.csv": "counter: 0 of 1 rows"
+    }
+    with runner(folder).start() as run:
+        entries = {e.key: (e.status, e.error) for e in run.pipeline.history(run)}
+    assert entries["t/b.csv"] == ("failed", "counter: 0 of 1 rows")
+    # The next run loads it again, and the registrar stays of its opinion.
+    statuses = {o.file.key: o.status for o in runner(folder).run().outcomes}
+    assert statuses == {"t/a.csv": Status.UNCHANGED, "t/b.csv": Status.FAILED}

@@ -1,7 +1,7 @@
 """The order of the steps, and what one file's failure does to the others."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from lakefall.model import (
     SourceFile,
     Status,
     TablePlan,
+    WrongFile,
 )
 from lakefall.pipeline import Pipeline
 from lakefall.planning import plan as plan_run
@@ -56,6 +57,9 @@ class Script:
         self.outdated = 0
         self.recorded: list[Outcome] = []
         self.types: list[str] = []
+        self.wrong: tuple[WrongFile, ...] = ()
+        self.reconciled: list[Registered] = []
+        self.history: list[RegistryEntry] = []
 
     def asked(self, step: str, subject: str = "") -> None:
         self.calls.append(f"{step} {subject}".strip())
@@ -67,7 +71,7 @@ def _folder(key: str) -> str:
     return key.partition("/")[0] if "/" in key else ""
 
 
-def plugins(script: Script) -> dict[Stage, type[Plugin[Any]]]:
+def plugins(script: Script, reconciling: bool = False) -> dict[Stage, type[Plugin[Any]]]:
     class Source(Plugin[SourceOptions]):
         """Source."""
 
@@ -166,7 +170,8 @@ def plugins(script: Script) -> dict[Stage, type[Plugin[Any]]]:
 
         @hookimpl
         def history(self) -> list[RegistryEntry]:
-            return []
+            script.asked("history")
+            return script.history
 
     class Registrar(Plugin[NoOptions]):
         """Registrar."""
@@ -176,13 +181,23 @@ def plugins(script: Script) -> dict[Stage, type[Plugin[Any]]]:
         @hookimpl
         def register(self, loaded: Loaded) -> Registered:
             script.asked("register", loaded.table)
-            return Registered("fake", loaded.table, ok=True)
+            return Registered("fake", loaded.table, ok=not script.wrong, wrong=script.wrong)
 
-    found = (Source, Sniffer, Reader, Inferer, Sink, Registrar)
+    class Reconciler(Registrar):
+        """Registrar that looks at all tables."""
+
+        name = "looking"
+
+        @hookimpl
+        def reconcile(self, tables: Mapping[str, datetime]) -> list[Registered]:
+            script.asked("reconcile", " ".join(f"{t}@{at:%d}" for t, at in tables.items()))
+            return script.reconciled
+
+    found = (Source, Sniffer, Reader, Inferer, Sink, Reconciler if reconciling else Registrar)
     return {p.stage: p for p in found}
 
 
-def pipeline(script: Script, tmp_path: Path, **source: Any) -> Pipeline:
+def pipeline(script: Script, tmp_path: Path, reconciling: bool = False, **source: Any) -> Pipeline:
     uses = {
         stage: (
             Use(
@@ -193,7 +208,7 @@ def pipeline(script: Script, tmp_path: Path, **source: Any) -> Pipeline:
                 SourceOptions(**source) if stage == "source" else NoOptions(),
             ),
         )
-        for stage, p in plugins(script).items()
+        for stage, p in plugins(script, reconciling).items()
     }
     config = PipelineConfig(
         Path("p.yaml"), "p", uses, Engine(), CacheSettings(tmp_path, 10**9), None, (), {}, "digest"
@@ -418,6 +433,8 @@ def test_plan_reads_and_changes_nothing(tmp_path: Path) -> None:
 def test_values_survive_serialisation() -> None:
     from lakefall.model import from_json, to_json
 
+    registered = Registered("r", "t", ok=False, wrong=(WrongFile("t/a.csv", "2 of 3 rows"),))
+    assert from_json(Registered, to_json(registered)) == registered
     file = Script("a/1.csv").files[0]
     records = Records(
         LocalFile(file, Path("x"), 1),

@@ -41,7 +41,8 @@ def sniff(
     """
     from lakefall import inspection
     from lakefall.cli.output import emit
-    from lakefall.cli.reports import dialect_object, dialect_words, lines
+    from lakefall.cli.reports import dialect_object, lines
+    from lakefall.wording import dialect_words
 
     def one(run: Run, path: Path) -> None:
         dialect = inspection.sniff(run, path, table)
@@ -138,8 +139,8 @@ def _each(
     json: bool,
 ) -> None:
     """Do something with every file; one that fails is told and stops no other."""
-    from lakefall.batch import as_foreseen
     from lakefall.cli.output import emit, say
+    from lakefall.errors import as_foreseen
 
     failed = False
     with _scratch_run(pipeline, sets) as run:

@@ -24,9 +24,9 @@ def run(
 
     Each file's rows replace those that its earlier version brought, in one commit a table. A file
     that fails stops no other, and leaves its old rows where they are. With --json, each object
-    holds: key, table, status (success, failed, superseded, skipped, unchanged), rows_read,
+    holds: key, table, status (success, failed, superseded, skipped, unchanged, deleted), rows_read,
     rows_loaded, rows_rejected, lines_skipped, cells_nulled, rows_deleted, columns_added, seconds,
-    error.
+    error. With `on_source_deleted: delete`, files that are gone from the source lose their rows.
 
     \b
     Example: lakefall run pipelines/local.yaml --table orders
@@ -130,3 +130,4 @@ def rebuild(
         runner = Runner(open_pipeline(pipeline, sets, told))
         report = planning.rebuild(runner, table, dry_run=dry_run, drop_missing=drop_missing)
     reports.rebuild(report, json=json)
+    raise typer.Exit(1 if report.failed else 0)

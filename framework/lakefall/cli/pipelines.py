@@ -91,23 +91,47 @@ def _written(value: object) -> str:
     return value if isinstance(value, str) and value else json.dumps(value, ensure_ascii=False)
 
 
-def check(pipeline: PipelineFile, sets: Set = [], json: Json = False) -> None:
-    """Reach everything that a pipeline needs.
+def check(
+    pipeline: PipelineFile,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Reach the servers and ask how they are.")
+    ] = False,
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Find out whether a pipeline has what it needs.
 
-    Its source, its catalog, who is told about tables. Writes nothing. With --json, each object
-    holds: subject, ok, message.
+    Without --connect nothing is reached: the file's options resolve, and the packages of its
+    plugins are installed. With it the source, the catalog, and who is told about tables are asked:
+    whether they answer, in which version, how fast, and what is missing. Writes nothing. Exits
+    with 1 when something is missing. With --json, each object holds: subject, ok, message,
+    version, seconds.
 
     \b
-    Example: lakefall check pipelines/local.yaml
+    Example: lakefall check pipelines/local.yaml --connect
     """
+    from lakefall import requirements
     from lakefall.cli.common import running
-    from lakefall.cli.output import emit, table
+    from lakefall.cli.output import emit, say, table
+    from lakefall.cli.reports import check_object
 
     with running(pipeline, sets) as run:
-        checks = run.pipeline.check(run)
+        checks = requirements.check(run.pipeline.config)
+        if connect:
+            checks += run.pipeline.check(run)
     if json:
         for one in checks:
-            emit({"subject": one.subject, "ok": one.ok, "message": one.message})
+            emit(check_object(one))
     else:
-        table(["what", "ok", "message"], [[c.subject, c.ok, c.message] for c in checks])
+        table(
+            ["what", "ok", "version", "ms", "message"],
+            [[c.subject, c.ok, c.version, _milliseconds(c.seconds), c.message] for c in checks],
+            right="ms",
+        )
+        if not connect:
+            say("no server was asked; --connect reaches them")
     raise typer.Exit(0 if all(c.ok for c in checks) else 1)
+
+
+def _milliseconds(seconds: float) -> int | None:
+    return round(seconds * 1000) if seconds else None

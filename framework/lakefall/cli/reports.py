@@ -8,15 +8,16 @@ from typing import Any
 from lakefall.cli.output import emit, say, table
 from lakefall.model import (
     Change,
+    Check,
     Column,
     Dialect,
     Outcome,
     PlannedColumn,
-    Reading,
     Schema,
     Status,
 )
 from lakefall.report import FilePlan, PlanReport, RebuildReport, RunReport
+from lakefall.wording import dialect_words, with_key
 
 # --- run ---
 
@@ -30,7 +31,7 @@ def run(report: RunReport, *, json: bool) -> None:
         _show_outcomes(report.outcomes)
     for outcome in report.outcomes:
         if outcome.error:
-            say(f"{outcome.status}: {_with_key(outcome)}")
+            say(f"{outcome.status}: {with_key(outcome.file.key, outcome.error)}")
     if not json:
         say(_summary(report))
 
@@ -63,7 +64,8 @@ def _show_outcomes(outcomes: Sequence[Outcome]) -> None:
         "loaded": [o.rows_loaded for o in outcomes],
         "rejected": [o.rows_rejected for o in outcomes],
         "nulled": [o.cells_nulled for o in outcomes],
-        "replaced": [o.rows_deleted for o in outcomes],
+        "replaced": [o.rows_deleted if o.status is not Status.DELETED else 0 for o in outcomes],
+        "deleted": [o.rows_deleted if o.status is Status.DELETED else 0 for o in outcomes],
         "new columns": [_shortened(o.columns_added) for o in outcomes],
         "s": [f"{o.seconds:.2f}" for o in outcomes],
     }
@@ -75,18 +77,13 @@ def _show_outcomes(outcomes: Sequence[Outcome]) -> None:
     table(
         list(kept),
         list(zip(*kept.values(), strict=True)),
-        right="read,loaded,rejected,nulled,replaced,s",
+        right="read,loaded,rejected,nulled,replaced,deleted,s",
         whole="status",
     )
 
 
 def _shortened(names: Sequence[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-
-
-def _with_key(outcome: Outcome) -> str:
-    key = outcome.file.key
-    return outcome.error if outcome.error.startswith(f"{key}:") else f"{key}: {outcome.error}"
 
 
 def _summary(report: RunReport) -> str:
@@ -120,11 +117,11 @@ def plan(report: PlanReport, *, json: bool) -> None:
     if not json:
         pending = sum(f.decision.pending for f in report.files)
         failing = sum(bool(f.error) for f in report.files)
-        say(
-            f"nothing to do: {len(report.files)} files unchanged or skipped"
-            if not pending
-            else f"{pending} files to load, {failing} of them would fail"
-        )
+        gone = sum(f.gone for f in report.files)
+        told = [f"{pending} files to load, {failing} of them would fail"] if pending else []
+        told += [f"rows of {gone} files to delete"] if gone else []
+        idle = f"nothing to do: {len(report.files)} files unchanged or skipped"
+        say("; ".join(told) or idle)
 
 
 def plan_object(plan: FilePlan) -> dict[str, Any]:
@@ -231,12 +228,29 @@ def rebuild(report: RebuildReport, *, json: bool) -> None:
     )
     for key in report.missing:
         say(f"{key}: gone from the source; its rows are lost in a rebuild")
+    for outcome in report.outcomes:
+        if outcome.error:
+            say(f"{outcome.status}: {with_key(outcome.file.key, outcome.error)}")
     rows = sum(o.rows_loaded for o in report.outcomes)
     say(
         "dry run: nothing was written"
         if report.dry_run
         else f"rebuilt {report.table} from {len(report.outcomes)} files, {rows:,} rows"
     )
+
+
+# --- check ---
+
+
+def check_object(check: Check) -> dict[str, Any]:
+    """One line of ``check --json``."""
+    return {
+        "subject": check.subject,
+        "ok": check.ok,
+        "message": check.message,
+        "version": check.version,
+        "seconds": round(check.seconds, 3),
+    }
 
 
 # --- parts ---
@@ -254,28 +268,6 @@ def dialect_object(dialect: Dialect) -> dict[str, Any]:
         "line_terminator": dialect.line_terminator,
         "confidence": round(dialect.confidence, 4),
     }
-
-
-def dialect_words(dialect: Dialect) -> str:
-    """The dialect in one line for people."""
-    parts = [
-        f"delimiter {dialect.delimiter!r}" if dialect.delimiter else "a single column",
-        f"quote {dialect.quotechar or 'none'}",
-        *([f"escape {dialect.escapechar}"] if dialect.escapechar else []),
-        dialect.encoding,
-        f"lines end in {dialect.line_terminator!r}",
-        "with header" if dialect.has_header else "no header",
-        *([f"{dialect.preamble_lines} lines before it"] if dialect.preamble_lines else []),
-        f"confidence {dialect.confidence:.2f}",
-    ]
-    if dialect.runner_up:
-        parts.append(f"runner-up {_reading(dialect.runner_up)}")
-    return ", ".join(parts)
-
-
-def _reading(reading: Reading) -> str:
-    delimiter = repr(reading.delimiter) if reading.delimiter else "a single column"
-    return f"{delimiter} with quote {reading.quotechar or 'none'} ({reading.score:.2f})"
 
 
 def columns_list(schema: Schema) -> list[dict[str, Any]]:

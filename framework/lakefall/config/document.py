@@ -86,7 +86,10 @@ class ScheduleSection(Options):
     tags: tuple[str, ...] = ()
     """Shown in the scheduler."""
     granularity: Literal["step", "file", "table"] = "step"
-    """One task for each step of a file, or one for the whole run."""
+    """One task for each step of a file (`step`), one a file (`file`), or one a table, which commits
+    the table's files together (`table`). All three make the same tables; only where files of a
+    new table disagree about a type does `table` decide jointly, as `lakefall run` does, and the
+    others by arrival: `lakefall rebuild` is the way out."""
 
 
 class Settings(Options):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from lakefall.catalogue import Catalogue
 from lakefall.config import explain, overrides
 from lakefall.config.document import SECTIONS, Settings
-from lakefall.config.environment import substitute
+from lakefall.config.environment import Lookup, Variables, substitute
 from lakefall.config.model import PipelineConfig
 from lakefall.config.overrides import Setting
 from lakefall.config.problems import Problems, did_you_mean, join
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from lakefall.pipeline import Pipeline
 
 MAX_BYTES = 1_000_000
+ALWAYS = frozenset(Settings.model_fields)
+"""Sections whose variables an outline replaces too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +96,15 @@ def read(
     *,
     catalogue: Catalogue | None = None,
     environ: Mapping[str, str] | None = None,
+    lookups: Mapping[str, Lookup] | None = None,
     sets: Iterable[str] = (),
+    outline: bool = False,
 ) -> PipelineFile:
     """Read and check a pipeline file. Opens no connection; runs the plugin files that it names.
+
+    ``lookups`` resolve references such as ``${airflow_conn:NAME.password}``; without them they
+    stay as they stand, which is enough to look at the file. An ``outline`` also leaves the
+    variables in plugins' options: a scheduler that only plans runs needs to hold no secrets.
 
     Raises:
         ConfigError: with every problem of the file, one ``file:line: option: what`` each.
@@ -106,7 +115,13 @@ def read(
     written = parse(_text(path), str(path))
     if not isinstance(written.value, dict):
         raise ConfigError(f"{written.mark}: expected sections such as `source:` and `sink:`")
-    document = substitute(written, os.environ if environ is None else environ, problems)
+    variables = Variables(os.environ if environ is None else environ, lookups)
+    hidden = Variables(None) if outline else variables
+    sections = {
+        name: substitute(section, variables if name in ALWAYS else hidden, problems, name)
+        for name, section in written.items.items()
+    }
+    document = dataclasses.replace(written, value=sections)
     for name, section in document.items.items():
         if name not in SECTIONS:
             problems.add(section.start, name, f"unknown section{did_you_mean(name, SECTIONS)}")
@@ -147,17 +162,18 @@ def open_pipeline(
     *,
     catalogue: Catalogue | None = None,
     environ: Mapping[str, str] | None = None,
+    lookups: Mapping[str, Lookup] | None = None,
     sets: Iterable[str] = (),
     listeners: Sequence[object] = (),
 ) -> Pipeline:
-    """A pipeline ready to run. Opens no connection.
+    """A pipeline ready to run. Opens no connection but those that ``lookups`` open.
 
     Raises:
         ConfigError: with every problem of the file.
     """
     from lakefall.pipeline import Pipeline
 
-    file = read(path, catalogue=catalogue, environ=environ, sets=sets)
+    file = read(path, catalogue=catalogue, environ=environ, lookups=lookups or {}, sets=sets)
     return Pipeline(file.config(), file.config, listeners)
 
 

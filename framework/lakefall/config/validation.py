@@ -42,7 +42,10 @@ _SHOWN = 60
 
 
 def validate(model: type[M], node: Node, path: str, problems: Problems, folder: Path) -> M | None:
-    """The options, or None after reporting everything that is wrong with them."""
+    """The options, or None after reporting everything that is wrong with them.
+
+    None without a report where they depend on a value that is not known here.
+    """
     try:
         return model.model_validate(plain(node), context={"folder": folder})
     except ValidationError as error:
@@ -51,6 +54,7 @@ def validate(model: type[M], node: Node, path: str, problems: Problems, folder: 
             _Finding(model, node, path, detail, secrets)
             for detail in error.errors(include_url=False)
         ]
+        findings = [finding for finding in findings if not finding.waits]
         for finding in findings:
             if not finding.in_union:
                 finding.report(problems, [finding])
@@ -102,6 +106,14 @@ class _Finding:
             elements = self.node.elements
             return elements[name] if name < len(elements) else None
         return self.node.items.get(name)
+
+    @property
+    def waits(self) -> bool:
+        """It is about a value that is not known here; it is judged where the pipeline runs."""
+        kind = self._detail["type"]
+        if kind in {"value_error", "assertion_error"}:
+            return _unresolved(self.node)
+        return self.node.unresolved and kind not in {"missing", "extra_forbidden"}
 
     def report(self, problems: Problems, place: Sequence[_Finding]) -> None:
         """Tell it. ``place`` are all findings about the same value, this one among them."""
@@ -160,3 +172,7 @@ class _Finding:
         text = repr(value)
         text = {"None": "nothing (null)", "True": "true", "False": "false"}.get(text, text)
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
+
+
+def _unresolved(node: Node) -> bool:
+    return node.unresolved or any(map(_unresolved, (*node.items.values(), *node.elements)))

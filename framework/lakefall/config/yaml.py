@@ -51,7 +51,9 @@ class Node:
     pattern: str = ""
     """The glob under ``tables:`` that brought it."""
     variables: tuple[str, ...] = ()
-    """Environment variables that gave (a part of) the text."""
+    """Environment variables, and references, that gave (a part of) the text."""
+    unresolved: bool = False
+    """The text still holds some of them as they were written."""
 
     @property
     def items(self) -> dict[str, Node]:

@@ -5,6 +5,7 @@ which value broke it.
 """
 
 from lakefall.testing.contract import PluginContract
+from lakefall.testing.registrar import RegistrarContract
 from lakefall.testing.sink import SinkContract
 from lakefall.testing.sniffer import SnifferContract
 from lakefall.testing.source import SourceContract
@@ -13,6 +14,7 @@ from lakefall.testing.validator import ValidatorContract
 
 __all__ = [
     "PluginContract",
+    "RegistrarContract",
     "SinkContract",
     "SnifferContract",
     "SourceContract",

@@ -43,6 +43,11 @@ class PluginContract:
         for name, field in self.plugin.options_model.model_fields.items():
             expect(bool(field.description), f"option {name!r} has no description")
 
+    def test_options_that_say_where_exist(self) -> None:
+        model = self.plugin.options_model
+        unknown = sorted(model.connection - model.model_fields.keys())
+        expect(not unknown, f"`connection` names no field of the options: {', '.join(unknown)}")
+
     def test_unknown_options_are_refused(self) -> None:
         try:
             self.plugin.options_model.model_validate({**self.options, "no_such_option": 1})

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+from datetime import UTC, datetime
 
 from lakefall.errors import FileChangedError, FileVanishedError
-from lakefall.model import SourceFile
+from lakefall.model import RegistryEntry, SourceFile
 from lakefall.plugin import Stage
 from lakefall.testing.contract import expect
 from lakefall.testing.step import StepContract, survives
@@ -80,6 +82,25 @@ class SourceContract(StepContract):
         self.put("t/a.csv", SECOND)
         self._refuses(file, FileChangedError)
 
+    def test_only_what_is_gone_has_vanished(self) -> None:
+        if not hasattr(self.plugin, "vanished"):
+            return  # then `on_source_deleted: delete` is refused for it
+        self.put("t/a.csv", FIRST)
+        self.put("t/b.csv", FIRST)
+        listed = self.listed()
+        expect(bool(listed["t/a.csv"].origin), "a listed file does not say its origin")
+        entries = [_loaded(file) for file in listed.values()]
+        strange = dataclasses.replace(entries[0], key="t/c.csv", origin="else://where")
+        expect(self._vanished(*entries) == [], "a file that is there is said to be gone")
+        self.remove("t/b.csv")
+        found = self._vanished(*entries, strange)
+        expect(found != ["t/b.csv", "t/c.csv"], "a file of another origin is said to be gone")
+        expect(found == ["t/b.csv"], f"t/b.csv is gone, and {found} are said to be")
+
+    def _vanished(self, *entries: RegistryEntry) -> list[str]:
+        run = self.run()
+        return sorted(run.pipeline.vanished(run, self.plugin.name, entries))
+
     def _refuses(self, file: SourceFile, expected: type[Exception]) -> None:
         run = self.run()
         try:
@@ -87,3 +108,11 @@ class SourceContract(StepContract):
         except expected:
             return
         raise AssertionError(f"fetch does not raise {expected.__name__}")
+
+
+def _loaded(file: SourceFile) -> RegistryEntry:
+    """The registry's row for a file that was loaded."""
+    return RegistryEntry(
+        file.key, file.etag, "t", "success", 1, 0, "", datetime.now(UTC), "run",
+        origin=file.origin, loaded_table="t", loaded_rows=1,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ where every record is rejected.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,8 @@ class Judge:
         self.rejects = rejects
         self.lines = LineMap.load(records.lines)
         self.found = False
+        # The engine's instance may be another file's too.
+        self.findings = f"findings_{uuid.uuid4().hex}"
 
     @property
     def key(self) -> str:
@@ -62,7 +65,7 @@ class Judge:
         """SQL of the rows that stay."""
         if not self.found:
             return self.records.sql
-        return f"(SELECT n.* FROM {self.numbered} n ANTI JOIN findings f ON n.{ROW} = f.row)"
+        return f"(SELECT n.* FROM {self.numbered} n ANTI JOIN {self.findings} f ON n.{ROW} = f.row)"
 
     # --- whole records ---
 
@@ -75,7 +78,7 @@ class Judge:
         Raises:
             TypeConflictError, ViolationError.
         """
-        self.connection.execute("CREATE TABLE findings (row BIGINT, reason VARCHAR)")
+        self.connection.execute(f"CREATE TABLE {self.findings} (row BIGINT, reason VARCHAR)")
         strict = [c for c in self.columns if c.can_misfit and c.on_misfit != "null"]
         for column in self._with_misfits(strict, self.records.sql):
             if column.on_misfit == "fail":
@@ -83,7 +86,7 @@ class Judge:
             text = sql.literal(f"{column.name}: {column.reason}: ")
             sql.rows(
                 self.connection,
-                f"INSERT INTO findings SELECT {ROW}, {text} || {_cut(column.text, 100)} "
+                f"INSERT INTO {self.findings} SELECT {ROW}, {text} || {_cut(column.text, 100)} "
                 f"FROM {self.numbered} WHERE {column.misfit}",
             )
             self.found = True
@@ -104,7 +107,7 @@ class Judge:
     def _validate(self, selection: str) -> None:
         import pyarrow as pa
 
-        kept = f"(SELECT n.* FROM {self.numbered} n ANTI JOIN findings f ON n.{ROW} = f.row)"
+        kept = f"(SELECT n.* FROM {self.numbered} n ANTI JOIN {self.findings} f ON n.{ROW} = f.row)"
         cursor = self.connection.cursor()
         query = f"SELECT {selection}, {ROW} FROM {kept}"
         names = [column.name for column in self.columns]
@@ -127,7 +130,7 @@ class Judge:
                 rows.append(row)
                 reasons.append(reason)
             cursor.register("found", pa.table({"row": rows, "reason": reasons}))
-            cursor.execute("INSERT INTO findings SELECT * FROM found")
+            cursor.execute(f"INSERT INTO {self.findings} SELECT * FROM found")
             cursor.unregister("found")
             self.found = True
         cursor.close()
@@ -139,7 +142,7 @@ class Judge:
         query = (
             f"SELECT f.row, f.reason, {_cut(_record_text(self.records), MAX_TEXT)} "
             f"FROM {self.numbered} n JOIN (SELECT row, string_agg(reason, '; ') AS reason "
-            f"FROM findings GROUP BY row) f ON n.{ROW} = f.row ORDER BY f.row"
+            f"FROM {self.findings} GROUP BY row) f ON n.{ROW} = f.row ORDER BY f.row"
         )
         count = 0
         for batch in sql.batches(self.connection, query):

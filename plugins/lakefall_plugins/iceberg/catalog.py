@@ -1,30 +1,23 @@
-"""The catalog: opened on first use, its errors told in our own words."""
+"""One namespace of one catalog: opened on first use, asked no more often than it has to be."""
 
 from __future__ import annotations
 
-import errno
-import logging
-import os
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakefall.errors import CatalogUnreachableError, LakefallError, SinkError, StorageFullError
+from lakefall_plugins.iceberg.manifests import Manifests
+from lakefall_plugins.iceberg.options import RestCatalog
+from lakefall_plugins.iceberg.rest_catalog import RestHome
+from lakefall_plugins.iceberg.sqlite_catalog import SqliteHome
 
 if TYPE_CHECKING:
     from pyiceberg.catalog import Catalog
+    from pyiceberg.io import FileIO
     from pyiceberg.table import Table
 
     from lakefall_plugins.iceberg.options import IcebergOptions
-
-CATALOG_FILE = "catalog.db"
-_BUSY_SECONDS = 30
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_WORDS = (*map(os.strerror, _FULL), "disk is full", "disk I/O error")
-"""SQLite says "disk I/O error" where a file-size limit is reached."""
 
 
 class Lake:
@@ -33,121 +26,101 @@ class Lake:
     def __init__(self, options: IcebergOptions) -> None:
         self.options = options
         self.namespace = options.namespace
-
-    @property
-    def folder(self) -> Path:
-        """The warehouse on this machine."""
-        return Path(os.path.abspath(self.options.catalog.warehouse))  # noqa: PTH100 -- keeps links
+        catalog = options.catalog
+        self.home: RestHome | SqliteHome = (
+            RestHome(catalog) if isinstance(catalog, RestCatalog) else SqliteHome(catalog)
+        )
+        self.cache = Path(".lakefall")
+        """Where a run keeps what only this host needs; each hook that writes says it anew."""
+        self.manifests = Manifests()
+        self._seen: dict[str, tuple[float, Table | None]] = {}
+        self._has_namespace = False
 
     @property
     def exists(self) -> bool:
         """Whether there is a catalog; looking for a table must not make one."""
-        return (self.folder / CATALOG_FILE).exists()
+        return self.home.exists
+
+    @property
+    def local(self) -> Path:
+        """Folder on this host for journals and locks."""
+        return self.home.local(self.cache)
 
     @cached_property
     def catalog(self) -> Catalog:
-        """The catalog, made where there is none."""
-        from pyiceberg.catalog.sql import SqlCatalog
-        from sqlalchemy import URL
-        from sqlalchemy.exc import OperationalError
-
-        self.folder.mkdir(parents=True, exist_ok=True)
-        url = URL.create(
-            "sqlite",
-            database=str(self.folder / CATALOG_FILE),
-            query={"timeout": str(_BUSY_SECONDS)},
-        )
-        properties = {
-            "uri": url.render_as_string(hide_password=False),
-            "warehouse": str(self.folder),
-        }
-        try:
-            return SqlCatalog("lakefall", **properties)
-        except OperationalError as error:
-            if "already exists" not in str(error):
-                raise
-            # Another process made the catalog's own tables at the same moment.
-            return SqlCatalog("lakefall", **properties)
+        """The catalog; a local one is made where there is none."""
+        return self.home.connect()
 
     def identifier(self, table: str) -> tuple[str, str]:
         return (self.namespace, table)
 
     def find(self, table: str) -> Table | None:
         """The table as it is now, None where there is none."""
-        from pyiceberg.exceptions import NoSuchTableError
+        from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
 
         if not self.exists:
             return None
         try:
             found = self.catalog.load_table(self.identifier(table))
-        except NoSuchTableError:
+        except (NoSuchTableError, NoSuchNamespaceError):
+            self.remember(table, None)
             return None
         # Our own loop retries: it also checks again what PyIceberg's would not.
         found.metadata.properties["commit.retry.num-retries"] = "0"
+        self.remember(table, found)
         return found
+
+    def seen(self, table: str) -> Table | None:
+        """The table as it was moments ago: for plans, which every commit checks again."""
+        at, found = self._seen.get(table, (float("-inf"), None))
+        if time.monotonic() - at < self.home.remembers:
+            return found
+        return self.find(table)
+
+    def since(self, table: str, changed: float) -> Table | None:
+        """The table as it is now, as far as this host knows.
+
+        What was seen after the last change by this host (seconds since 1970) is good enough to
+        begin with: a commit that another host made meanwhile makes ours fail. It is good for one
+        commit only.
+        """
+        at, found = self._seen.pop(table, (float("-inf"), None))
+        age = time.monotonic() - at
+        if age < self.home.remembers and time.time() - age > changed:
+            return found
+        return self.find(table)
+
+    def remember(self, table: str, found: Table | None) -> None:
+        """What a commit, or the catalog, has just said about a table."""
+        self._seen[table] = (time.monotonic(), found)
+        self._has_namespace = self._has_namespace or found is not None
 
     def tables(self) -> set[str]:
         """Names of all tables of the namespace."""
+        from pyiceberg.exceptions import NoSuchNamespaceError
+
         if not self.exists:
             return set()
-        if not self.catalog.namespace_exists((self.namespace,)):
+        try:
+            found = self.catalog.list_tables((self.namespace,))
+        except NoSuchNamespaceError:
             return set()
-        return {name for *_, name in self.catalog.list_tables((self.namespace,))}
+        self._has_namespace = self._has_namespace or bool(found)
+        return {name for *_, name in found}
 
     def make_namespace(self) -> None:
         from sqlalchemy.exc import IntegrityError
 
+        if self._has_namespace:
+            return
         try:
             self.catalog.create_namespace_if_not_exists((self.namespace,))
         except IntegrityError:
             # Another process may have made it at the same moment.
             if not self.catalog.namespace_exists((self.namespace,)):
                 raise
+        self._has_namespace = True
 
-
-@contextmanager
-def foreseen(subject: str) -> Iterator[None]:
-    """Turn errors of the catalog and the storage into ours, and keep PyIceberg's log off stderr.
-
-    Raises:
-        CatalogUnreachableError, StorageFullError, SinkError.
-    """
-    log = logging.getLogger("pyiceberg")
-    if not log.handlers:
-        # Without any handler, Python's last resort would print its warnings.
-        log.addHandler(logging.NullHandler())
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module=r"pyiceberg(\.|$)")
-        warnings.filterwarnings("ignore", message="Delete operation did not match any records")
-        try:
-            yield
-        except LakefallError:
-            raise
-        except Exception as error:
-            known = _translate(error, subject)
-            if known is None:
-                raise
-            raise known from error
-
-
-def _translate(error: Exception, subject: str) -> LakefallError | None:
-    from pyiceberg.exceptions import NoSuchTableError
-    from sqlalchemy.exc import SQLAlchemyError
-
-    # Arrow and DuckDB give the system's words in the text only, SQLite has its own.
-    text = str(getattr(error, "orig", None) or error)
-    engine = type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb")
-    if isinstance(error, OSError | SQLAlchemyError) or engine:
-        if getattr(error, "errno", None) in _FULL or any(words in text for words in _FULL_WORDS):
-            return StorageFullError(
-                f"{subject}: no room in the warehouse ({text}); make room, the next run tries again"
-            )
-        if isinstance(error, SQLAlchemyError):
-            return CatalogUnreachableError(
-                f"{subject}: the catalog does not answer ({text}); the next run tries again"
-            )
-        if isinstance(error, OSError):
-            return SinkError(f"{subject}: the warehouse cannot be used ({text})")
-    if isinstance(error, NoSuchTableError):
-        return SinkError(f"{subject}: the table was dropped meanwhile; the next run tries again")
-    return None
+    def storage(self, location: str) -> FileIO:
+        """Files at a location of which no table is known any more."""
+        return self.catalog._load_file_io(location=location)

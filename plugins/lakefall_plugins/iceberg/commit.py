@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lakefall.errors import PlanOutdatedError
 from lakefall.model import Change, Loaded, Outcome, Status
 from lakefall_plugins.iceberg import evolution, names, snapshots
+from lakefall_plugins.iceberg.evolution import relocation
+from lakefall_plugins.iceberg.journals import turn
 from lakefall_plugins.iceberg.publish import Publication, describe, publishing
 from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import Version
@@ -43,10 +46,10 @@ def load(
         PlanOutdatedError: the table's schema is not what the plan was made for.
         CommitConflictError: other writers kept winning.
     """
-    lake.make_namespace()
     with publishing(lake, plan.table) as publication:
         task = _Load(lake, registry, run, plan, tuple(files), publication)
         try:
+            task.bring()
             loaded = until_committed(
                 task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
             )
@@ -75,8 +78,24 @@ class _Load:
     added: tuple[str, ...] = ()
     created: bool = False
 
+    def bring(self) -> None:
+        """Bring the files before it is this load's turn: nobody waits for an upload then.
+
+        Where the table is not there any more, or other columns have come, ``attempt`` finds out.
+        """
+        table = self.lake.seen(self.plan.table)
+        if table is None or self.plan.rebuild:
+            return
+        with suppress(PlanOutdatedError):
+            ids = relocation(self.run, self.plan, table.metadata)
+            for local in (path for converted in self.files for path in converted.paths):
+                self.publication.copy(local, table.metadata, table.io, ids)
+
     def attempt(self) -> Loaded:
-        table = self.lake.find(self.plan.table)
+        with turn(self.lake, self.plan.table) as changed:
+            return self._attempt(self.lake.since(self.plan.table, changed))
+
+    def _attempt(self, table: Table | None) -> Loaded:
         if table is not None:
             mine = snapshots.find_commit(table, self.publication.load_id)
             if mine is not None:
@@ -91,7 +110,9 @@ class _Load:
         except BaseException:
             abandon(transaction)
             raise
-        committed = commit(transaction).current_snapshot()
+        done = commit(transaction)
+        self.lake.remember(self.plan.table, done)
+        committed = done.current_snapshot()
         return self._loaded(str(committed.snapshot_id) if committed else "")
 
     def _check_base(self, table: Table | None) -> None:
@@ -108,10 +129,10 @@ class _Load:
             self.current = self.files
             return
         keys = [f.file.key for f in self.files]
-        known = [
-            self.registry.latest_successes(keys, self.plan.table),
-            snapshots.latest(table, keys, self.run.started_at),
-        ]
+        known = [snapshots.latest(table, keys, self.run.started_at)]
+        if not snapshots.reach_back(table, self.run.started_at):
+            # Somebody expired snapshots since: the registry remembers longer.
+            known.append(self.registry.latest_successes(keys, self.plan.table))
         self.current = tuple(
             f
             for f in self.files
@@ -123,19 +144,26 @@ class _Load:
         )
 
     def _begin(self, table: Table | None) -> Transaction:
+        from lakefall_plugins.iceberg.staged import StagedChange, StagedTable
+
         if table is not None:
-            return table.transaction()
-        return self.lake.catalog.create_table_transaction(
+            return StagedChange(table)
+        self.lake.make_namespace()
+        made = self.lake.catalog.create_table_transaction(
             self.lake.identifier(self.plan.table),
             evolution.new_schema(self.run, self.plan),
             properties={**names.TABLE_PROPERTIES, **self.lake.options.table_properties},
         )
+        return StagedTable(made._table)  # type: ignore[arg-type]
 
     def _stage(self, transaction: Transaction, table: Table | None) -> None:
         self.created = table is None
+        ids: dict[int, int] = {}
+        if table is not None and not self.plan.rebuild:
+            ids = relocation(self.run, self.plan, table.metadata)
         self.added = evolution.stage(self.run, transaction, self.plan, created=table is None)
-        evolution.verify(self.run, transaction, self.plan)
-        added = self._data_files(transaction)
+        evolution.verify(self.run, transaction, self.plan, ids)
+        added = self._data_files(transaction, ids)
         removal = self._removal(table)
         properties = snapshots.properties(
             self.publication.load_id,
@@ -151,14 +179,14 @@ class _Load:
         self.used |= {path}
         return path
 
-    def _data_files(self, transaction: Transaction) -> list[DataFile]:
+    def _data_files(self, transaction: Transaction, ids: dict[int, int]) -> list[DataFile]:
         metadata, io = transaction.table_metadata, storage(transaction)
         found: list[DataFile] = []
         for converted in self.current:
             constants = {names.SOURCE_FILE: converted.file.key}
             for local in converted.paths:
-                path = self.publication.copy(local, metadata, io)
-                file = describe(io, metadata, path, constants)
+                path, footer = self.publication.copy(local, metadata, io, ids)
+                file = describe(metadata, path, footer, constants)
                 if file.record_count:
                     found.append(file)
         self.used = frozenset(f.file_path for f in found)
@@ -168,7 +196,7 @@ class _Load:
         self.removed = Counter()
         if table is None:
             return Removal()
-        parts = survey(table, (names.SOURCE_FILE,))
+        parts = survey(self.lake, table, (names.SOURCE_FILE,))
         keys = {f.file.key for f in self.current}
         if self.plan.rebuild:
             self.removed = rows_by(table, parts, names.SOURCE_FILE)
@@ -193,6 +221,7 @@ class _Load:
             converted.rows_loaded,
             rejected,
             file.size,
+            origin=file.origin,
         )
 
     def _loaded(self, snapshot: str) -> Loaded:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lakefall.errors import PlanOutdatedError
 from lakefall.model import Change
 from lakefall_plugins.iceberg import names, types
-from lakefall_plugins.iceberg.plan import iceberg_type
+from lakefall_plugins.lake.plan import iceberg_type
 
 if TYPE_CHECKING:
     from pyiceberg.schema import Schema
     from pyiceberg.table import Transaction
+    from pyiceberg.table.metadata import TableMetadata
 
     from lakefall.model import TablePlan
     from lakefall.run import Run
@@ -89,15 +91,50 @@ def _stage_properties(run: Run, transaction: Transaction, plan: TablePlan) -> No
         transaction.set_properties(new)
 
 
-def verify(run: Run, transaction: Transaction, plan: TablePlan) -> None:
+def relocation(run: Run, plan: TablePlan, metadata: TableMetadata) -> dict[int, int]:
+    """The ids of columns that other writers' columns have pushed aside: planned -> to be.
+
+    A column that the plan adds gets the next free id, or that of the same column where another
+    writer has added it meanwhile. The data files stay as they are, but for their footers.
+
+    Raises:
+        PlanOutdatedError: the column is of another type there.
+    """
+    there = {f.name: f for f in metadata.schema().fields}
+    changes = {c.name: c.change for c in plan.columns}
+    free = metadata.last_column_id
+    ids: dict[int, int] = {}
+    for name, kind, planned in _fields(run, plan):
+        if name not in there:
+            if name in changes and changes[name] is not Change.ADD:
+                raise PlanOutdatedError(f"column {name!r} left table {plan.table!r} meanwhile")
+            free += 1
+            chosen = free
+        elif changes.get(name) is Change.ADD and str(there[name].field_type) != kind:
+            raise PlanOutdatedError(
+                f"column {name!r} of table {plan.table!r} is {there[name].field_type} meanwhile"
+            )
+        else:
+            chosen = there[name].field_id
+        if chosen != planned:
+            ids[planned] = chosen
+    return ids
+
+
+def verify(
+    run: Run, transaction: Transaction, plan: TablePlan, ids: Mapping[int, int] | None = None
+) -> None:
     """Compare the staged schema with the plan that the data files were written for.
+
+    ``ids`` are those that the files got instead of the planned ones.
 
     Raises:
         PlanOutdatedError: a column has another id or type.
     """
     schema = transaction.table_metadata.schema()
     found = {f.field_id: (f.name, str(f.field_type)) for f in schema.fields}
-    for name, kind, field_id in _fields(run, plan):
+    for name, kind, planned in _fields(run, plan):
+        field_id = (ids or {}).get(planned, planned)
         if found.get(field_id) != (name, kind):
             raise PlanOutdatedError(
                 f"column {name!r} of table {plan.table!r} was planned as {kind} with id "

@@ -20,11 +20,17 @@ FILES_LOCATION = "lakefall.files-location"
 _FORMAT = "lakefall.format."
 _TYPE = "lakefall.type."
 
+OWN_TABLE_PROPERTIES = {
+    "write.metadata.delete-after-commit.enabled": "true",
+    "write.metadata.previous-versions-max": "100",
+    # Every load adds a manifest, and looks into all of them: keep them few.
+    "commit.manifest-merge.enabled": "true",
+    "commit.manifest.min-count-to-merge": "10",
+}
 TABLE_PROPERTIES = {
     # The default, truncate(16), cannot tell long keys apart: a replace would read the data.
     f"write.metadata.metrics.column.{SOURCE_FILE}": "full",
-    "write.metadata.delete-after-commit.enabled": "true",
-    "write.metadata.previous-versions-max": "100",
+    **OWN_TABLE_PROPERTIES,
 }
 
 

@@ -5,50 +5,112 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, SecretStr
 
 from lakefall.config.units import Duration
-from lakefall.plugin import Options, SinkOptions
+from lakefall.plugin import Options
+from lakefall_plugins.lake.options import LakeOptions
 
 
-def _null_is_a_word(value: object) -> object:
-    """YAML reads a bare ``null`` as nothing."""
-    return "null" if value is None else value
+def _unset(value: object) -> object:
+    """``${NAME:-}`` leaves an empty text where nothing is set."""
+    return None if value == "" else value
+
+
+def _off(value: object) -> object:
+    """YAML reads a bare ``off`` as false."""
+    return None if value in (False, "off", "") else value
+
+
+def _checked(value: object) -> object:
+    return True if value in ("", None) else value
+
+
+def _with_type(value: object) -> object:
+    """A catalog that does not say its type is the one for one machine."""
+    if isinstance(value, dict) and "type" not in value:
+        return {"type": "sqlite", **value}
+    return value
+
+
+Text = Annotated[str | None, BeforeValidator(_unset)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_unset)]
 
 
 class SqliteCatalog(Options):
     """A catalog for one machine: an SQLite file in the folder that holds the tables."""
 
     type: Literal["sqlite"] = "sqlite"
-    """Which kind of catalog."""
+    """Which kind of catalog: `sqlite`, for one machine, or `rest`, a server."""
     warehouse: Path
     """Folder of the catalog file and the tables; made on the first load."""
 
 
-class IcebergOptions(SinkOptions):
+class SigV4(Options):
+    """Requests to the catalog signed with AWS keys, as AWS Glue and S3 Tables ask for."""
+
+    region: Text = None
+    """Region of the catalog; that of the storage where it is not given."""
+    service: str = "execute-api"
+    """Name that the catalog's service signs under: `glue`, `s3tables`, `execute-api`."""
+
+
+class Storage(Options):
+    """The S3 storage of the tables. A catalog that hands out credentials of its own wins."""
+
+    endpoint_url: Text = None
+    """Where the storage answers; AWS itself where it is not given."""
+    region: Text = None
+    """Region; AWS_REGION or AWS_DEFAULT_REGION where it is not given."""
+    access_key_id: Text = None
+    """Access key; the standard AWS chain where it is not given."""
+    secret_access_key: Secret = None
+    """Secret of the access key."""
+    session_token: Secret = None
+    """Token of temporary keys."""
+    path_style: Annotated[bool | None, BeforeValidator(_unset)] = None
+    """Whether a bucket is part of the path and not of the host's name; found out where it is not
+    given: yes where there is an `endpoint_url`."""
+
+
+class RestCatalog(Options):
+    """A catalog behind the Iceberg REST protocol, with the tables on S3."""
+
+    type: Literal["rest"]
+    """Which kind of catalog."""
+    uri: str = Field(pattern=r"^https?://[^/\s@]+(/\S*)?$")
+    """Where the catalog answers, without `/v1`."""
+    warehouse: Text = None
+    """The warehouse to use, where the catalog has several."""
+    credential: Secret = None
+    """OAuth2 client credentials, `id:secret`."""
+    token: Secret = None
+    """Bearer token, where there are no client credentials."""
+    oauth2_server_uri: Text = None
+    """Where tokens are given out; the catalog's own `/v1/oauth/tokens` where it is not given."""
+    scope: Text = None
+    """OAuth2 scope; `catalog` where it is not given."""
+    sigv4: Annotated[SigV4 | None, BeforeValidator(_off)] = None
+    """Sign requests with AWS keys; `off` for no signature."""
+    verify: Annotated[bool | Path, BeforeValidator(_checked)] = True
+    """Check TLS certificates: `true`, `false`, or a file with certificates of authorities."""
+    headers: dict[str, SecretStr] = Field(default_factory=dict)
+    """More headers for every request to the catalog."""
+    s3: Storage = Storage()
+    """The S3 storage of the tables."""
+    timeout: Duration = Field(default=30.0, gt=0)
+    """How long the catalog or the storage may be silent."""
+
+
+class IcebergOptions(LakeOptions):
     """Options of the sink `iceberg`."""
 
     connection: ClassVar[frozenset[str]] = frozenset({"catalog", "commit_timeout"})
 
-    catalog: SqliteCatalog
+    catalog: Annotated[
+        SqliteCatalog | RestCatalog, BeforeValidator(_with_type), Field(discriminator="type")
+    ]
     """Where the tables are."""
-    namespace: str = Field(default="lakehouse", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
-    """Namespace (schema) of the tables; made on the first load."""
-    evolution: Literal["evolve", "freeze"] = Field(default="evolve", alias="schema")
-    """`evolve`: new columns are added to the table; `freeze`: they fail the file, and no column is
-    widened."""
-    max_new_columns: int | None = Field(default=None, ge=0)
-    """Columns that one load may add to a table that exists; beyond it the files fail."""
-    on_type_conflict: Annotated[
-        Literal["widen", "null", "reject", "fail"], BeforeValidator(_null_is_a_word)
-    ] = "widen"
-    """When a file's values do not fit the type of the table's column: `widen` the column where
-    Iceberg allows it, else as `null`; `null`: the value becomes NULL and a reject; `reject`: the
-    whole record is rejected; `fail`: the file fails."""
-    registry_table: str = "_ingest_registry"
-    """Table that remembers every processed file."""
-    rejects_table: str = "_ingest_rejects"
-    """Table that keeps every record and cell that did not reach its table."""
     commit_timeout: Duration = Field(default=120.0, ge=0)
     """How long a commit is tried again while other writers win."""
     table_properties: dict[str, str] = Field(default_factory=dict)

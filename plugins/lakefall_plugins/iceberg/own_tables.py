@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakefall_plugins.iceberg import names, types
+from lakefall_plugins.iceberg.journals import turn
 from lakefall_plugins.iceberg.publish import Publication, describe, publishing
 from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import find_commit
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table, Transaction
 
     from lakefall_plugins.iceberg.catalog import Lake
+    from lakefall_plugins.iceberg.footers import Footer
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +44,18 @@ class Staging:
 
     def copy(self, local: Path, constants: dict[str, str]) -> DataFile:
         """A Parquet file of this machine as a data file of the table."""
-        table = self.table
-        path = self.publication.copy(local, table.metadata, table.io)
-        return self._describe(path, constants)
+        metadata = self.transaction.table_metadata
+        path, footer = self.publication.copy(local, metadata, self.table.io, {})
+        return self._describe(path, footer, constants)
 
     def write(self, rows: pa.Table) -> DataFile:
         """Rows as a data file of the table."""
-        table = self.table
-        return self._describe(self.publication.write(rows, table.metadata, table.io), {})
+        metadata = self.transaction.table_metadata
+        return self._describe(*self.publication.write(rows, metadata, self.table.io), {})
 
-    def _describe(self, path: str, constants: dict[str, str]) -> DataFile:
+    def _describe(self, path: str, footer: Footer, constants: dict[str, str]) -> DataFile:
         self.used.add(path)
-        return describe(self.table.io, self.table.metadata, path, constants)
+        return describe(self.transaction.table_metadata, path, footer, constants)
 
     def stage(self, removal: Removal, added: Sequence[DataFile] = ()) -> None:
         """Stage a removal and an addition under the load's id."""
@@ -90,13 +92,17 @@ class OwnTable:
     def find(self) -> Table | None:
         return self.lake.find(self.name)
 
+    def seen(self) -> Table | None:
+        """As it was moments ago."""
+        return self.lake.seen(self.name)
+
     def find_or_make(self) -> Table:
         found = self.find()
         if found is not None:
             return found
         self.lake.make_namespace()
         properties = {
-            **names.TABLE_PROPERTIES,
+            **names.OWN_TABLE_PROPERTIES,
             **{f"write.metadata.metrics.column.{c}": "full" for c in self.full_metrics},
         }
         self.lake.catalog.create_table_if_not_exists(
@@ -112,7 +118,7 @@ class OwnTable:
         Raises:
             CommitConflictError: other writers kept winning.
         """
-        if not make and self.find() is None:
+        if not make and self.seen() is None:
             return False
         used: set[str] = set()
         with publishing(self.lake, self.name) as publication:
@@ -132,18 +138,38 @@ class OwnTable:
     def _attempt(
         self, stage: Stage, publication: Publication, used: set[str], *, make: bool
     ) -> bool:
-        table = self.find_or_make() if make else self.find()
+        with turn(self.lake, self.name) as changed:
+            return self._alone(stage, publication, used, changed, make=make)
+
+    def _alone(
+        self, stage: Stage, publication: Publication, used: set[str], changed: float, *, make: bool
+    ) -> bool:
+        from lakefall_plugins.iceberg.staged import StagedChange
+
+        table = self.lake.since(self.name, changed)
+        if table is None and make:
+            table = self.find_or_make()
         if table is None:
             return False
         if find_commit(table, publication.load_id) is not None:
             return True
         used.clear()
-        transaction = table.transaction()
+        transaction = StagedChange(table)
         try:
+            self._add_columns(transaction)
             if not stage(Staging(table, transaction, publication, used)):
                 return False
         except BaseException:
             abandon(transaction)
             raise
-        commit(transaction)
+        self.lake.remember(self.name, commit(transaction))
         return True
+
+    def _add_columns(self, transaction: Transaction) -> None:
+        """Stage the columns that a table made by an earlier version lacks; all are nullable."""
+        there = set(transaction.table_metadata.schema().column_names)
+        missing = [(n, t) for n, t, _ in self.columns if n not in there]
+        if missing:
+            with transaction.update_schema() as update:
+                for name, kind in missing:
+                    update.add_column((name,), types.parse(kind))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from lakefall import sql as quoting
 from lakefall.errors import UsageError
 from lakefall_plugins.iceberg import types
+from lakefall_plugins.iceberg.remote_files import RemoteFiles
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,12 +34,13 @@ def query(lake: Lake, run: Run, sql: str) -> pa.Table:
     """
     import duckdb
 
+    remote = RemoteFiles()
     with quoting.connect(run.pipeline.config.engine, run.workdir / "query") as connection:
         try:
             _refuse_others(connection, sql)
             tables = sorted(lake.tables())
             named = [name for name in tables if _mentions(sql, name)]
-            _register(connection, lake, named)
+            _register(connection, lake, named, remote)
             return quoting.table(connection, sql)
         except duckdb.CatalogException as error:
             known = ", ".join(tables) if tables else "none yet"
@@ -74,22 +76,27 @@ def _mentions(sql: str, table: str) -> bool:
     return re.search(rf"(?<!\w){re.escape(table)}(?!\w)", sql, re.IGNORECASE) is not None
 
 
-def _register(connection: duckdb.DuckDBPyConnection, lake: Lake, named: list[str]) -> None:
+def _register(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, named: list[str], remote: RemoteFiles
+) -> None:
     schema = quoting.identifier(lake.namespace)
     connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
     connection.execute(f"SET schema = {quoting.literal(schema)}")
+    connection.register_filesystem(remote.file_system())
     paths: list[str] = []
     for name in named:
         table = lake.find(name)
         if table is not None:
-            paths += _view(connection, table, f"{schema}.{quoting.identifier(name)}")
+            paths += _view(connection, table, f"{schema}.{quoting.identifier(name)}", remote)
     listed = ", ".join(map(quoting.literal, paths))
     connection.execute(f"SET allowed_paths = [{listed}]")
     connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
 
 
-def _view(connection: duckdb.DuckDBPyConnection, table: Table, name: str) -> list[str]:
+def _view(
+    connection: duckdb.DuckDBPyConnection, table: Table, name: str, remote: RemoteFiles
+) -> list[str]:
     """Make the table readable; the files that reading it opens."""
     tasks = list(table.scan().plan_files())
     columns = [
@@ -111,7 +118,10 @@ def _view(connection: duckdb.DuckDBPyConnection, table: Table, name: str) -> lis
         "default_value: NULL}"
         for i, n, kind in columns
     )
-    paths = [_local(task.file.file_path) for task in tasks]
+    paths = [
+        _local(t.file.file_path) if _is_local(t.file.file_path) else remote.add(table.io, t.file)
+        for t in tasks
+    ]
     listed = ", ".join(map(quoting.literal, paths))
     connection.execute(
         f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{listed}], schema = MAP {{{fields}}})"
@@ -120,13 +130,12 @@ def _view(connection: duckdb.DuckDBPyConnection, table: Table, name: str) -> lis
 
 
 def _plain(tasks: list[FileScanTask]) -> bool:
-    """Whether every data file is local Parquet without row-level deletes."""
-    return all(
-        not t.delete_files
-        and t.file.file_format.name == "PARQUET"
-        and (t.file.file_path.startswith(("/", "file:/")))
-        for t in tasks
-    )
+    """Whether every data file is Parquet without row-level deletes."""
+    return all(not t.delete_files and t.file.file_format.name == "PARQUET" for t in tasks)
+
+
+def _is_local(path: str) -> bool:
+    return path.startswith(("/", "file:/"))
 
 
 def _local(path: str) -> str:

@@ -15,24 +15,13 @@ from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.iceberg.snapshots import Version, from_micros
 from lakefall_plugins.iceberg.survey import Part, survey
 from lakefall_plugins.iceberg.transaction import Removal
+from lakefall_plugins.lake.rejects import COLUMNS
 
 if TYPE_CHECKING:
     from lakefall.model import Converted
     from lakefall.run import Run
     from lakefall_plugins.iceberg.catalog import Lake
 
-COLUMNS = (
-    ("file_key", "string", False),
-    ("table_name", "string", False),
-    ("etag", "string", False),
-    ("line", "long", False),
-    ("column_name", "string", False),
-    ("reason", "string", False),
-    ("text", "string", False),
-    ("dag_run_id", "string", False),
-    ("rejected_at", "timestamp", False),
-    ("modified", "timestamp", False),
-)
 _KEYS = ("file_key", "etag")
 
 
@@ -51,12 +40,12 @@ class Rejects:
         """Put these files' rejects in place of those under the same key and ETag: one commit."""
         bringing = [f for f in files if f.rejects is not None]
         versions = {(f.file.key, f.file.etag) for f in files}
-        if not bringing and self.table.find() is None:
+        if not bringing and self.table.seen() is None:
             return
         local = [(f.file, _as_data_file(run, f)) for f in bringing]
 
         def stage(staging: Staging) -> bool:
-            removal = _removal(survey(staging.table, _KEYS), versions, by_etag=True)
+            removal = _removal(survey(self.lake, staging.table, _KEYS), versions, by_etag=True)
             if not (local or removal):
                 return False
             added = [
@@ -76,7 +65,7 @@ class Rejects:
         by_key = {v.key: v for v in current}
 
         def stage(staging: Staging) -> bool:
-            parts = survey(staging.table, _KEYS)
+            parts = survey(self.lake, staging.table, _KEYS)
             field_id = staging.table.schema().find_field("modified").field_id
             whole = [p.file for p in parts if _is_replaced(p, by_key, field_id)]
             mixed = [p for p in parts if None in map(p.constant, _KEYS)]
@@ -110,7 +99,7 @@ class Rejects:
 
     def _remove(self, versions: Collection[tuple[str, str]], *, by_etag: bool) -> None:
         def stage(staging: Staging) -> bool:
-            removal = _removal(survey(staging.table, _KEYS), versions, by_etag=by_etag)
+            removal = _removal(survey(self.lake, staging.table, _KEYS), versions, by_etag=by_etag)
             if removal:
                 staging.stage(removal)
             return bool(removal)

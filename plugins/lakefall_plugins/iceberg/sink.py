@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -21,13 +22,18 @@ from lakefall.model import (
     TableState,
 )
 from lakefall.plugin import Plugin, Stage, hookimpl
-from lakefall_plugins.iceberg import commit, plan, publish, upkeep
-from lakefall_plugins.iceberg.catalog import Lake, foreseen
+from lakefall_plugins.iceberg import checks, commit, journals, upkeep
+from lakefall_plugins.iceberg.catalog import Lake
+from lakefall_plugins.iceberg.failures import foreseen
 from lakefall_plugins.iceberg.options import IcebergOptions
+from lakefall_plugins.iceberg.plan import shape_of
 from lakefall_plugins.iceberg.query import query
-from lakefall_plugins.iceberg.registry import Registry, entry_of, row_of
+from lakefall_plugins.iceberg.registry import Registry
 from lakefall_plugins.iceberg.rejects import Rejects
 from lakefall_plugins.iceberg.snapshots import Version
+from lakefall_plugins.iceberg.types import parse
+from lakefall_plugins.lake import plan
+from lakefall_plugins.lake.registry import row_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,6 +46,8 @@ class IcebergSink(Plugin[IcebergOptions]):
 
     name = "iceberg"
     stage = Stage.SINK
+    packages = ("pyiceberg",)
+    extra = "iceberg"
 
     def __init__(self, options: IcebergOptions) -> None:
         super().__init__(options)
@@ -47,35 +55,42 @@ class IcebergSink(Plugin[IcebergOptions]):
         self.registry = Registry(self.lake)
         self.rejects = Rejects(self.lake)
 
+    @contextmanager
+    def _foreseen(self, subject: str, run: Run | None = None) -> Iterator[None]:
+        if run is not None:
+            self.lake.cache = run.pipeline.config.cache.dir
+        with foreseen(subject, self.lake.home.secrets):
+            yield
+
     @hookimpl
     def pending(self, run: Run, files: Sequence[SourceFile]) -> Sequence[Decision]:
-        with foreseen("registry"):
+        with self._foreseen("registry"):
             return self.registry.decide(
                 files, self.lake.tables(), lambda t: run.for_table(t).pipeline.config.digest
             )
 
     @hookimpl
     def describe(self, table: str) -> TableState | None:
-        with foreseen(f"table {table!r}"):
-            found = self.lake.find(table)
-            return None if found is None else plan.describe(found, table)
+        with self._foreseen(f"table {table!r}"):
+            found = self.lake.seen(table)
+            return None if found is None else plan.describe(shape_of(found, table))
 
     @hookimpl
     def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:
         plan.refuse_name(self.options, table)
-        with foreseen(f"table {table!r}"):
-            found = self.lake.find(table)
+        with self._foreseen(f"table {table!r}"):
+            found = self.lake.seen(table)
             if found is None:
-                return plan.new_table(run, table, schema)
-            state = plan.describe(found, table)
+                return plan.new_table(run, table, schema, parse)
+            shape = shape_of(found, table)
             if rebuild:
-                return plan.rebuilt_table(run, state, found, schema)
-            return plan.evolved_table(run, self.options, state, found, schema)
+                return plan.rebuilt_table(run, shape, schema, parse)
+            return plan.evolved_table(run, self.options, shape, schema, parse)
 
     @hookimpl
     def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
-        with foreseen(f"table {plan.table!r}"):
-            publish.sweep(self.lake)
+        with self._foreseen(f"table {plan.table!r}", run):
+            journals.sweep(self.lake)
             self.rejects.replace(run, files)
             run.emit("load.rejects_written", table=plan.table)
             loaded = commit.load(self.lake, self.registry, run, plan, files)
@@ -96,7 +111,7 @@ class IcebergSink(Plugin[IcebergOptions]):
     def record(self, run: Run, outcomes: Sequence[Outcome]) -> bool:
         worth = [o for o in outcomes if o.status in (Status.SUCCESS, Status.FAILED)]
         now = datetime.now(UTC)
-        with foreseen("registry"):
+        with self._foreseen("registry", run):
             if worth:
                 self.registry.append([row_of(o, run.run_id, now) for o in worth])
             run.emit("record.registry_written")
@@ -108,49 +123,39 @@ class IcebergSink(Plugin[IcebergOptions]):
 
     @hookimpl
     def history(self) -> Sequence[RegistryEntry]:
-        with foreseen("registry"):
-            latest = self.registry.latest()
-            return [entry_of(latest[key]) for key in sorted(latest)]
+        with self._foreseen("registry"):
+            return self.registry.history()
 
     @hookimpl
     def stored_rejects(self, table: str, key: str) -> Iterable[StoredReject]:
         return self._stored_rejects(table, key)
 
     def _stored_rejects(self, table: str, key: str) -> Iterator[StoredReject]:
-        with foreseen("rejects"):
+        with self._foreseen("rejects"):
             current = self.registry.latest_successes()
             yield from self.rejects.read(current, table, key)
 
     @hookimpl
-    def forget(self, keys: Sequence[str]) -> int:
-        with foreseen("forget"):
+    def forget(self, run: Run, keys: Sequence[str]) -> int:
+        with self._foreseen("forget", run):
             return upkeep.forget(self.lake, self.registry, self.rejects, set(keys))
 
     @hookimpl
-    def release(self, keys: Sequence[str]) -> int:
-        with foreseen("registry"):
+    def release(self, run: Run, keys: Sequence[str]) -> int:
+        with self._foreseen("registry", run):
             return self.registry.release(set(keys))
 
     @hookimpl
     def rebuild_registry(self, run: Run) -> int:
-        with foreseen("registry"):
+        with self._foreseen("registry", run):
             return upkeep.rebuild_registry(self.lake, self.registry, run)
 
     @hookimpl
     def query(self, run: Run, sql: str) -> pa.Table:
-        with foreseen("query"):
+        with self._foreseen("query"):
             return query(self.lake, run, sql)
 
     @hookimpl
     def check(self) -> Iterable[Check]:
-        with foreseen("sink iceberg"):
-            return [self._check()]
-
-    def _check(self) -> Check:
-        subject = f"sink iceberg ({self.lake.folder})"
-        if not self.lake.exists:
-            return Check(subject, ok=True, message="no catalog yet; the first load makes it")
-        number = len(upkeep.data_tables(self.lake))
-        return Check(
-            subject, ok=True, message=f"{number} tables in namespace {self.lake.namespace}"
-        )
+        with self._foreseen("sink iceberg"):
+            return list(checks.check(self.lake))

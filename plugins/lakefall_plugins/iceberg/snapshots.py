@@ -1,7 +1,7 @@
 """What a load writes about itself into its snapshot, and reads there again.
 
 Property ``lakefall.files`` is JSON: one list a file of key, ETag, modified time (microseconds
-since 1970), rows loaded, records and cells rejected, size. Snapshot properties live in the
+since 1970), rows loaded, records and cells rejected, size, origin. Snapshot properties live in the
 table's metadata file, which every commit rewrites: beyond ``MAX_PROPERTY`` the JSON goes into an
 object of its own.
 """
@@ -41,6 +41,8 @@ class Version:
     rejected: int = 0
     size: int = 0
     run_id: str = ""
+    origin: str = ""
+    """Which bucket or folder it came from; ``''`` where that is not known."""
 
     def supersedes(self, file: SourceFile, listed: datetime) -> bool:
         """Whether this is a newer version that was committed after ``file`` was listed.
@@ -67,7 +69,10 @@ def properties(
 ) -> dict[str, str]:
     """Snapshot properties of a load; ``write`` puts what is too long for them elsewhere."""
     found = {names.COMMIT_ID: commit_id, names.RUN_ID: run_id}
-    rows = [[v.key, v.etag, to_micros(v.modified), v.rows, v.rejected, v.size] for v in versions]
+    rows = [
+        [v.key, v.etag, to_micros(v.modified), v.rows, v.rejected, v.size, v.origin]
+        for v in versions
+    ]
     text = json.dumps(rows, separators=(",", ":"))
     if len(text) <= MAX_PROPERTY:
         return {**found, names.FILES: text}
@@ -101,6 +106,19 @@ def latest(table: Table, keys: Collection[str], since: datetime) -> dict[str, Ve
     return found
 
 
+def reach_back(table: Table, since: datetime) -> bool:
+    """Whether every snapshot that was committed since then is still there."""
+    snapshot = table.current_snapshot()
+    while snapshot is not None:
+        if _committed(snapshot) < since:
+            return True
+        if snapshot.parent_snapshot_id is None:
+            # Expiry may take the parent's id away, too: only the first one has no number.
+            return (snapshot.sequence_number or 0) <= 1
+        snapshot = table.metadata.snapshot_by_id(snapshot.parent_snapshot_id)
+    return table.current_snapshot() is None
+
+
 def _committed(snapshot: Snapshot) -> datetime:
     """Rounded up: a commit was not before what happened earlier in the same millisecond."""
     return from_micros((snapshot.timestamp_ms + 1) * 1000)
@@ -114,17 +132,24 @@ def _of(snapshot: Snapshot, io: FileIO) -> Iterator[Version]:
                 text = stream.read().decode()
         except FileNotFoundError:
             text = ""
+    yield from parse(text, _committed(snapshot), _property(snapshot, names.RUN_ID))
+
+
+def parse(text: str, committed: datetime, run_id: str) -> Iterator[Version]:
+    """The versions that a snapshot's ``FILES`` property tells of; none of an empty text."""
     rows: list[list[Any]] = json.loads(text) if text else []
-    for key, etag, modified, loaded, rejected, size in rows:
+    # Snapshots of earlier versions do not tell the origin.
+    for key, etag, modified, loaded, rejected, size, *origin in rows:
         yield Version(
             key,
             etag,
             from_micros(modified),
-            _committed(snapshot),
+            committed,
             loaded,
             rejected,
             size,
-            _property(snapshot, names.RUN_ID),
+            run_id,
+            origin[0] if origin else "",
         )
 
 

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table
 
+    from lakefall_plugins.iceberg.catalog import Lake
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -35,17 +37,17 @@ class Part:
         return bounds is None or bounds[0] <= value <= bounds[1]
 
 
-def survey(table: Table, columns: Sequence[str]) -> list[Part]:
+def survey(lake: Lake, table: Table, columns: Sequence[str]) -> list[Part]:
     """The data files of a table with the bounds of some text columns. Reads manifests only."""
     schema = table.schema()
     ids = {c: schema.find_field(c).field_id for c in columns if c in schema.column_names}
     return [
         Part(
-            task.file,
-            0 if task.delete_files else task.file.record_count,
-            {c: _bounds(task.file, ids.get(c)) for c in columns},
+            file,
+            0 if has_deletes else file.record_count,
+            {c: _bounds(file, ids.get(c)) for c in columns},
         )
-        for task in table.scan().plan_files()
+        for file, has_deletes in lake.manifests.files(table)
     ]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakefall_plugins.iceberg.filters import IN_LIMIT, one_of
-from lakefall_plugins.iceberg.retries import is_certain
+from lakefall_plugins.iceberg.retries import is_certain, leaves_doubt
 from lakefall_plugins.iceberg.snapshots import find_commit
 
 if TYPE_CHECKING:
@@ -69,16 +69,24 @@ def stage_rows(
             for file in added:
                 overwrite.append_data_file(file)
         return
-    with update.fast_append() as append:
+    with update.merge_append() as append:
         for file in added:
             append.append_data_file(file)
 
 
 def commit(transaction: Transaction) -> Table:
-    """Commit; what was staged for a commit that certainly failed is removed."""
+    """Commit; what was staged for a commit that certainly failed is removed.
+
+    Raises:
+        CommitStateUnknownException: it may have been done; what it names must stay.
+    """
+    from pyiceberg.exceptions import CommitStateUnknownException
+
     try:
         return transaction.commit_transaction()
-    except BaseException as error:
+    except Exception as error:
+        if leaves_doubt(error):
+            raise CommitStateUnknownException(str(error)) from error
         if is_certain(error):
             abandon(transaction)
         raise

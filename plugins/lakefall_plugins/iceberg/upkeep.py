@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
+from lakefall.errors import (
+    CatalogDeniedError,
+    CatalogUnreachableError,
+    StorageDeniedError,
+    StorageFullError,
+    StorageUnreachableError,
+)
 from lakefall.model import Status
 from lakefall_plugins.iceberg import names, snapshots
+from lakefall_plugins.iceberg.failures import translated
 from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
-from lakefall_plugins.iceberg.registry import COLUMNS, Registry, Row
+from lakefall_plugins.iceberg.registry import Registry
 from lakefall_plugins.iceberg.survey import rows_by, survey
 from lakefall_plugins.iceberg.transaction import removal_of
+from lakefall_plugins.lake.registry import COLUMNS, Row
+from lakefall_plugins.lake.staging import is_staging
 
 if TYPE_CHECKING:
     from lakefall.run import Run
@@ -18,18 +29,30 @@ if TYPE_CHECKING:
     from lakefall_plugins.iceberg.rejects import Rejects
 
 
+_AT_ONCE = 4
+_ELSEWHERE = (
+    CatalogDeniedError,
+    CatalogUnreachableError,
+    StorageDeniedError,
+    StorageFullError,
+    StorageUnreachableError,
+)
+
+
 def data_tables(lake: Lake) -> list[str]:
     """Tables that files may feed."""
     options = lake.options
     own = {options.registry_table, options.rejects_table, *options.protected_tables}
-    return sorted(lake.tables() - own)
+    return sorted(name for name in lake.tables() - own if not is_staging(name))
 
 
 def forget(lake: Lake, registry: Registry, rejects: Rejects, keys: Collection[str]) -> int:
     """Delete rows, then rejects, then registry rows; the number of rows deleted.
 
-    In this order a crash leaves the registry rows, and the same command finishes the work.
+    In this order a crash leaves the registry rows, and the same command finishes the work. The keys
+    are released first: a version that comes back after a crash is loaded, whatever its row says.
     """
+    registry.release(keys)
     tables: dict[str, set[str]] = {}
     for row in registry.rows(keys):
         tables.setdefault(row.table_name, set()).add(row.file_key)
@@ -51,7 +74,7 @@ def _delete_rows(lake: Lake, name: str, keys: Collection[str]) -> int:
         table = staging.table
         if names.SOURCE_FILE not in table.schema().column_names:
             return False
-        parts = survey(table, (names.SOURCE_FILE,))
+        parts = survey(lake, table, (names.SOURCE_FILE,))
         counts = rows_by(table, parts, names.SOURCE_FILE)
         deleted = sum(counts[key] for key in keys)
         if deleted:
@@ -68,7 +91,9 @@ def rebuild_registry(lake: Lake, registry: Registry, run: Run) -> int:
     A key whose version no snapshot knows any more gets an empty ETag, which equals no file's: it
     is loaded again.
     """
-    rows = [row for name in data_tables(lake) for row in _rows_of(lake, name, run)]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        found = pool.map(lambda name: _rows_of(lake, name, run), data_tables(lake))
+        rows = [row for some in found for row in some]
     _drop_unreadable(registry.table)
     registry.rewrite(lambda _: rows, make=True)
     return len(rows)
@@ -78,7 +103,7 @@ def _rows_of(lake: Lake, name: str, run: Run) -> list[Row]:
     table = lake.find(name)
     if table is None or names.SOURCE_FILE not in table.schema().column_names:
         return []
-    counts = rows_by(table, survey(table, (names.SOURCE_FILE,)), names.SOURCE_FILE)
+    counts = rows_by(table, survey(lake, table, (names.SOURCE_FILE,)), names.SOURCE_FILE)
     known: dict[str, snapshots.Version] = {}
     for version in snapshots.versions(table):
         known.setdefault(version.key, version)
@@ -104,15 +129,22 @@ def _row(table: str, key: str, rows: int, known: snapshots.Version | None, run: 
         size=known.size,
         modified=known.modified if known.etag else None,
         released=False,
+        origin=known.origin or None,
     )
 
 
 def _drop_unreadable(table: OwnTable) -> None:
     """Let go of a registry whose metadata or rows are gone or damaged."""
+    from pyiceberg.exceptions import RESTError
+
     try:
         found = table.find()
         if found is not None:
             for _ in found.scan(selected_fields=(COLUMNS[0][0],)).to_arrow_batch_reader():
                 pass
-    except (OSError, ValueError):
+    except (OSError, ValueError, RESTError) as error:
+        if isinstance(translated(error, ""), _ELSEWHERE):
+            # The table may well be sound: it is the way to it that is not.
+            raise
         table.lake.catalog.drop_table(table.lake.identifier(table.name))
+        table.lake.remember(table.name, None)

@@ -310,7 +310,20 @@ def test_the_shipped_pipeline_is_fine() -> None:
     config = load(root / "pipelines/local.yaml", environ={"LAKEFALL_LAKEHOUSE": "/x/lake"})
     assert config.cache.dir == Path("/x/lake/.cache")
     assert only(config, Stage.SOURCE).options.model_dump()["path"] == Path("inbox")
-    assert lint([root / "pipelines"], environ={}) == []
+    assert lint([root / "pipelines/local.yaml"], environ={}) == []
+
+
+SERVERS = ("ICEBERG_REST_URI", "TRINO_URL", "SUPERSET_URL")
+
+
+def test_the_shipped_pipelines_on_servers_need_their_addresses() -> None:
+    root = Path(__file__).parents[3]
+    environ = dict.fromkeys(SERVERS, "http://127.0.0.1:1")
+    environ |= {"SUPERSET_USERNAME": "u", "SUPERSET_PASSWORD": "p"}
+    assert lint([root / "pipelines"], environ=environ) == []
+    for name in SERVERS:
+        found = lint([root / "pipelines"], environ={k: v for k, v in environ.items() if k != name})
+        assert any(name in problem and ".yaml:" in problem for problem in found), name
 
 
 def test_loading_imports_nothing_heavy_and_no_plugin_that_is_not_used() -> None:

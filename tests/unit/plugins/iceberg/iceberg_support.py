@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lakefall import sql
-from lakefall.config.model import Engine
+from lakefall.config.model import CacheSettings, Engine
 from lakefall.model import (
     Column,
     Converted,
@@ -40,7 +40,8 @@ class StubPipeline:
 
     @property
     def config(self) -> Any:
-        return SimpleNamespace(digest=self.digest, engine=Engine(threads=1))
+        cache = CacheSettings(Path(".cache"), 0)
+        return SimpleNamespace(digest=self.digest, engine=Engine(threads=1), cache=cache)
 
     def for_table(self, table: str) -> StubPipeline:
         return self

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -104,7 +105,9 @@ def test_release_makes_a_file_pending_until_the_next_outcome(lakehouse: Lakehous
     failed = source("orders/b.csv")
     lakehouse.load(FILE, ID, "SELECT 1")
     lakehouse.fail(failed, "no header")
-    assert lakehouse.sink.release([FILE.key, failed.key, "orders/unknown.csv"]) == 2
+    assert (
+        lakehouse.sink.release(lakehouse.run(), [FILE.key, failed.key, "orders/unknown.csv"]) == 2
+    )
     reason = "load: released: to be tried again"
     assert lakehouse.reasons(FILE, failed) == [reason, reason]
     assert lakehouse.ask("SELECT status FROM _ingest_registry ORDER BY file_key") == [
@@ -138,10 +141,36 @@ def test_history_is_the_latest_row_of_every_key(lakehouse: Lakehouse) -> None:
     )
 
 
+def test_history_tells_what_is_loaded_and_from_where(lakehouse: Lakehouse) -> None:
+    lakehouse.load(replace(FILE, origin="s3://a"), ID, "SELECT 1 FROM range(3)")
+    lakehouse.fail(replace(CHANGED, origin="s3://b"), "no header")
+    lakehouse.fail(source("orders/b.csv"), "no header")
+    assert [
+        (e.key, e.row_count, e.origin, e.loaded_table, e.loaded_rows)
+        for e in lakehouse.sink.history()
+    ] == [("orders/a.csv", 0, "s3://a", "orders", 3), ("orders/b.csv", 0, "", "", 0)]
+
+
+def test_a_registry_of_an_earlier_version_gains_the_columns_it_lacks(lakehouse: Lakehouse) -> None:
+    lakehouse.load(replace(FILE, origin="s3://a"), ID, "SELECT 1")
+    found = lakehouse.sink.registry.table.find()
+    assert found is not None
+    with found.update_schema() as update:
+        update.delete_column(("origin",))
+    assert [e.origin for e in lakehouse.sink.history()] == [""]
+    assert lakehouse.sink.release(lakehouse.run(), [FILE.key]) == 1
+    lakehouse.load(source("orders/b.csv"), ID, "SELECT 1")
+    lakehouse.load(replace(CHANGED, origin="s3://a"), ID, "SELECT 1")
+    assert [(e.key, e.origin) for e in lakehouse.sink.history()] == [
+        ("orders/a.csv", "s3://a"),
+        ("orders/b.csv", ""),
+    ]
+
+
 def test_the_registry_keeps_few_data_files(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lakefall_plugins.iceberg.registry._MAX_FILES", 3)
+    monkeypatch.setattr("lakefall_plugins.iceberg.registry._FULL_TIER", 3)
     for number in range(5):
         lakehouse.fail(source(f"orders/{number}.csv"), "no header")
     found = lakehouse.sink.registry.table.find()
@@ -195,19 +224,33 @@ def test_forget(lakehouse: Lakehouse) -> None:
     other = source("orders/b.csv")
     lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)", rejects=[(3, "", "short", "x")])
     lakehouse.load(other, ID, "SELECT 1", rejects=[(3, "", "short", "x")])
-    assert lakehouse.sink.forget([FILE.key, "orders/unknown.csv"]) == 3
+    assert lakehouse.sink.forget(lakehouse.run(), [FILE.key, "orders/unknown.csv"]) == 3
     assert lakehouse.ask("SELECT _source_file FROM orders") == [("orders/b.csv",)]
     assert lakehouse.ask("SELECT file_key FROM _ingest_rejects") == [("orders/b.csv",)]
     assert lakehouse.reasons(FILE, other) == ["load: new", "skip: unchanged"]
-    assert lakehouse.sink.forget([FILE.key]) == 0
+    assert lakehouse.sink.forget(lakehouse.run(), [FILE.key]) == 0
+
+
+def test_a_file_that_was_half_forgotten_is_loaded_when_it_comes_back(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die(_keys: object) -> None:
+        raise KeyboardInterrupt
+
+    lakehouse.load(FILE, ID, "SELECT 1")
+    monkeypatch.setattr(lakehouse.sink.rejects, "remove", die)
+    with pytest.raises(KeyboardInterrupt):
+        lakehouse.sink.forget(lakehouse.run(), [FILE.key])
+    assert lakehouse.ask("SELECT * FROM orders") == []
+    assert lakehouse.reasons(FILE) == ["load: released: to be tried again"]
 
 
 def test_an_empty_lake_answers_and_stays_empty(lakehouse: Lakehouse) -> None:
     sink = lakehouse.sink
     assert list(sink.history()) == []
     assert list(sink.stored_rejects("", "")) == []
-    assert sink.release(["orders/a.csv"]) == 0
-    assert sink.forget(["orders/a.csv"]) == 0
+    assert sink.release(lakehouse.run(), ["orders/a.csv"]) == 0
+    assert sink.forget(lakehouse.run(), ["orders/a.csv"]) == 0
     assert [(c.ok, c.message) for c in sink.check()] == [
         (True, "no catalog yet; the first load makes it")
     ]

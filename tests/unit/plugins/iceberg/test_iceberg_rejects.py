@@ -84,7 +84,7 @@ def test_rejects_that_somebody_compacted_are_still_replaced(lakehouse: Lakehouse
     assert lakehouse.ask("SELECT file_key FROM _ingest_rejects") == [("orders/a.csv",)]
     lakehouse.load(source("orders/b.csv", "e3", minute=2), ID, "SELECT 1", rejects=[SHORT])
     compact(lakehouse)
-    lakehouse.sink.forget(["orders/a.csv"])
+    lakehouse.sink.forget(lakehouse.run(), ["orders/a.csv"])
     assert lakehouse.ask("SELECT file_key FROM _ingest_rejects") == [("orders/b.csv",)]
 
 

@@ -1,0 +1,151 @@
+"""What a host keeps about loads that run on it: a lock each, and where their files go.
+
+While a load runs it holds a lock on ``<load>.json``, whose first line names its table and whose
+other lines are the paths of its files. The kernel releases the lock when the process dies, so a
+later load finds such leftovers, and removes those files of them that no snapshot names.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import random
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from pyiceberg.table import Table
+
+    from lakefall_plugins.iceberg.catalog import Lake
+
+_LOOK_AGAIN = 0.02
+
+
+class Journal:
+    """The lock and the list of one load's files."""
+
+    def __init__(self, load_id: str, stream: TextIO) -> None:
+        self.load_id = load_id
+        self.empty = True
+        """Nothing is left that a sweep would have to look for."""
+        self._stream = stream
+        self._begun = False
+
+    def add(self, identifier: tuple[str, str], path: str) -> None:
+        """Note a file before its first byte is written."""
+        if not self._begun:
+            namespace, table = identifier
+            self._write({"namespace": namespace, "table": table})
+            self._begun = True
+        self.empty = False
+        self._write(path)
+
+    def _write(self, line: object) -> None:
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()
+
+
+@contextmanager
+def journal(folder: Path) -> Iterator[Journal]:
+    """Hold a load's lock; leave it to a later ``sweep`` when this load ends badly."""
+    folder.mkdir(parents=True, exist_ok=True)
+    load_id = uuid.uuid4().hex
+    path, unlocked = folder / f"{load_id}.json", folder / f"{load_id}.new"
+    with unlocked.open("w", encoding="utf-8") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        # Under its name only now: a sweep must not find it before it is locked.
+        unlocked.rename(path)
+        made = Journal(load_id, stream)
+        try:
+            yield made
+        finally:
+            if sys.exc_info()[0] is None or made.empty:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def turn(lake: Lake, table: str) -> Iterator[float]:
+    """Wait until no other process of this host commits to the table.
+
+    Yields when one last did, in seconds since 1970; infinity where nobody knows.
+
+    Only saves work: writers on other hosts are not kept out, and a commit that loses against one
+    is tried again. So nobody waits for ever.
+    """
+    if not lake.home.takes_turns:
+        yield float("inf")
+        return
+    lake.local.mkdir(parents=True, exist_ok=True)
+    deadline = time.monotonic() + lake.options.commit_timeout
+    path = lake.local / f"{lake.namespace}.{table}.lock"
+    new = not path.exists()
+    with path.open("a") as handle:
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() >= deadline:
+                    break
+            time.sleep(_LOOK_AGAIN * random.uniform(0.5, 1.5))  # noqa: S311 -- no secret
+        try:
+            yield 0.0 if new else os.fstat(handle.fileno()).st_mtime
+        finally:
+            os.utime(handle.fileno())
+
+
+def sweep(lake: Lake) -> int:
+    """Remove files of loads that died before their commit; the number of files removed.
+
+    A server may still be busy with the commit of a load that is dead, so its files are left alone
+    for some time.
+    """
+    removed = 0
+    for path in lake.local.glob("*.json"):
+        with suppress(OSError, ValueError), path.open("r+", encoding="utf-8") as stream:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if time.time() - path.stat().st_mtime < lake.home.settles:
+                continue
+            entry, *left = [json.loads(line) for line in stream] or [{}]
+            if entry and entry["namespace"] != lake.namespace:
+                continue
+            removed += _remove_unused(lake, entry["table"], left) if entry else 0
+            path.unlink(missing_ok=True)
+    return removed
+
+
+def _remove_unused(lake: Lake, name: str, left: list[str]) -> int:
+    # A table that is gone may have been renamed: then another one names its files.
+    tables = {name} & lake.tables() or lake.tables()
+    found = [table for table in map(lake.find, sorted(tables)) if table is not None]
+    used = {path for table in found for path in _referenced(table)}
+    removed = 0
+    for path in left:
+        if path not in used:
+            io = found[0].io if found else lake.storage(path)
+            with suppress(FileNotFoundError):
+                io.delete(path)
+                removed += 1
+    return removed
+
+
+def _referenced(table: Table) -> set[str]:
+    """Every file that any snapshot of the table names."""
+    from lakefall_plugins.iceberg import names
+
+    used: set[str] = set()
+    manifests = {}
+    for snapshot in table.metadata.snapshots:
+        if snapshot.summary is not None and (path := snapshot.summary[names.FILES_LOCATION]):
+            used.add(str(path))
+        manifests.update({m.manifest_path: m for m in snapshot.manifests(table.io)})
+    for manifest in manifests.values():
+        entries = manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+        used.update(entry.data_file.file_path for entry in entries)
+    return used

@@ -1,0 +1,1 @@
+"""What sinks that keep Iceberg tables share: the registry's law and the plan of a load."""

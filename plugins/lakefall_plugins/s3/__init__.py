@@ -1,0 +1,1 @@
+"""The source ``s3``: a bucket of files, ``<table>/.../<file>.csv``."""

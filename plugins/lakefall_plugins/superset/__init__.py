@@ -1,0 +1,1 @@
+"""Superset: datasets for the tables, so that people find them."""

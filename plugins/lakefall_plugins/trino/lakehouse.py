@@ -1,0 +1,123 @@
+"""One namespace of a catalog, seen through Trino."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from lakefall_plugins.lake import comments
+from lakefall_plugins.lake.plan import Field, Shape
+from lakefall_plugins.lake.staging import is_staging
+from lakefall_plugins.trino import statements, types
+from lakefall_plugins.trino.client import Answer, Client
+from lakefall_plugins.trino.errors import TrinoQueryError
+from lakefall_plugins.trino.options import TrinoOptions
+from lakefall_plugins.trino.quoting import literal, qualified
+from lakefall_plugins.trino.statements import Definition
+
+MISSING = ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND")
+_SNAPSHOT = "current-snapshot-id"
+
+
+class Lakehouse:
+    """Its tables, and what Trino says about them."""
+
+    def __init__(self, options: TrinoOptions) -> None:
+        self.options = options
+        self.client = Client(options, options.namespace)
+        self._known: set[str] | None = None
+        """Tables seen to exist. Asked once: what is gone since then shows as an error."""
+
+    def execute(self, sql: str) -> Answer:
+        return self.client.execute(sql)
+
+    def name(self, table: str) -> str:
+        """The table's full name, quoted."""
+        return qualified(self.options.catalog, self.options.namespace, table)
+
+    def tables(self, *, fresh: bool = False) -> set[str]:
+        """All tables of the namespace, staging tables included; none where there is none."""
+        if fresh or self._known is None:
+            rows = self.client.rows(
+                f"SELECT table_name FROM {self._about('tables')} "
+                f"WHERE table_schema = {literal(self.options.namespace)}"
+            )
+            self._known = {str(row[0]) for row in rows}
+        return set(self._known)
+
+    def data_tables(self) -> list[str]:
+        """Tables that files may feed."""
+        options = self.options
+        own = {options.registry_table, options.rejects_table, *options.protected_tables}
+        return sorted(t for t in self.tables() - own if not is_staging(t))
+
+    def has(self, table: str) -> bool:
+        return table in self.tables()
+
+    def note(self, table: str, *, there: bool = True) -> None:
+        """Remember that a table was made, or is gone."""
+        if self._known is not None:
+            (self._known.add if there else self._known.discard)(table)
+
+    def make_namespace(self) -> None:
+        """Where no table is seen there may be no namespace either."""
+        if not self.tables():
+            names = qualified(self.options.catalog, self.options.namespace)
+            try:
+                self.execute(f"CREATE SCHEMA IF NOT EXISTS {names}")
+            except TrinoQueryError as error:
+                # Another process made it between Trino's look and its own making.
+                if "already exists" not in str(error):
+                    raise
+
+    def create(self, table: str, columns: Iterable[Definition]) -> None:
+        """CREATE TABLE IF NOT EXISTS."""
+        self.make_namespace()
+        self.execute(statements.create_table(self.name(table), columns))
+        self.note(table)
+
+    def drop(self, table: str) -> None:
+        self.execute(f"DROP TABLE IF EXISTS {self.name(table)}")
+        self.note(table, there=False)
+
+    def shape(self, table: str) -> Shape | None:
+        """The table as planning sees it; None where there is none."""
+        properties = self.name(f"{table}$properties")
+        try:
+            rows = self.client.rows(
+                "SELECT ordinal_position, column_name, data_type, is_nullable, comment "
+                f"FROM {self._about('columns')} WHERE {self._of(table)} "
+                f'UNION ALL SELECT 0, key, NULL, NULL, "value" FROM {properties}'
+            )
+        except TrinoQueryError as error:
+            if error.name not in MISSING:
+                raise
+            self.note(table, there=False)
+            return None
+        self.note(table)
+        columns = sorted((r for r in rows if r[0]), key=lambda r: int(r[0]))
+        said = {str(r[1]): r[4] for r in columns}
+        given = {str(r[1]): str(r[4]) for r in rows if not r[0]}
+        return Shape(
+            table,
+            tuple(
+                # Trino does not tell Iceberg's ids, and needs none.
+                Field(str(r[1]), types.to_iceberg(str(r[2])), at, r[3] == "NO")
+                for at, r in enumerate(columns, start=1)
+            ),
+            {**given, **comments.properties(said)},
+            len(columns),
+            "" if given.get(_SNAPSHOT) in (None, "none") else given[_SNAPSHOT],
+        )
+
+    def columns(self, table: str) -> str:
+        """A query for name, type and comment of a table's columns."""
+        return (
+            f"SELECT column_name, data_type, comment FROM {self._about('columns')} "
+            f"WHERE {self._of(table)}"
+        )
+
+    def _about(self, what: str) -> str:
+        return qualified(self.options.catalog, "information_schema", what)
+
+    def _of(self, table: str) -> str:
+        return f"table_schema = {literal(self.options.namespace)} AND table_name = {literal(table)}"

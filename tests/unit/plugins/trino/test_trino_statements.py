@@ -1,0 +1,134 @@
+"""The SQL that is sent: names, values, batches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lakefall import sql
+from lakefall.config.model import Engine
+from lakefall.errors import ConservationError, TableError, UsageError
+from lakefall_plugins.lake import comments
+from lakefall_plugins.trino import statements, types, values
+from lakefall_plugins.trino.query import _single
+from lakefall_plugins.trino.quoting import identifier, literal
+from lakefall_plugins.trino.statements import Definition, Removal
+from lakefall_plugins.trino.values import TargetColumn
+
+COLUMNS = (TargetColumn("id", "int"), TargetColumn('a"b', "string"))
+EPOCH = "TIMESTAMP '1970-01-01 00:00:00.000000'"
+
+
+def test_names_and_texts_are_quoted() -> None:
+    assert identifier('a"b') == '"a""b"'
+    assert literal("it's\\") == "'it''s\\'"
+    with pytest.raises(TableError, match="surrogate"):
+        literal("\ud800")
+    with pytest.raises(TableError, match="no characters"):
+        identifier("")
+
+
+def test_the_specifications_table() -> None:
+    columns = [
+        Definition("file_key", "string", required=True),
+        Definition("n", "decimal(18, 2)", comment="it's"),
+    ]
+    assert statements.create_table('"c"."s"."t"', columns) == (
+        'CREATE TABLE IF NOT EXISTS "c"."s"."t" (\n'
+        '    "file_key" VARCHAR NOT NULL,\n'
+        "    \"n\" DECIMAL(18,2) COMMENT 'it''s'\n"
+        ")\nWITH (\n    format = 'PARQUET'\n)"
+    )
+
+
+def test_a_merge_names_its_keys_and_its_doubts() -> None:
+    text = statements.merge(
+        "t", COLUMNS, "x", ["id"], [Removal(("k'1",), EPOCH, EPOCH)], stamp="at"
+    )
+    assert "t.\"id\" IN ('k''1')" in text
+    assert statements.OVERTAKEN in text
+    assert text.count("MERGE") == 1
+    bare = statements.merge("t", COLUMNS, "x", ["id"], [Removal(("k",), EPOCH, EPOCH)], prune=False)
+    assert " IN (" not in bare
+    assert statements.OVERTAKEN not in bare
+
+
+def test_pieces_hold_all_and_stay_short() -> None:
+    texts = [f"key-{i:03d}" for i in range(100)]
+    groups = list(statements.pieces(texts, 200))
+    assert [t for g in groups for t in g] == texts
+    assert max(len(", ".join(map(literal, g))) for g in groups) <= 200
+    assert list(statements.pieces(["x" * 999], 10)) == [["x" * 999]]
+
+
+def _batches(folder: Path, query: str, rows: int, length: int) -> list[values.Batch]:
+    with sql.connect(Engine(threads=1), folder) as connection:
+        return list(values.batches(connection, query, rows, length))
+
+
+def test_batches_are_bounded_in_rows_and_length(tmp_path: Path) -> None:
+    found = _batches(tmp_path, "SELECT '(' || i || ')' FROM range(5000) t(i)", 500, 100_000)
+    assert [b.rows for b in found] == [500] * 10
+    assert ", ".join(b.text for b in found) == ", ".join(f"({i})" for i in range(5000))
+    found = _batches(tmp_path, "SELECT repeat('ü', 40) FROM range(10)", 500, 250)
+    assert [b.rows for b in found] == [3, 3, 3, 1]
+    assert max(len(b.text.encode()) for b in found) <= 250
+
+
+def test_a_row_that_is_too_long_is_named(tmp_path: Path) -> None:
+    query = "SELECT if(i = 1234, repeat('x', 500), 'x') FROM range(2000) t(i)"
+    with pytest.raises(values.RowTooLongError) as raised:
+        _batches(tmp_path, query, 500, 400)
+    assert raised.value.row == 1234
+
+
+def test_columns_that_a_file_lacks_are_null_and_strange_ones_refused(tmp_path: Path) -> None:
+    with sql.connect(Engine(threads=1), tmp_path) as connection:
+        path = tmp_path / "a.parquet"
+        connection.execute(f"COPY (SELECT 1::INTEGER AS id) TO '{path}' (FORMAT parquet)")
+        query = values.of_parquet(connection, [path], COLUMNS)
+        assert connection.execute(query).fetchall() == [("(1, NULL)",)]
+        with pytest.raises(ConservationError, match="id"):
+            values.of_parquet(connection, [path], COLUMNS[1:])
+
+
+def test_types_there_and_back() -> None:
+    for iceberg in ("int", "long", "decimal(38, 3)", "timestamptz", "uuid", "binary"):
+        assert types.to_iceberg(types.to_trino(iceberg)) == iceberg
+    for strange in ("decimal(39, 0)", "list<int>", "fixed[3]"):
+        with pytest.raises(TableError, match="no type"):
+            types.to_trino(strange)
+
+
+def test_a_comment_keeps_a_persons_words() -> None:
+    said = comments.write("Of all shops", format="%d/%m/%Y")
+    assert said == 'Of all shops\nlakefall: {"format": "%d/%m/%Y"}'
+    assert comments.read(said) == {"format": "%d/%m/%Y"}
+    assert comments.write(said, format=None) == "Of all shops"
+    assert comments.write("", format="%d") == 'lakefall: {"format": "%d"}'
+    assert comments.read("see lakefall: the docs") == {}
+    assert comments.write("see lakefall: the docs", type="X").startswith("see lakefall: the docs\n")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "select 1",
+        " (SELECT 1)",
+        "-- a\n/* b */ WITH x AS (SELECT 1) TABLE x ;",
+        "VALUES 1",
+        "SHOW TABLES",
+    ],
+)
+def test_statements_that_read(text: str) -> None:
+    assert not _single(text).endswith(";")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", ";", "INSERT INTO t VALUES 1", "/* SELECT */ DROP TABLE t", "EXPLAIN ANALYZE DELETE"],
+)
+def test_statements_that_do_not(text: str) -> None:
+    with pytest.raises(UsageError, match="expected a SELECT"):
+        _single(text)
