@@ -1,0 +1,163 @@
+"""Run by Airflow's own Python: asks it what it makes of the DAG files, and lets it run them.
+
+Usage: inside.py COMMAND ANSWER-FILE OPTIONS-AS-JSON. Knows nothing of the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def parse() -> dict[str, Any]:
+    """Both DAG files through Airflow's own parser."""
+    bag = _bag()
+    return {
+        "dags": {dag_id: _dag(dag) for dag_id, dag in bag.dags.items()},
+        "errors": {Path(path).name: text for path, text in bag.import_errors.items()},
+        "files": {dag_id: Path(dag.fileloc).name for dag_id, dag in bag.dags.items()},
+    }
+
+
+def imports() -> dict[str, Any]:
+    """What building the DAGs imports after ``airflow.sdk``, while nothing may connect."""
+    import socket
+
+    # What any DAG file imports, with a task in it.
+    from airflow.sdk import (  # noqa: F401  # noqa: F401
+        DAG,
+        Asset,
+        AssetAlias,
+        Param,
+        TriggerRule,
+        conf,
+        get_parsing_context,
+        task,
+        task_group,
+    )
+    from airflow.sdk.exceptions import AirflowFailException  # noqa: F401
+
+    with DAG("empty", schedule=None):
+        task(imports, task_id="any")()
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a connection was opened while a DAG file was read")
+
+    socket.socket.connect = refuse  # type: ignore[method-assign,assignment]
+    socket.getaddrinfo = refuse  # type: ignore[assignment]
+    before = set(sys.modules)
+    from lakefall.dags import build
+
+    folder = Path(os.environ["LAKEFALL_PIPELINES"])
+    dags = build(folder)
+    first = set(sys.modules) - before
+    build(folder)
+    return {
+        "dags": sorted(dags),
+        "first": sorted(first),
+        "again": sorted(set(sys.modules) - before - first),
+    }
+
+
+def one(dag_id: str) -> dict[str, Any]:
+    """What a worker parses that runs a task of one DAG."""
+    os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = dag_id
+    from lakefall.dags import build
+
+    return {"dags": sorted(build(os.environ["LAKEFALL_PIPELINES"]))}
+
+
+def run(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Each of these, one after the other, in this process, as `airflow dags test` does."""
+    from airflow.utils.cli import get_bagged_dag
+
+    answers = []
+    for each in runs:
+        dag = get_bagged_dag(bundle_names=None, dag_id=each["dag_id"])
+        made = dag.test(run_conf=each.get("conf"))
+        answers.append(_ran(made.dag_id, made.run_id))
+    return answers
+
+
+def _bag() -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    return DagBag()
+
+
+def _dag(dag: Any) -> dict[str, Any]:
+    return {
+        "schedule": dag.schedule,
+        "start_date": dag.start_date.isoformat(),
+        "catchup": dag.catchup,
+        "max_active_runs": dag.max_active_runs,
+        "tags": sorted(dag.tags),
+        "doc": dag.doc_md,
+        "params": {k: dag.params.get_param(k).schema for k in dag.params},
+        "tasks": {task.task_id: _task(task) for task in dag.tasks},
+    }
+
+
+def _task(task: Any) -> dict[str, Any]:
+    return {
+        "downstream": sorted(task.downstream_task_ids),
+        "rule": str(getattr(task.trigger_rule, "value", task.trigger_rule)),
+        "retries": task.retries,
+        "delay": task.retry_delay.total_seconds(),
+        "owner": task.owner,
+        "mapped": task.is_mapped or task.get_closest_mapped_task_group() is not None,
+        "outlets": [o.name for o in task.outlets],
+    }
+
+
+def _ran(dag_id: str, run_id: str) -> dict[str, Any]:
+    from airflow.models.asset import AssetEvent
+    from airflow.models.dagrun import DagRun
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.models.xcom import XComModel
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        made = session.scalar(
+            select(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+        )
+        instances = session.scalars(
+            select(TaskInstance).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+        ).all()
+        xcoms = session.scalars(
+            select(XComModel).where(XComModel.dag_id == dag_id, XComModel.run_id == run_id)
+        ).all()
+        events = session.scalars(select(AssetEvent).where(AssetEvent.source_run_id == run_id)).all()
+        states: dict[str, list[str]] = {}
+        labels: dict[str, list[str]] = {}
+        tries: dict[str, int] = {}
+        for ti in sorted(instances, key=lambda ti: ti.map_index):
+            states.setdefault(ti.task_id, []).append(str(ti.state))
+            labels.setdefault(ti.task_id, []).append(str(ti.rendered_map_index))
+            tries[ti.task_id] = max(tries.get(ti.task_id, 0), ti.try_number)
+        return {
+            "run_id": run_id,
+            "state": str(made.state),
+            "states": states,
+            "labels": labels,
+            "tries": tries,
+            "xcoms": [[x.task_id, x.key, x.map_index, json.dumps(x.value)] for x in xcoms],
+            "summary": next(
+                (x.value for x in xcoms if (x.task_id, x.key) == ("summary", "return_value")), None
+            ),
+            "events": [[e.name, e.extra] for e in events if e.source_dag_id == dag_id],
+        }
+
+
+if __name__ == "__main__":
+    command, answer, options = sys.argv[1:]
+    # Python puts the folder of this file first, where a folder called airflow may lie one up.
+    sys.path.pop(0)
+    found = {"parse": parse, "imports": imports, "one": one, "run": run}[command](
+        **json.loads(options)
+    )
+    Path(answer).write_text(json.dumps(found))

@@ -1,0 +1,186 @@
+"""What the real Airflow makes of pipeline files: ids, order, schedule, rules, documentation."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+STEPS = [
+    "files.download_csv",
+    "files.detect_format",
+    "files.infer_schema",
+    "files.ensure_table",
+    "files.evolve_schema",
+    "files.ingest_data",
+    "files.register_superset_dataset",
+    "files.update_registry",
+]
+SCHEDULE = """
+schedule:
+  cron: "*/5 * * * *"
+  start_date: 2024-01-01
+  catchup: false
+  max_active_runs: 1
+  retries: 2
+  retry_delay: 30s
+  owner: data-engineering
+  tags: [lakehouse, iceberg, auto-ingest]
+  granularity: GRANULARITY
+"""
+PIPELINE = """# Files of GRANULARITY that people upload.
+#   inbox/orders/a.csv -> orders
+version: 1
+name: by_GRANULARITY
+source: {use: s3, bucket: uploads, endpoint_url: "${STORE:-}"}
+sink:
+  use: iceberg
+  catalog: {type: sqlite, warehouse: "${LAKE}"}
+catalog_registrar:
+- use: superset
+  url: ${SUPERSET_URL}
+  username: ${WITNESS_TOKEN}
+  password: written-in-the-file
+  database: Trino Lakehouse
+"""
+
+
+@pytest.fixture(scope="module")
+def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("pipelines")
+    for granularity in ("step", "file", "table"):
+        text = (PIPELINE + SCHEDULE).replace("GRANULARITY", granularity)
+        (folder / f"{granularity}.yaml").write_text(text)
+    (folder / "by_hand.yaml").write_text(PIPELINE.replace("by_GRANULARITY", "by_hand"))
+    (folder / "notes.txt").write_text("no pipeline")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def parsed(airflow: Any, pipelines: Path) -> Any:
+    return airflow.call("parse", pipelines)
+
+
+def test_every_file_with_a_schedule_is_a_dag_of_the_one_dag_file(parsed: Any) -> None:
+    assert parsed["errors"] == {}
+    assert parsed["files"] == dict.fromkeys(("by_step", "by_file", "by_table"), "lakefall_dags.py")
+
+
+@pytest.mark.parametrize("dag_id", ["by_step", "by_file", "by_table"])
+def test_the_schedule_is_the_files(parsed: Any, dag_id: str) -> None:
+    dag = parsed["dags"][dag_id]
+    assert dag["schedule"] == "*/5 * * * *"
+    assert dag["start_date"] == "2024-01-01T00:00:00+00:00"
+    assert dag["catchup"] is False
+    assert dag["max_active_runs"] == 1
+    assert dag["tags"] == ["auto-ingest", "iceberg", "lakehouse"]
+    for task in dag["tasks"].values():
+        assert (task["retries"], task["delay"], task["owner"]) == (2, 30.0, "data-engineering")
+    assert {name: p["type"] for name, p in dag["params"].items()} == {
+        "table": ["null", "string"],
+        "key": ["null", "string"],
+        "force": "boolean",
+    }
+
+
+def test_step_has_a_mapped_group_a_file(parsed: Any) -> None:
+    tasks = parsed["dags"]["by_step"]["tasks"]
+    order = ["scan_bucket", "filter_new_files", *STEPS, "summary"]
+    assert list(tasks) == order
+    for task, following in pairwise(order):
+        assert following in tasks[task]["downstream"]
+    # The files themselves go to every step, so that none needs what another host has.
+    assert set(tasks["filter_new_files"]["downstream"]) == {*STEPS, "summary"}
+    assert [name for name in order if tasks[name]["mapped"]] == STEPS
+    assert {n: t["rule"] for n, t in tasks.items() if t["rule"] != "all_success"} == {
+        "files.update_registry": "all_done",
+        "summary": "all_done",
+    }
+    assert {n: t["outlets"] for n, t in tasks.items() if t["outlets"]} == {
+        "files.ingest_data": ["by_step"]
+    }
+
+
+@pytest.mark.parametrize("granularity", ["file", "table"])
+def test_coarser_ones_have_one_mapped_task(parsed: Any, granularity: str) -> None:
+    tasks = parsed["dags"][f"by_{granularity}"]["tasks"]
+    order = ["scan_bucket", "filter_new_files", f"load_{granularity}", "summary"]
+    assert list(tasks) == order
+    assert [name for name in order if tasks[name]["mapped"]] == [f"load_{granularity}"]
+    assert tasks["summary"]["rule"] == "all_done"
+    assert tasks[f"load_{granularity}"]["outlets"] == [f"by_{granularity}"]
+
+
+def test_the_documentation_says_what_it_does_and_no_secret(parsed: Any, airflow: Any) -> None:
+    doc = parsed["dags"]["by_step"]["doc"]
+    assert doc.startswith("Files of step that people upload.")
+    assert "\n    inbox/orders/a.csv -> orders\n" in doc
+    assert "/step.yaml`, one task for each step of a file." in doc
+    assert "| `source.bucket` | `uploads` |" in doc
+    assert "| `sink.catalog.warehouse` | `${LAKE}`" in doc
+    assert "| `source.endpoint_url` | (or what STORE says) |" in doc
+    assert "| `catalog_registrar.0.username` | `${WITNESS_TOKEN}` |" in doc
+    assert "| `catalog_registrar.0.password` | `***` |" in doc
+    assert "schedule" not in doc
+    secrets = ("written-in-the-file", *airflow.secrets)
+    assert not [s for s in secrets if s in repr(parsed)]
+
+
+def test_a_broken_file_is_an_import_error_and_the_others_stay(airflow: Any, tmp_path: Path) -> None:
+    good = (PIPELINE + SCHEDULE).replace("GRANULARITY", "step")
+    (tmp_path / "good.yaml").write_text(good)
+    (tmp_path / "broken.yaml").write_text(good.replace("bucket:", "buket:").replace("by_", "b_"))
+    (tmp_path / "cron.yaml").write_text(good.replace("*/5 * *", "99 99 *").replace("by_", "c_"))
+    (tmp_path / "twin.yaml").write_text(good)
+    (tmp_path / "syntax.yaml").write_text("source: [")
+    parsed = airflow.call("parse", tmp_path)
+    assert list(parsed["dags"]) == ["by_step"]
+    assert list(parsed["errors"]) == ["lakefall_problems.py"]
+    told = parsed["errors"]["lakefall_problems.py"]
+    assert "broken.yaml:5: source.buket: unknown option; did you mean 'bucket'?" in told
+    line = good.splitlines().index("schedule:") + 1
+    assert f"cron.yaml:{line}: schedule: Airflow refuses it: [99 99 * * *]" in told
+    assert f"{tmp_path}/good.yaml is called 'by_step' too" in told
+    assert "syntax.yaml:1: not valid YAML" in told
+
+
+def test_the_shipped_pipelines_are_one_dag_with_the_specifications_values(airflow: Any) -> None:
+    parsed = airflow.call("parse", airflow.root / "pipelines")
+    assert parsed["errors"] == {}, "the servers' addresses and secrets are not needed to parse"
+    assert list(parsed["dags"]) == ["csv_auto_ingest"]
+    dag = parsed["dags"]["csv_auto_ingest"]
+    assert (dag["schedule"], dag["start_date"][:10]) == ("*/5 * * * *", "2024-01-01")
+    assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
+    assert dag["tags"] == ["auto-ingest", "iceberg", "lakehouse"]
+    assert list(dag["tasks"]) == ["scan_bucket", "filter_new_files", *STEPS, "summary"]
+    for task in dag["tasks"].values():
+        assert (task["retries"], task["delay"], task["owner"]) == (2, 30.0, "data-engineering")
+    assert "| `catalog_registrar.1.password` | `${SUPERSET_PASSWORD}` |" in dag["doc"]
+
+
+def test_a_folder_that_is_missing_is_told(airflow: Any, tmp_path: Path) -> None:
+    parsed = airflow.call("parse", tmp_path / "nowhere")
+    assert parsed["dags"] == {}
+    assert "LAKEFALL_PIPELINES" in parsed["errors"]["lakefall_problems.py"]
+
+
+HEAVY = (
+    "duckdb", "numpy", "pyarrow", "pyiceberg", "pandas", "pandera", "boto3", "botocore", "trino",
+)  # fmt: skip
+
+
+def test_parsing_imports_nothing_heavy_and_connects_to_nothing(
+    airflow: Any, pipelines: Path
+) -> None:
+    found = airflow.call("imports", pipelines)
+    assert found["dags"] == ["by_file", "by_step", "by_table"]
+    assert not {m.partition(".")[0] for m in found["first"]} & set(HEAVY)
+    ours = [m for m in found["first"] if m.startswith("lakefall")]
+    assert len(found["first"]) - len(ours) < 10, found["first"]
+    assert found["again"] == [], "another pipeline imports nothing more"
+
+
+def test_a_worker_makes_only_the_dag_of_its_task(airflow: Any, pipelines: Path) -> None:
+    assert airflow.call("one", pipelines, dag_id="by_file") == {"dags": ["by_file"]}
