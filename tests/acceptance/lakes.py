@@ -1,8 +1,7 @@
 """What an acceptance test holds in its hands: a lake with an inbox, driven by the command line.
 
-``Lake`` is what every pipeline has in common; ``EmbeddedLake`` is the folder-and-SQLite one. Each
-command runs in a process of its own, forked from a server that has already imported everything:
-exit codes, signals and crashes are real, and the imports are paid once.
+``Lake`` is what every pipeline has in common; ``EmbeddedLake`` is the folder-and-SQLite one, those
+on real servers are in ``server_lakes``.
 
 After every ``run`` the laws that hold for any input are asserted: nothing is lost silently, and a
 file that failed leaves the table as it was.
@@ -10,22 +9,19 @@ file that failed leaves the table as it was.
 
 from __future__ import annotations
 
-import json
-import multiprocessing
 import os
-import resource
-import signal
 import sys
 import time
-import traceback
 from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
+
+from .commands import Command, Limits, Result, Row, RunResult, start_command
 
 REPOSITORY = Path(__file__).parents[2]
 OUTCOME_KEYS = [
@@ -42,164 +38,6 @@ OUTCOME_KEYS = [
     "seconds",
     "error",
 ]
-PRELOAD = [
-    "pytest",  # a child imports the parent's main module anew
-    "yaml",
-    "lakefall.cli.app",
-    "lakefall.cli.files",
-    "lakefall.cli.load",
-    "lakefall.cli.pipelines",
-    "lakefall.cli.plugins",
-    "lakefall.cli.tables",
-    "lakefall.cli.output",
-    "lakefall.config.loader",
-    "lakefall.runner",
-    "lakefall.planning",
-    "lakefall_plugins.catalogue",
-    "lakefall_plugins.folder",
-    "lakefall_plugins.csv.reader",
-    "lakefall_plugins.csv.convert",
-    "lakefall_plugins.csv.sniffer",
-    "lakefall_plugins.threshold",
-    "lakefall_plugins.iceberg.sink",
-    "lakefall_plugins.types.boolean",
-    "lakefall_plugins.types.date",
-    "lakefall_plugins.types.numbers",
-    "lakefall_plugins.types.timestamp",
-    "lakefall_plugins.types.varchar",
-    "duckdb",
-    "pyarrow.parquet",
-    "pyiceberg.catalog.sql",
-    "pyiceberg.io.pyarrow",
-    "pyiceberg.avro.decoder_fast",
-    "sqlalchemy.dialects.sqlite",
-    "sqlite3",
-    "rich.console",
-    "rich.table",
-]
-TIME_LIMIT = 120.0
-"""Seconds after which a command counts as hanging."""
-
-Row = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """A finished command."""
-
-    args: tuple[str, ...]
-    code: int
-    """The exit code; ``-N`` when signal N ended the process."""
-    stdout: str
-    stderr: str
-
-    @property
-    def objects(self) -> list[Row]:
-        """Standard output as one JSON object a line; anything else there is an error."""
-        objects = [json.loads(line) for line in self.stdout.splitlines()]
-        assert all(isinstance(o, dict) for o in objects), self.stdout
-        return objects
-
-    @property
-    def output(self) -> str:
-        """Everything that was said, on whichever stream, blanks and line breaks squeezed."""
-        return " ".join((self.stdout + "\n" + self.stderr).split())
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult(Result):
-    """A finished ``run --json``."""
-
-    def of(self, key: str) -> Row:
-        """The outcome of one file."""
-        found = [o for o in self.objects if o["key"] == key]
-        assert len(found) == 1, f"{len(found)} outcomes for {key!r}:\n{self.stdout}{self.stderr}"
-        return found[0]
-
-    def statuses(self) -> dict[str, str]:
-        return {o["key"]: o["status"] for o in self.objects}
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What the machine refuses to a command."""
-
-    file_size: int = 0
-    """Bytes that one file may have; 0 for no limit."""
-
-
-@dataclass
-class Command:
-    """A command that may still be running."""
-
-    args: tuple[str, ...]
-    process: Any
-    out: Path
-    err: Path
-
-    @property
-    def alive(self) -> bool:
-        return bool(self.process.is_alive())
-
-    def send(self, number: signal.Signals) -> None:
-        os.kill(self.process.pid, number)
-
-    def wait(self, timeout: float = TIME_LIMIT) -> Result:
-        self.process.join(timeout)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-            raise AssertionError(
-                f"{self.args} was still running after {timeout} s\n{self.err.read_text()}"
-            )
-        result = Result(
-            self.args,
-            int(self.process.exitcode),
-            self.out.read_text(encoding="utf-8"),
-            self.err.read_text(encoding="utf-8"),
-        )
-        assert "Traceback (most recent call last)" not in result.stderr, result.stderr
-        return result
-
-
-def _command(
-    args: Sequence[str], env: Mapping[str, str], cwd: str, out: str, err: str, limits: Limits
-) -> None:
-    """The child's whole life."""
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
-    for number, path, flags in (
-        (0, os.devnull, os.O_RDONLY),
-        (1, out, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-        (2, err, os.O_WRONLY | os.O_CREAT | os.O_TRUNC),
-    ):
-        os.dup2(os.open(path, flags, 0o600), number)
-    # multiprocessing may have replaced the streams.
-    sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    if limits.file_size:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limits.file_size, limits.file_size))
-    sys.argv = ["lakefall", *args]
-    from lakefall.cli import main
-
-    try:
-        main()
-        code = 0
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else 1 if end.code else 0
-    except BaseException:  # noqa: BLE001 -- the parent judges the traceback
-        traceback.print_exc()
-        code = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)
-
-
-def _forkserver() -> Any:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
-    return context
 
 
 def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
@@ -212,6 +50,29 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+LISTENER = '''
+import json, os, signal, sys, time
+from pathlib import Path
+
+from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+
+FOLDER = Path(__file__).parent
+SEEN = []
+
+
+class Listener(Plugin[NoOptions]):
+    """Listens to the events of a run."""
+
+    name = "listener"
+    stage = Stage.CATALOG_REGISTRAR
+
+    @hookimpl
+    def event(self, run, event):
+        SEEN.append(event.name)
+{body}
+'''
+
+
 @dataclass
 class Lake(ABC):
     """An inbox, a pipeline over it, and the tables it feeds."""
@@ -220,11 +81,17 @@ class Lake(ABC):
     expected: dict[tuple[str, str], int] = field(default_factory=dict)
     """Rows that each key has in its table, by (table, key), as the outcomes said."""
     _started: int = 0
+    _sections: dict[str, Any] = field(default_factory=dict)
+    """What ``configure`` was given so far."""
 
     # --- what a pipeline's kind decides ---
 
     pipeline: Path = Path()
     """The YAML file that commands are given."""
+    many_rows: ClassVar[int] = 1_000_000
+    """Rows that a command loads well within its time limit."""
+    longest_cell: ClassVar[int] = 16_000_000
+    """Characters of a cell that can be loaded."""
 
     @abstractmethod
     def put(self, key: str, data: bytes | str) -> None:
@@ -269,19 +136,9 @@ class Lake(ABC):
         logs.mkdir(exist_ok=True)
         out, err = logs / f"{self._started}.out", logs / f"{self._started}.err"
         words = tuple(str(a) for a in args)
-        process = _forkserver().Process(
-            target=_command,
-            args=(
-                words,
-                {**self.environment(), **(env or {})},
-                str(cwd or self.folder),
-                str(out),
-                str(err),
-                limits or Limits(),
-            ),
+        return start_command(
+            words, {**self.environment(), **(env or {})}, cwd or self.folder, out, err, limits
         )
-        process.start()
-        return Command(words, process, out, err)
 
     def cli(self, *args: str | Path, **how: Any) -> Result:
         """``lakefall ARGS``, to its end."""
@@ -384,6 +241,19 @@ class Lake(ABC):
     def plan(self, *args: str) -> Result:
         return self.cli("plan", self.pipeline, *args)
 
+    # --- listeners ---
+
+    def listen(self, code: str) -> None:
+        """Add a plugin that is told every event: ``code`` is the body of its ``event`` hook."""
+        body = "\n".join("        " + line for line in code.strip().splitlines())
+        (self.folder / "listener.py").write_text(LISTENER.format(body=body))
+        self.configure(plugins=["./listener.py"], catalog_registrar=[{"use": "listener"}])
+
+    def unlisten(self) -> None:
+        self._sections.pop("plugins", None)
+        self._sections.pop("catalog_registrar", None)
+        self.configure()
+
 
 @dataclass
 class EmbeddedLake(Lake):
@@ -392,7 +262,6 @@ class EmbeddedLake(Lake):
     inbox: Path = Path()
     lakehouse: Path = Path()
     cache: Path = Path()
-    _sections: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.inbox = self.folder / "inbox"
@@ -468,40 +337,6 @@ class EmbeddedLake(Lake):
         return SqlCatalog(
             "lakefall", uri=f"sqlite:///{databases[0]}", warehouse=self.lakehouse.as_uri()
         )
-
-    def listen(self, code: str) -> None:
-        """Add a plugin that is told every event: ``code`` is the body of its ``event`` hook."""
-        body = "\n".join("        " + line for line in code.strip().splitlines())
-        (self.folder / "listener.py").write_text(LISTENER.format(body=body))
-        self.configure(plugins=["./listener.py"], catalog_registrar=[{"use": "listener"}])
-
-    def unlisten(self) -> None:
-        self._sections.pop("plugins", None)
-        self._sections.pop("catalog_registrar", None)
-        self.configure()
-
-
-LISTENER = '''
-import json, os, signal, sys, time
-from pathlib import Path
-
-from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
-
-FOLDER = Path(__file__).parent
-SEEN = []
-
-
-class Listener(Plugin[NoOptions]):
-    """Listens to the events of a run."""
-
-    name = "listener"
-    stage = Stage.CATALOG_REGISTRAR
-
-    @hookimpl
-    def event(self, run, event):
-        SEEN.append(event.name)
-{body}
-'''
 
 
 def wait_for(path: Path, timeout: float = 60.0) -> None:

@@ -368,10 +368,15 @@ def test_unusual_2000_columns_are_loaded(lake: Lake) -> None:
 
 @pytest.mark.parametrize("quoted", [True, False], ids=["quoted", "unquoted"])
 def test_unusual_5_mb_cell_is_loaded(lake: Lake, quoted: bool) -> None:
+    """Where a statement of SQL cannot hold it, the file fails, and says what would help."""
     body = ('say ""hi"",\n' * 500_000)[:5_000_000] if quoted else "x" * 5_000_000
     body = body.rstrip('"')
     cell = f'"{body}"' if quoted else body
     lake.put("t/a.csv", f"id,v,n\n11,a,b\n12,{cell},c\n13,d,e\n")
+    if len(cell) > lake.longest_cell:
+        outcome = lake.run(ok=False).of("t/a.csv")
+        assert outcome["status"] == "failed" and "max_statement_chars" in outcome["error"]
+        return
     lake.run()
     length = len(body.replace('""', '"'))
     assert lake.query("SELECT id, length(v) AS n FROM lakehouse.t ORDER BY id") == [
@@ -557,7 +562,7 @@ def test_unusual_second_source_loads_its_own_files(lake: Lake) -> None:
     lake.put("t/a.csv", "id\n3\n4\n")
     lake.configure(
         source=[
-            {"use": "folder", "path": str(lake.inbox)},
+            yaml.safe_load(lake.pipeline.read_text())["source"],
             {"use": "folder", "as": "other", "path": str(other)},
         ]
     )

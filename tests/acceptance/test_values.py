@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from .conftest import LAKES
+from .conftest import KINDS, empty_lake
 from .lakes import Lake, Row
 
 FILL = 40
@@ -135,13 +134,16 @@ class Found:
     nulled: int
 
 
-@pytest.fixture(scope="module", params=list(LAKES))
+@pytest.fixture(scope="module", params=KINDS)
 def columns(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Found]:
     """Every law's column in a table of its own, all loaded by one run."""
-    folder: Path = tmp_path_factory.mktemp("laws")
-    lake: Lake = LAKES[request.param](folder)
+    with empty_lake(request, tmp_path_factory.mktemp("laws")) as lake:
+        return found_in(lake)
+
+
+def found_in(lake: Lake) -> dict[str, Found]:
     tables = {law: f"law{number}" for number, law in enumerate(LAWS)}
     for law, table in tables.items():
         lake.put(f"{table}/a.csv", column_file(LAWS[law].values, quoted=LAWS[law].quoted))

@@ -1,0 +1,137 @@
+"""A server between client and store that shows faults which the real one cannot be made to show."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import urlsplit
+
+ERROR = "<?xml version='1.0'?><Error><Code>{code}</Code><Message>told so</Message></Error>"
+
+
+@dataclass
+class Faulty:
+    """Passes requests on, but for those that ``fault`` takes."""
+
+    target: str
+    fault: Callable[[str, str], Fault | None] = lambda method, path: None
+    """Method and path -> what happens instead; asked for every request."""
+    seen: list[str] = field(default_factory=list)
+    """``METHOD path`` of every request."""
+    url: str = ""
+    stalled: threading.Event = field(default_factory=threading.Event)
+    """Set when an answer stopped halfway."""
+    go_on: threading.Event = field(default_factory=threading.Event)
+    """Set it to let such answers end."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """An answer that the store did not give, or its own one cut short."""
+
+    status: int = 0
+    code: str = ""
+    cut_after: int = -1
+    """Bytes of the true answer's body after which the connection breaks."""
+    headers: tuple[tuple[str, str], ...] = ()
+    stall_after: int = -1
+    """Bytes of the true answer's body after which nothing more comes until ``go_on``."""
+
+
+@contextmanager
+def faulty(target: str) -> Iterator[Faulty]:
+    """A proxy on a free port. The client must sign for the store's own host name."""
+    proxy = Faulty(target)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
+    proxy.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
+    thread.start()
+    try:
+        yield proxy
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
+    parts = urlsplit(proxy.target)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: Any) -> None:
+            """Keep quiet."""
+
+        def _answer(self) -> None:
+            proxy.seen.append(f"{self.command} {self.path}")
+            fault = proxy.fault(self.command, self.path)
+            if fault is not None and fault.status:
+                self._refuse(fault)
+                return
+            # Host is passed on as signed: the store checks the signature against it.
+            connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
+            connection.putrequest(
+                self.command, self.path, skip_host=True, skip_accept_encoding=True
+            )
+            for name, value in self.headers.items():
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            body = answer.read()
+            self.send_response(answer.status)
+            for name, value in answer.getheaders():
+                if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
+                    self.send_header(name, value)
+            if answer.getheader("Content-Length") is None:
+                self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command == "HEAD":
+                return
+            if fault is not None and fault.cut_after >= 0:
+                self.wfile.write(body[: fault.cut_after])
+                self.close_connection = True
+                return
+            if fault is not None and fault.stall_after >= 0:
+                self._stall(body[: fault.stall_after])
+                return
+            self.wfile.write(body)
+
+        def _stall(self, head: bytes) -> None:
+            self.wfile.write(head)
+            self.wfile.flush()
+            proxy.stalled.set()
+            proxy.go_on.wait(60)
+            self.close_connection = True
+
+        def _refuse(self, fault: Fault) -> None:
+            body = ERROR.format(code=fault.code).encode()
+            self.send_response(fault.status)
+            for name, value in (*fault.headers, ("Content-Type", "application/xml")):
+                self.send_header(name, value)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_GET = do_HEAD = _answer  # noqa: N815 -- the library's names
+
+    return Handler
+
+
+def times(number: int, fault: Fault, *, method: str = "GET", path: str = "") -> Any:
+    """The same fault for the first ``number`` requests whose path holds ``path``."""
+    left = [number]
+
+    def judge(asked: str, where: str) -> Fault | None:
+        if asked != method or path not in where or not left[0]:
+            return None
+        left[0] -= 1
+        return fault
+
+    return judge

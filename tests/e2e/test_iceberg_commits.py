@@ -1,0 +1,108 @@
+"""Commits that break off: found again where they were done, done again where they were not."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lakefall.model import Status
+
+from .iceberg_support import HANG, LOSE_ANSWER, LOSE_REQUEST, Catalog, Lakehouse, catalog_proxy
+from .servers import Servers
+
+ROWS = "id,name\n1,ann\n2,bob\n"
+MORE = "id,name\n3,eve\n4,joe\n5,kim\n"
+
+
+@pytest.fixture
+def proxy(servers: Servers) -> Iterator[Catalog]:
+    with catalog_proxy(servers.env["ICEBERG_REST_URI"]) as made:
+        yield made
+
+
+@pytest.fixture
+def lakehouse(servers: Servers, namespace: str, tmp_path: Path, proxy: Catalog) -> Lakehouse:
+    return Lakehouse(servers, tmp_path, namespace, proxy.url)
+
+
+def names(lakehouse: Lakehouse) -> list[str]:
+    return [name for (name,) in lakehouse.ask("SELECT name FROM orders ORDER BY id")]
+
+
+@pytest.mark.parametrize("fault", [LOSE_ANSWER, LOSE_REQUEST, 500, 503])
+def test_a_commit_that_breaks_off_is_done_once(
+    lakehouse: Lakehouse, proxy: Catalog, fault: str | int
+) -> None:
+    lakehouse.put("orders/a.csv", ROWS)
+    proxy.disturb(fault, "orders")
+    created = lakehouse.run()
+    assert [o.status for o in created.outcomes] == [Status.SUCCESS]
+    lakehouse.put("orders/a.csv", MORE)
+    proxy.seen.clear()
+    proxy.disturb(fault, "orders")
+    (outcome,) = lakehouse.run().outcomes
+    assert (outcome.status, outcome.rows_loaded, outcome.rows_deleted) == (Status.SUCCESS, 3, 2)
+    assert proxy.commits("orders") == (1 if fault == LOSE_ANSWER else 2)
+    assert len(lakehouse.table("orders").metadata.snapshots) == 2
+    assert names(lakehouse) == ["eve", "joe", "kim"]
+    assert len(lakehouse.data_files("orders")) == 2
+
+
+def test_a_lost_answer_to_the_registry_is_found_too(lakehouse: Lakehouse, proxy: Catalog) -> None:
+    lakehouse.put("orders/a.csv", ROWS)
+    proxy.disturb(LOSE_ANSWER, "_ingest_registry")
+    assert [o.status for o in lakehouse.run().outcomes] == [Status.SUCCESS]
+    assert lakehouse.ask("SELECT count(*) FROM _ingest_registry") == [(1,)]
+
+
+def test_a_catalog_that_hangs_does_not_hang_the_run(lakehouse: Lakehouse, proxy: Catalog) -> None:
+    lakehouse.put("orders/a.csv", ROWS)
+    lakehouse.catalog = {"timeout": "1s"}
+    lakehouse.options = {"commit_timeout": "2s"}
+    proxy.disturb(HANG, "orders", number=100)
+    began = time.monotonic()
+    (outcome,) = lakehouse.run().outcomes
+    assert time.monotonic() - began < 30
+    assert (outcome.status, outcome.retryable) == (Status.FAILED, True)
+    assert "cannot be found out" in outcome.error
+
+
+def test_a_catalog_that_dies_during_the_commit_leaves_nothing_half_done(
+    lakehouse: Lakehouse, proxy: Catalog
+) -> None:
+    lakehouse.put("orders/a.csv", ROWS)
+    lakehouse.run()
+    lakehouse.put("orders/a.csv", MORE)
+    lakehouse.options = {"commit_timeout": "1s"}
+    dead: list[str] = []
+
+    def judge(method: str, path: str) -> str | int:
+        if method == "POST" and path.endswith("/tables/orders"):
+            dead.append(path)
+        return LOSE_REQUEST if dead else "pass"
+
+    proxy.judge = judge
+    report = None
+    try:
+        report = lakehouse.run()
+    except Exception as error:  # noqa: BLE001 -- the registry cannot be written either
+        assert "cannot be reached" in str(error)
+    assert report is None or report.outcomes[0].status != Status.SUCCESS
+    proxy.judge = lambda method, path: "pass"
+    assert names(lakehouse) == ["ann", "bob"]
+    left = lakehouse.data_files("orders")
+    assert len(left) == 2, "what the broken commit may still name has to stay"
+    journals = list((lakehouse.folder / "cache").rglob("iceberg/*/*.json"))
+    assert len(journals) >= 1  # of the load, and of the registry's row that could not be written
+    long_ago = time.time() - 3600
+    for journal in journals:
+        os.utime(journal, (long_ago, long_ago))
+    (outcome,) = lakehouse.run().outcomes
+    assert (outcome.status, outcome.rows_deleted) == (Status.SUCCESS, 2)
+    assert names(lakehouse) == ["eve", "joe", "kim"]
+    assert len(lakehouse.data_files("orders")) == 2
+    assert not list((lakehouse.folder / "cache").rglob("iceberg/*/*.json"))
