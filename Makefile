@@ -4,6 +4,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 # Tests wait for servers part of their time: one more than there are cores.
 WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+# With AIRFLOW=1. AIRFLOW=local is the smaller one: no workers, SQLite.
+CELERY_WORKERS ?= 2
 UV := $(shell command -v uv || echo $(BIN)/uv)
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header
@@ -24,8 +26,9 @@ $(INSTALLED): requirements.lock pyproject.toml tools/install
 demo: $(INSTALLED) ## real CSV files become Iceberg tables, in a temporary folder
 	@$(BIN)/python examples/demo.py
 
-stack-up: $(INSTALLED) ## start SeaweedFS, Iceberg REST, Trino, Superset on this machine
-	@$(BIN)/python -m stack up
+stack-up: $(INSTALLED) ## start SeaweedFS, Iceberg REST, Trino, Superset; AIRFLOW=1: Airflow too
+	@$(BIN)/python -m stack up $(if $(filter local,$(AIRFLOW)),--airflow local,\
+	  $(if $(AIRFLOW),--airflow celery --workers $(CELERY_WORKERS)))
 
 stack-down: $(INSTALLED) ## stop them; their data stay
 	@$(BIN)/python -m stack down

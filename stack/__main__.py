@@ -8,6 +8,7 @@ import sys
 
 from .errors import StackError
 from .run import with_stack
+from .settings import CELERY, EXECUTORS, Deployment
 from .stack import NAMES, Stack, complain
 
 
@@ -16,6 +17,12 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     up = commands.add_parser("up", help="start the servers and wait until they are ready")
     up.add_argument("only", nargs="*", metavar="SERVER", help=f"of {', '.join(NAMES)}")
+    up.add_argument(
+        "--airflow",
+        choices=EXECUTORS,
+        help="Airflow too: with Celery workers, or with tasks in the scheduler's own processes",
+    )
+    up.add_argument("--workers", type=int, default=2, help="Celery workers (default: 2)")
     commands.add_parser("down", help="stop the servers; their data stay")
     commands.add_parser("remove", help="stop the servers and delete their data")
     commands.add_parser("status", help="a table of the servers; exit 1 unless all are ready")
@@ -36,7 +43,9 @@ def main() -> int:
 def _answer(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     stack = Stack()
     if given.command == "up":
-        stack.up(given.only)
+        if given.workers < 1:
+            parser.error(f"--workers {given.workers}: Celery needs at least one")
+        stack.up(given.only, airflow=_deployment(given))
         _table(stack)
     elif given.command == "down":
         stack.down()
@@ -53,6 +62,12 @@ def _answer(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
             parser.error("run: no command; write: run -- COMMAND")
         return with_stack(arguments, given.only)
     return 0
+
+
+def _deployment(given: argparse.Namespace) -> Deployment | None:
+    if given.airflow is None:
+        return None
+    return Deployment(given.airflow, given.workers if given.airflow == CELERY else 0)
 
 
 def _table(stack: Stack) -> int:

@@ -57,6 +57,33 @@ class Postgres(Server):
     def jdbc(self) -> str:
         return f"jdbc:postgresql://127.0.0.1:{self.port}/{DATABASE}"
 
+    def sqlalchemy(self, database: str) -> str:
+        """The address of a database for SQLAlchemy, with the password."""
+        password = self.site.settings.secrets["postgres"]
+        return f"postgresql+psycopg2://{USER}:{password}@127.0.0.1:{self.port}/{database}"
+
+    def make_database(self, name: str) -> None:
+        """Create it unless it is there."""
+        there = self._psql(f"SELECT 1 FROM pg_database WHERE datname = '{name}'")
+        if not there.strip():
+            self._psql(f'CREATE DATABASE "{name}"')
+
+    def _psql(self, sql: str) -> str:
+        tried = subprocess.run(
+            [
+                *(_programs(None) / "psql", "-h", "127.0.0.1", "-p", str(self.port)),
+                *("-U", USER, "-d", DATABASE, "-tAqc", sql),
+            ],
+            env={**outside(), "PGPASSWORD": self.site.settings.secrets["postgres"]},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if tried.returncode:
+            raise StackError(f"postgres: {sql}: {tried.stderr}")
+        return tried.stdout
+
     @property
     def data(self) -> Path:
         """In the stack's folder, or beside it where root's folder hides it from the other user."""

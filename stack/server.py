@@ -28,7 +28,7 @@ class Server(ABC):
     """One server: how to install it, start it, and see that it is ready. No I/O to construct."""
 
     name: ClassVar[str]
-    #: The ports it listens on; the first is the one its users talk to.
+    #: The ports it listens on; the first is the one its users talk to. None: it only asks others.
     ports: ClassVar[tuple[str, ...]]
     #: Servers that must be ready before it starts.
     needs: ClassVar[tuple[str, ...]] = ()
@@ -61,7 +61,7 @@ class Server(ABC):
 
     @property
     def url(self) -> str:
-        return self.site.settings.url(self.ports[0])
+        return self.site.settings.url(self.ports[0]) if self.ports else ""
 
     def start(self, interrupted: Callable[[], bool] = lambda: False) -> None:
         """Start it, unless it runs, and wait until it is ready.

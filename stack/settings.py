@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import random
 import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from .errors import StackError
@@ -16,13 +17,33 @@ from .errors import StackError
 # Below the range that systems take for outgoing connections, so that a port is still free when
 # its server is started again.
 PORTS = range(20_000, 32_000)
-SECRETS = ("s3_key", "s3_secret", "postgres", "superset", "superset_key")
+SECRETS = (
+    *("s3_key", "s3_secret", "postgres", "superset", "superset_key"),
+    *("redis", "airflow_key", "airflow_jwt"),
+)
+FERNET = "airflow_fernet"
+CELERY, LOCAL = EXECUTORS = ("celery", "local")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """How Airflow runs its tasks."""
+
+    executor: str
+    """``celery``: workers, with PostgreSQL and Redis. ``local``: in the scheduler's own
+    processes, with SQLite; enough for a laptop."""
+    workers: int = 0
+
+    @property
+    def class_name(self) -> str:
+        return {CELERY: "CeleryExecutor", LOCAL: "LocalExecutor"}[self.executor]
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     ports: Mapping[str, int]
     secrets: Mapping[str, str]
+    airflow: Deployment | None = None
 
     def url(self, port: str) -> str:
         return f"http://127.0.0.1:{self.ports[port]}"
@@ -30,7 +51,16 @@ class Settings:
     @classmethod
     def fresh(cls, ports: Iterable[str]) -> Settings:
         """Free ports and random credentials."""
-        return cls(free_ports(ports), {name: secrets.token_hex(16) for name in SECRETS})
+        return cls(free_ports(ports), _fresh_secrets())
+
+    def completed(self, ports: Iterable[str], taken: Iterable[str] = ()) -> Settings:
+        """With ports and credentials for what has none yet, and others for those ``taken``."""
+        wanted = [name for name in ports if name not in self.ports or name in set(taken)]
+        return replace(
+            self,
+            ports={**self.ports, **free_ports(wanted)},
+            secrets={**_fresh_secrets(), **self.secrets},
+        )
 
     @classmethod
     def read(cls, path: Path) -> Settings | None:
@@ -41,7 +71,8 @@ class Settings:
         """
         try:
             told = json.loads(path.read_text("utf-8"))
-            return cls(told["ports"], told["secrets"])
+            airflow = dict(told).get("airflow")
+            return cls(told["ports"], told["secrets"], Deployment(**airflow) if airflow else None)
         except FileNotFoundError:
             return None
         except (ValueError, KeyError, TypeError) as error:
@@ -52,6 +83,11 @@ class Settings:
         new.touch(0o600)  # before there is anything to read
         new.write_text(json.dumps(asdict(self), indent=2), "utf-8")
         new.replace(path)
+
+
+def _fresh_secrets() -> dict[str, str]:
+    fernet = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+    return {**{name: secrets.token_hex(16) for name in SECRETS}, FERNET: fernet}
 
 
 def free_ports(names: Iterable[str]) -> dict[str, int]:

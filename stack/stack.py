@@ -11,23 +11,26 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from . import sales
+from .airflow import servers_of
 from .errors import StackError, StoppedError
 from .home import Home
 from .postgres import Postgres
 from .rest import Rest
-from .seaweedfs import INGEST_BUCKET, REGION, SeaweedFS, TableBucket
+from .seaweedfs import SeaweedFS, TableBucket
 from .server import Server, Site
-from .settings import Settings, free_ports, is_free
-from .superset import ADMIN, Superset
+from .settings import Deployment, Settings, is_free
+from .superset import Superset
 from .trino import Trino
+from .variables import variables
 
 SERVERS: tuple[type[Server], ...] = (SeaweedFS, Postgres, Rest, Trino, Superset)
 NAMES = tuple(server.name for server in SERVERS)
+"""Of every stack, needs first; Airflow's come after them where it is wanted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,18 +65,20 @@ class Stack:
         self.folder = Path(named).expanduser().absolute()
         self.say = say
 
-    def up(self, only: Iterable[str] = ()) -> None:
+    def up(self, only: Iterable[str] = (), *, airflow: Deployment | None = None) -> None:
         """Start what does not run, wait until all of it is ready, make what must be there.
 
         Args:
             only: names of servers; their needs are started with them. Default: all.
+            airflow: Airflow too, which then belongs to the stack. To have fewer workers, or
+                another executor, stop it first.
 
         Raises:
             StackError: a server cannot be had. What this call started is stopped again.
         """
-        wanted = _with_needs(only or NAMES)
         with self._locked():
-            self._settle_ports()
+            self._settle(airflow)
+            wanted = self._with_needs(only)
             started = [name for name in wanted if not self._server(name).process.identity]
             try:
                 self._start(wanted)
@@ -87,9 +92,10 @@ class Stack:
         if self._read() is None:
             return
         with self._locked():
-            with ThreadPoolExecutor(len(NAMES)) as pool:
+            names = self.names
+            with ThreadPoolExecutor(len(names)) as pool:
                 # Clients first, and all of them at once.
-                done = [pool.submit(self._server(name).stop) for name in reversed(NAMES)]
+                done = [pool.submit(self._server(name).stop) for name in reversed(names)]
             for each in done:
                 each.result()
 
@@ -116,7 +122,7 @@ class Stack:
         if self._read() is None:
             return []
         found = []
-        for server in map(self._server, NAMES):
+        for server in map(self._server, self.names):
             identity = server.process.identity
             found.append(
                 Status(
@@ -131,24 +137,14 @@ class Stack:
         return found
 
     def env(self) -> Mapping[str, str]:
-        """The variables that pipelines read.
+        """The variables that pipelines read, and ``AIRFLOW_URL`` where the stack has Airflow.
 
         Raises:
             StackError: the stack was never started.
         """
         settings = self._site.settings
-        return {
-            "S3_ENDPOINT_URL": settings.url("s3"),
-            "AWS_ACCESS_KEY_ID": settings.secrets["s3_key"],
-            "AWS_SECRET_ACCESS_KEY": settings.secrets["s3_secret"],
-            "AWS_REGION": REGION,
-            "S3_INGEST_BUCKET": INGEST_BUCKET,
-            "ICEBERG_REST_URI": settings.url("rest"),
-            "TRINO_URL": settings.url("trino"),
-            "SUPERSET_URL": settings.url("superset"),
-            "SUPERSET_USERNAME": ADMIN,
-            "SUPERSET_PASSWORD": settings.secrets["superset"],
-        }
+        airflow = {"AIRFLOW_URL": settings.url("airflow")} if settings.airflow else {}
+        return {**variables(settings), **airflow}
 
     def table_bucket(self) -> TableBucket:
         """SeaweedFS' own REST catalog, which refuses names that start with ``_``."""
@@ -180,7 +176,7 @@ class Stack:
             server.start(interrupted.is_set)
             if not was_running:
                 now = time.monotonic()
-                self.say(f"{name} ready after {now - since:.1f} s: {server.url}")
+                self.say(f"{name} ready after {now - since:.1f} s {server.url}".rstrip())
 
         pool = ThreadPoolExecutor(len(wanted))
         try:
@@ -200,19 +196,30 @@ class Stack:
             made.touch()
         self.say(f"the stack is ready after {time.monotonic() - begun:.1f} s")
 
-    def _settle_ports(self) -> None:
-        """Fresh settings for a new stack; other ports where someone took ours meanwhile."""
-        every = [port for server in SERVERS for port in server.ports]
-        settings = self._read()
-        if settings is None:
-            Settings.fresh(every).write(self._settings)
-            return
-        if any(self._server(name).process.identity for name in NAMES):
-            return
-        taken = [port for port in every if not is_free(settings.ports.get(port, 0))]
-        if taken:
-            ports = {**settings.ports, **free_ports(taken)}
-            Settings(ports, settings.secrets).write(self._settings)
+    def _settle(self, airflow: Deployment | None) -> None:
+        """Fresh settings for a new stack; what an older one lacks; other ports where someone took
+        ours meanwhile."""
+        settings = self._read() or Settings({}, {})
+        if airflow is not None:
+            if settings.airflow not in (None, airflow):
+                self._refuse_running(servers_of(settings.airflow))
+            settings = replace(settings, airflow=airflow)
+        every = [port for server in _servers(settings) for port in server.ports]
+        running = settings.ports and any(self._server(name).process.identity for name in self.names)
+        taken = [
+            port
+            for port in every
+            if not running and port in settings.ports and not is_free(settings.ports[port])
+        ]
+        settings.completed(every, taken).write(self._settings)
+
+    def _refuse_running(self, servers: Iterable[type[Server]]) -> None:
+        for server in servers:
+            if self._server(server.name).process.identity:
+                raise StackError(
+                    f"{server.name} runs, in another arrangement of Airflow; stop it first: "
+                    "make stack-down"
+                )
 
     @property
     def _settings(self) -> Path:
@@ -228,11 +235,26 @@ class Stack:
             raise StackError(f"no stack in {self.folder}; `make stack-up` starts one")
         return Site(self.folder, self.home, settings)
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The stack's servers, needs first."""
+        return tuple(server.name for server in _servers(self._read()))
+
     def _server(self, name: str) -> Server:
-        for server in SERVERS:
+        for server in _servers(self._read()):
             if server.name == name:
                 return server(self._site)
-        raise StackError(f"no server {name!r}; there are {', '.join(NAMES)}")
+        raise StackError(f"no server {name!r}; there are {', '.join(self.names)}")
+
+    def _with_needs(self, only: Iterable[str]) -> tuple[str, ...]:
+        servers = _servers(self._read())
+        wanted = set(only) or {server.name for server in servers}
+        if unknown := wanted - {server.name for server in servers}:
+            raise StackError(f"no server {min(unknown)!r}; there are {', '.join(self.names)}")
+        for server in reversed(servers):
+            if server.name in wanted:
+                wanted.update(server.needs)
+        return tuple(server.name for server in servers if server.name in wanted)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
@@ -244,12 +266,5 @@ class Stack:
             yield
 
 
-def _with_needs(names: Iterable[str]) -> tuple[str, ...]:
-    wanted = set(names)
-    unknown = wanted - set(NAMES)
-    if unknown:
-        raise StackError(f"no server {min(unknown)!r}; there are {', '.join(NAMES)}")
-    for server in reversed(SERVERS):
-        if server.name in wanted:
-            wanted.update(server.needs)
-    return tuple(name for name in NAMES if name in wanted)
+def _servers(settings: Settings | None) -> tuple[type[Server], ...]:
+    return (*SERVERS, *servers_of(settings.airflow if settings else None))

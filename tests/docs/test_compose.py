@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 import yaml
 
+from stack.airflow import AirflowServer
 from stack.home import Home
 from stack.seaweedfs import BUCKETS, INGEST_BUCKET
 from stack.server import Site
-from stack.settings import Settings
+from stack.settings import CELERY, Deployment, Settings
 from stack.stack import SERVERS, Stack
 from stack.superset import DATABASE
 from stack.trino import CATALOG, USER, Trino
-from stack.versions import SUPERSET, TOOLS, locked, maven
+from stack.versions import AIRFLOW, SUPERSET, TOOLS, locked, maven
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / ".env.example"
@@ -183,8 +184,9 @@ def test_versions_are_those_of_the_stack(compose: Any) -> None:
     assert services["iceberg-rest"]["image"].endswith(f":{maven('iceberg')}")
     assert services["superset"]["image"].endswith(f":{superset}")
     assert services["superset"]["build"]["args"]["SUPERSET_VERSION"] == superset
-    airflow = services["airflow-worker"]
-    assert airflow["image"].endswith(f":{airflow['build']['args']['AIRFLOW_VERSION']}")
+    airflow = locked(AIRFLOW, "apache-airflow-core")
+    assert services["airflow-worker"]["image"].endswith(f":{airflow}")
+    assert services["airflow-worker"]["build"]["args"]["AIRFLOW_VERSION"] == airflow
     # The very jars.
     assert "COPY stack/pom.xml" in (DOCKER / "iceberg-rest.Dockerfile").read_text("utf-8")
 
@@ -236,6 +238,28 @@ def test_superset_has_the_database_of_the_stack() -> None:
 def properties(path: Path) -> dict[str, str]:
     lines = path.read_text("utf-8").splitlines()
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
+
+
+def test_airflow_is_set_up_as_that_of_the_stack(
+    compose: Any, site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("AIRFLOW__")]:
+        monkeypatch.delenv(name)
+    stack = Stack(site.folder)
+    stack._settle(Deployment(CELERY, 1))
+    worker = stack._server("airflow-worker-1")
+    assert isinstance(worker, AirflowServer)
+    ours, theirs = worker.environment(), compose["services"]["airflow-worker"]["environment"]
+    said = {name for name in theirs if name.startswith("AIRFLOW__") and name in ours}
+    own = {
+        # The stack's users are all administrators, and its addresses are its own.
+        *("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET"),
+        *("AIRFLOW__CELERY__BROKER_URL", "AIRFLOW__CELERY__RESULT_BACKEND"),
+        *("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CORE__EXECUTION_API_SERVER_URL"),
+    }
+    assert own < said
+    for name in said - own:
+        assert ours[name].lower() == theirs[name].lower(), name
 
 
 # make env

@@ -17,12 +17,13 @@ from pathlib import Path
 import pytest
 
 from stack import Stack, StackError
+from stack.airflow import AirflowServer
 from stack.errors import MissingProgramError
 from stack.home import Home
 from stack.processes import Command, Identity, Process, wait_until
 from stack.server import Server, Site
-from stack.settings import PORTS, Settings
-from stack.stack import SERVERS
+from stack.settings import CELERY, LOCAL, PORTS, Deployment, Settings
+from stack.stack import NAMES, SERVERS
 from stack.versions import AIRFLOW, POM, SUPERSET, TOOLS, locked, maven
 
 ROOT = Path(__file__).parents[2]
@@ -124,7 +125,6 @@ class Fake(Server):
 
     name = "fake"
     ports = ("s3",)
-    ready_seconds = 1
     code = ""
 
     def install(self) -> None:
@@ -138,14 +138,18 @@ class Fake(Server):
 
 
 @pytest.mark.parametrize(
-    ("code", "why"),
-    [("print('bad port'); raise SystemExit(3)", "it ended"), ("input", "not ready after 1 s")],
+    ("code", "seconds", "why"),
+    [
+        ("print('bad port'); raise SystemExit(3)", 60, "it ended"),
+        ("print('bad port', flush=True); import time; time.sleep(60)", 3, "not ready after 3 s"),
+    ],
+    ids=["ends", "hangs"],
 )
-def test_a_server_that_does_not_get_ready(tmp_path: Path, code: str, why: str) -> None:
-    if code == "input":
-        code = "print('bad port', flush=True); import time; time.sleep(60)"
+def test_a_server_that_does_not_get_ready(
+    tmp_path: Path, code: str, seconds: float, why: str
+) -> None:
     fake = Fake(Site(tmp_path, Home(tmp_path, quiet), Settings.fresh(["s3"])))
-    fake.code = code
+    fake.code, fake.ready_seconds = code, seconds  # type: ignore[misc]
     with pytest.raises(StackError, match=rf"fake: {why}\nthe end of .*fake.log:\n +bad port"):
         fake.start()
     assert fake.process.identity is None
@@ -169,7 +173,7 @@ def test_a_port_that_was_taken_meanwhile_is_changed(tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", before.ports["trino"]))
         other.listen()
-        stack._settle_ports()
+        stack._settle(None)
     after = Settings.read(tmp_path / "settings.json")
     assert after is not None
     assert after.ports["trino"] != before.ports["trino"]
@@ -177,10 +181,84 @@ def test_a_port_that_was_taken_meanwhile_is_changed(tmp_path: Path) -> None:
     assert after == replace(before, ports={**before.ports, **changed})
 
 
+def test_what_an_older_stack_lacks_is_added_and_the_rest_stays(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    before = settle(stack)
+    some = {name: text for name, text in before.secrets.items() if name.startswith("s3")}
+    replace(before, secrets=some).write(tmp_path / "settings.json")
+    stack._settle(Deployment(CELERY, 1))
+    after = Settings.read(tmp_path / "settings.json")
+    assert after is not None
+    assert {name: after.ports[name] for name in before.ports} == before.ports
+    assert set(after.ports) - set(before.ports) == {"redis", "airflow"}
+    assert {name: after.secrets[name] for name in some} == some
+    assert set(after.secrets) == set(before.secrets)
+    assert after.airflow == Deployment(CELERY, 1)
+
+
 def test_settings_that_are_none_of_ours(tmp_path: Path) -> None:
     (tmp_path / "settings.json").write_text("[]", "utf-8")
     with pytest.raises(StackError, match=r"settings.json cannot be read .*; remove its folder"):
         Stack(tmp_path).env()
+
+
+# Airflow
+
+CORE = ("airflow", "airflow-scheduler", "airflow-dag-processor")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "more"),
+    [
+        (Deployment(LOCAL), CORE),
+        (Deployment(CELERY, 2), ("redis", *CORE, "airflow-worker-1", "airflow-worker-2")),
+    ],
+    ids=[LOCAL, CELERY],
+)
+def test_airflow_belongs_to_the_stack_once_it_was_asked_for(
+    tmp_path: Path, deployment: Deployment, more: tuple[str, ...]
+) -> None:
+    stack = Stack(tmp_path)
+    stack._settle(None)
+    assert "AIRFLOW_URL" not in stack.env()
+    stack._settle(deployment)
+    assert stack.names == (*NAMES, *more)
+    assert [each.name for each in stack.status()] == [*NAMES, *more]
+    assert stack.env()["AIRFLOW_URL"].startswith("http://127.0.0.1:")
+    stack._settle(None)
+    assert stack.names == (*NAMES, *more)
+
+
+def test_every_airflow_process_knows_the_servers_and_has_a_cache_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "3")
+    stack = Stack(tmp_path)
+    stack._settle(Deployment(CELERY, 2))
+    servers = [stack._server(name) for name in stack.names if name.startswith("airflow")]
+    environs = [server.environment() for server in servers if isinstance(server, AirflowServer)]
+    assert len({environ["LAKEFALL_CACHE"] for environ in environs}) == len(environs) == 5
+    for environ in environs:
+        assert {name: environ[name] for name in EXPORTED} == {
+            name: text for name, text in stack.env().items() if name != "AIRFLOW_URL"
+        }
+        assert environ["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
+        assert environ["AIRFLOW__CORE__PARALLELISM"] == "3"
+
+
+def test_another_arrangement_is_refused_while_the_first_runs(tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    stack._settle(Deployment(CELERY, 2))
+    worker = stack._server("airflow-worker-2").process
+    worker.start(python(tmp_path, "import time; time.sleep(60)"))
+    try:
+        with pytest.raises(StackError, match=r"airflow-worker-2 runs.*make stack-down"):
+            stack._settle(Deployment(CELERY, 1))
+        assert "airflow-worker-2" in stack.names
+    finally:
+        worker.stop(signal.SIGKILL, 5)
+    stack._settle(Deployment(CELERY, 1))
+    assert "airflow-worker-2" not in stack.names
 
 
 # Downloads
