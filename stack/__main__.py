@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import sys
 
+from . import airflow
 from .errors import StackError
 from .run import with_stack
 from .settings import CELERY, EXECUTORS, Deployment
@@ -67,7 +69,8 @@ def _answer(given: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
 def _deployment(given: argparse.Namespace) -> Deployment | None:
     if given.airflow is None:
         return None
-    return Deployment(given.airflow, given.workers if given.airflow == CELERY else 0)
+    workers = given.workers if given.airflow == CELERY else 0
+    return Deployment(given.airflow, workers, airflow.given(os.environ))
 
 
 def _table(stack: Stack) -> int:

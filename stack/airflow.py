@@ -1,14 +1,15 @@
 """Airflow in an environment of its own: api-server, scheduler, dag-processor, Celery workers.
 
-Its DAG files are the repository's, its pipelines those of ``LAKEFALL_PIPELINES``, by default
-``pipelines/``. Everybody who reaches it on loopback is its administrator.
+Its DAG files are the repository's, its pipelines those in ``pipelines/``; what ``given`` finds in
+the environment of whoever starts it goes over that. Everybody who reaches it on loopback is its
+administrator.
 """
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -26,9 +27,17 @@ from .versions import HERE
 ROOT = HERE.parent
 DAGS = ROOT / "airflow" / "dags"
 INSIDE = HERE / "in_airflow"
+OWN = ("LAKEFALL_PIPELINES", "LAKEFALL_PIPELINES_URL")
 DATABASE = "airflow"
-OWN = "AIRFLOW__"
-"""Variables of the caller that go to Airflow too, over ours."""
+
+
+def given(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a person sets for Airflow."""
+    return {
+        name: value
+        for name, value in environ.items()
+        if name.startswith("AIRFLOW__") or name in OWN
+    }
 
 
 class AirflowServer(Server):
@@ -71,7 +80,7 @@ class AirflowServer(Server):
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(shared / "logs"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database,
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-            "LAKEFALL_PIPELINES": os.environ.get("LAKEFALL_PIPELINES", str(ROOT / "pipelines")),
+            "LAKEFALL_PIPELINES": str(ROOT / "pipelines"),
             # No worker sees the files of another.
             "LAKEFALL_CACHE": str(self.folder / "cache"),
             "STACK_HOST": self.name,
@@ -82,8 +91,8 @@ class AirflowServer(Server):
         if self._deployment.executor == CELERY:
             ours["AIRFLOW__CELERY__BROKER_URL"] = Redis(self.site).address
             ours["AIRFLOW__CELERY__RESULT_BACKEND"] = f"db+{self._database}"
-        theirs = {name: value for name, value in os.environ.items() if name.startswith(OWN)}
-        return {**ours, **theirs, **variables(settings)}
+            ours["AIRFLOW__CELERY__WORKER_CONCURRENCY"] = "4"
+        return {**ours, **variables(settings), **self._deployment.variables}
 
     @property
     def _deployment(self) -> Deployment:
@@ -167,9 +176,8 @@ class Worker(AirflowServer):
     stop_signal = signal.SIGQUIT
 
     def options(self) -> tuple[str, ...]:
-        concurrency = os.environ.get("AIRFLOW__CELERY__WORKER_CONCURRENCY", "4")
         return (
-            *("--concurrency", concurrency, "--celery-hostname", self.name),
+            *("--celery-hostname", self.name),
             # All write their logs to one folder, where the api-server reads them.
             *("--skip-serve-logs", "--without-gossip", "--without-mingle"),
         )

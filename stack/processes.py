@@ -102,19 +102,25 @@ class Process:
         written.replace(self.pid_file)
 
     def stop(self, stop_signal: signal.Signals, seconds: float) -> None:
-        """Ask its process group to end, then kill what is left of it. Does nothing when it is down.
+        """Ask its process group to end, then kill what is left of its session. Does nothing when
+        it is down.
 
         Raises:
             StackError: it is there even after SIGKILL.
         """
         identity = self.identity
         if identity is not None:
+            # Before its parent is gone: some children form groups of their own.
+            session = _session(identity.pid)
+            if stop_signal == signal.SIGKILL:
+                _kill(session)
             _signal(identity.pid, stop_signal)
             if not _gone(identity, seconds):
                 _signal(identity.pid, signal.SIGKILL)
                 if not _gone(identity, 10):
                     raise StackError(f"{self.name} (pid {identity.pid}) does not end")
             _signal(identity.pid, signal.SIGKILL)  # workers that outlived their master
+            _kill(session)
         self.pid_file.unlink(missing_ok=True)
 
     def tail(self) -> str:
@@ -161,6 +167,21 @@ def wait_until(
         if why is not None:
             raise StackError(why)
         time.sleep(0.15)
+
+
+def _session(leader: int) -> list[Identity]:
+    """The processes of a session, its leader not among them."""
+    listed = subprocess.run(["ps", "-eo", "pid=,sess="], capture_output=True, text=True, check=True)
+    pairs = (map(int, line.split()) for line in listed.stdout.splitlines())
+    found = (Identity.of(pid) for pid, session in pairs if session == leader != pid)
+    return [identity for identity in found if identity is not None]
+
+
+def _kill(processes: Sequence[Identity]) -> None:
+    for identity in processes:
+        if identity.alive:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(identity.pid, signal.SIGKILL)
 
 
 def _started(pid: int) -> str | None:

@@ -9,7 +9,7 @@ import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from .errors import StackError
@@ -33,6 +33,12 @@ class Deployment:
     """``celery``: workers, with PostgreSQL and Redis. ``local``: in the scheduler's own
     processes, with SQLite; enough for a laptop."""
     workers: int = 0
+    variables: Mapping[str, str] = field(default_factory=dict)
+    """For Airflow's processes, over those that the stack gives them."""
+
+    def alike(self, other: Deployment) -> bool:
+        """Whether the same servers belong to both."""
+        return (self.executor, self.workers) == (other.executor, other.workers)
 
     @property
     def class_name(self) -> str:

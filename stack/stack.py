@@ -201,7 +201,7 @@ class Stack:
         ours meanwhile."""
         settings = self._read() or Settings({}, {})
         if airflow is not None:
-            if settings.airflow not in (None, airflow):
+            if settings.airflow is not None and not settings.airflow.alike(airflow):
                 self._refuse_running(servers_of(settings.airflow))
             settings = replace(settings, airflow=airflow)
         every = [port for server in _servers(settings) for port in server.ports]

@@ -240,11 +240,7 @@ def properties(path: Path) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines if not line.startswith("#"))
 
 
-def test_airflow_is_set_up_as_that_of_the_stack(
-    compose: Any, site: Site, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in [name for name in os.environ if name.startswith("AIRFLOW__")]:
-        monkeypatch.delenv(name)
+def test_airflow_is_set_up_as_that_of_the_stack(compose: Any, site: Site) -> None:
     stack = Stack(site.folder)
     stack._settle(Deployment(CELERY, 1))
     worker = stack._server("airflow-worker-1")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from stack import Stack, StackError
-from stack.airflow import AirflowServer
+from stack.airflow import AirflowServer, given
 from stack.errors import MissingProgramError
 from stack.home import Home
 from stack.processes import Command, Identity, Process, wait_until
@@ -90,11 +90,15 @@ def test_a_corpse_is_no_process(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("parent", ["SIG_IGN", "SIG_DFL"])
-def test_what_ignores_the_signal_is_killed_with_its_children(tmp_path: Path, parent: str) -> None:
+@pytest.mark.parametrize("group", ["pass", "os.setpgid(0, 0)"])
+def test_what_ignores_the_signal_is_killed_with_its_children(
+    tmp_path: Path, parent: str, group: str
+) -> None:
     code = (
         "import os, pathlib, signal, time\n"
         "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         "child = os.fork()\n"
+        f"if not child: {group}\n"
         f"if child: signal.signal(signal.SIGTERM, signal.{parent})\n"
         "if child: pathlib.Path('child').write_text(str(child))\n"
         "time.sleep(60)"
@@ -230,11 +234,11 @@ def test_airflow_belongs_to_the_stack_once_it_was_asked_for(
 
 
 def test_every_airflow_process_knows_the_servers_and_has_a_cache_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setenv("AIRFLOW__CORE__PARALLELISM", "3")
     stack = Stack(tmp_path)
-    stack._settle(Deployment(CELERY, 2))
+    mine = given({"AIRFLOW__CORE__PARALLELISM": "3", "AIRFLOW_HOME": "/x", "HOME": "/y"})
+    stack._settle(Deployment(CELERY, 2, mine))
     servers = [stack._server(name) for name in stack.names if name.startswith("airflow")]
     environs = [server.environment() for server in servers if isinstance(server, AirflowServer)]
     assert len({environ["LAKEFALL_CACHE"] for environ in environs}) == len(environs) == 5
@@ -244,6 +248,7 @@ def test_every_airflow_process_knows_the_servers_and_has_a_cache_of_its_own(
         }
         assert environ["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
         assert environ["AIRFLOW__CORE__PARALLELISM"] == "3"
+        assert environ["AIRFLOW_HOME"] == str(tmp_path / "airflow")
 
 
 def test_another_arrangement_is_refused_while_the_first_runs(tmp_path: Path) -> None:
