@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import random
+import time
+from collections.abc import Callable, Iterable
 
 from lakefall_plugins.lake import comments
 from lakefall_plugins.lake.plan import Field, Shape
 from lakefall_plugins.lake.staging import is_staging
 from lakefall_plugins.trino import statements, types
 from lakefall_plugins.trino.client import Answer, Client
-from lakefall_plugins.trino.errors import TrinoQueryError
+from lakefall_plugins.trino.errors import TrinoCatalogError, TrinoQueryError
 from lakefall_plugins.trino.options import TrinoOptions
 from lakefall_plugins.trino.quoting import literal, qualified
 from lakefall_plugins.trino.statements import Definition
 
 MISSING = ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND")
 _SNAPSHOT = "current-snapshot-id"
+_WAITS = (0.2, 1.0, 0.0)
+"""Seconds between tries to make what is not there."""
 
 
 class Lakehouse:
@@ -61,19 +65,40 @@ class Lakehouse:
     def make_namespace(self) -> None:
         """Where no table is seen there may be no namespace either."""
         if not self.tables():
-            names = qualified(self.options.catalog, self.options.namespace)
-            try:
-                self.execute(f"CREATE SCHEMA IF NOT EXISTS {names}")
-            except TrinoQueryError as error:
-                # Another process made it between Trino's look and its own making.
-                if "already exists" not in str(error):
-                    raise
+            name = qualified(self.options.catalog, self.options.namespace)
+            self._make(f"CREATE SCHEMA IF NOT EXISTS {name}", self.has_namespace)
+
+    def has_namespace(self) -> bool:
+        return bool(
+            self.client.rows(
+                f"SELECT 1 FROM {self._about('schemata')} "
+                f"WHERE schema_name = {literal(self.options.namespace)}"
+            )
+        )
 
     def create(self, table: str, columns: Iterable[Definition]) -> None:
         """CREATE TABLE IF NOT EXISTS."""
         self.make_namespace()
-        self.execute(statements.create_table(self.name(table), columns))
+        text = statements.create_table(self.name(table), columns)
+        self._make(text, lambda: table in self.tables(fresh=True))
         self.note(table)
+
+    def _make(self, sql: str, is_there: Callable[[], bool]) -> None:
+        """Run a CREATE ... IF NOT EXISTS while others may run the same.
+
+        Trino looks first and makes then: of two at the same moment, one is told of an internal
+        error, in words that depend on the catalog.
+        """
+        for wait in _WAITS:
+            try:
+                self.execute(sql)
+                return
+            except (TrinoQueryError, TrinoCatalogError) as error:
+                if is_there():
+                    return
+                if not wait or not error.retryable:
+                    raise
+            time.sleep(random.uniform(wait / 2, wait))  # noqa: S311 -- no secret
 
     def drop(self, table: str) -> None:
         self.execute(f"DROP TABLE IF EXISTS {self.name(table)}")

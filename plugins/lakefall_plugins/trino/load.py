@@ -16,7 +16,7 @@ from lakefall_plugins.iceberg.snapshots import to_micros
 from lakefall_plugins.lake import comments
 from lakefall_plugins.lake.plan import iceberg_type
 from lakefall_plugins.trino import statements, types
-from lakefall_plugins.trino.errors import TrinoQueryError
+from lakefall_plugins.trino.errors import TrinoCatalogError, TrinoQueryError
 from lakefall_plugins.trino.lakehouse import MISSING
 from lakefall_plugins.trino.quoting import identifier, literal, timestamp
 from lakefall_plugins.trino.replacing import Piece, Rows, Source, delete_insert, replace
@@ -65,10 +65,12 @@ def load(
     task = _Load(lake, registry, rejects, run, plan, tuple(files))
     try:
         return until_committed(task.attempt, lake.options.commit_timeout, f"table {plan.table!r}")
-    except TrinoQueryError as error:
-        if error.name not in _OUTDATED:
+    except (TrinoQueryError, TrinoCatalogError) as error:
+        there = plan.table in lake.tables(fresh=True)
+        # Of two that create a table at the same moment, one is told of an internal error.
+        overtaken = plan.created and not task.created and there and error.retryable
+        if not overtaken and getattr(error, "name", "") not in _OUTDATED:
             raise
-        lake.tables(fresh=True)
         raise PlanOutdatedError(f"table {plan.table!r} changed meanwhile ({error})") from error
 
 

@@ -28,7 +28,6 @@ from lakefall_plugins.trino import load, upkeep
 from lakefall_plugins.trino.lakehouse import Lakehouse
 from lakefall_plugins.trino.options import TrinoOptions
 from lakefall_plugins.trino.query import query
-from lakefall_plugins.trino.quoting import literal
 from lakefall_plugins.trino.registry import Registry
 from lakefall_plugins.trino.rejects import Rejects
 from lakefall_plugins.trino.staging import sweep
@@ -135,9 +134,8 @@ class TrinoSink(Plugin[TrinoOptions]):
         subject = f"sink trino ({options.url})"
         version = self.lake.client.version()
         yield Check(subject, ok=True, message=f"Trino {version}, user {options.user}")
-        rows = self.lake.client.rows(f"SHOW SCHEMAS LIKE {literal(options.namespace)}")
         place = f"{options.catalog}.{options.namespace}"
-        if not rows:
+        if not self.lake.has_namespace():
             message = f"{place} is not there yet; the first load makes it"
         else:
             self.lake.tables(fresh=True)
