@@ -18,6 +18,14 @@ def status(url: str, seconds: float = 2) -> int | None:
         return None
 
 
+def put(url: str, body: str, seconds: float = 2) -> int | None:
+    """The status that a PUT answers; None where nobody does."""
+    try:
+        return _send("PUT", url, body, {}, seconds)[0]
+    except (OSError, HTTPException):
+        return None
+
+
 def get_json(url: str, seconds: float = 2) -> Any:
     """The document behind a URL; None where nobody answers with one."""
     try:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from .http import status
+from .http import put, status
 from .processes import Command
 from .server import Server
 
@@ -96,10 +97,16 @@ class SeaweedFS(Server):
         return Command([weed, "-logtostderr=true", "mini", *arguments], self.folder)
 
     def ready(self) -> bool:
-        """S3 refuses a visitor without a key, and every bucket is there (seen past S3)."""
+        """S3 refuses a visitor without a key, every bucket is there (seen past S3), and files can
+        be written: the volumes come last."""
         filer = self.site.settings.url("filer")
-        return status(self.url) == 403 and all(
-            status(f"{filer}/buckets/{bucket}/") == 200 for bucket in (*BUCKETS, TABLE_BUCKET)
+        return (
+            status(self.url) == 403
+            and all(
+                status(f"{filer}/buckets/{bucket}/") == 200 for bucket in (*BUCKETS, TABLE_BUCKET)
+            )
+            and put(f"{filer}/ready", str(os.getpid())) == 201
+            and status(f"{filer}/ready") == 200
         )
 
     def stop(self, *, kill: bool = False) -> None:

@@ -7,11 +7,15 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from celery_support import Celery, running
+
+from stack import Stack
 
 ROOT = Path(__file__).resolve().parents[2]
 DAGS = ROOT / "airflow" / "dags"
@@ -116,3 +120,10 @@ def airflow(python: str, database: Path, tmp_path_factory: pytest.TempPathFactor
     home = tmp_path_factory.mktemp("airflow")
     shutil.copy(database, home / "airflow.db")
     return Airflow(python, home)
+
+
+@pytest.fixture(scope="session")
+def celery(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Celery]:
+    """Airflow with two Celery workers, beside servers that may be stopped."""
+    with running(stack, tmp_path_factory.mktemp("celery")) as celery:
+        yield celery

@@ -10,7 +10,7 @@ import pytest
 from acceptance.lakes import wait_for
 from acceptance.server_lakes import IcebergLake, TrinoLake
 
-from stack.stack import Stack
+from stack import Stack
 
 from .servers import Servers
 from .superset_api import superset
@@ -25,17 +25,6 @@ if event.name == {event!r} and {table!r} in ("", event.table) and not here.exist
     while not (FOLDER / "go").exists():
         time.sleep(0.05)
 """
-
-
-@pytest.fixture(scope="module")
-def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """Servers that may be stopped without hurting other tests."""
-    stack = Stack(tmp_path_factory.mktemp("stack"))
-    try:
-        stack.up()
-        yield stack
-    finally:
-        stack.remove()
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ class S3Options(FileOptions):
     """How long one try may take to connect."""
     read_timeout: Duration = Field(default=60.0, gt=0)
     """How long one try waits for the next bytes."""
-    max_attempts: int = Field(default=5, ge=1, le=20)
+    max_attempts: int = Field(default=8, ge=1, le=20)
     """Tries of a request that was throttled, answered with a 5xx, or lost, with growing pauses."""
 
     @field_validator("bucket")
