@@ -8,12 +8,17 @@ files that its YAML names under ``plugins:``.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
 import pluggy
 from pydantic import BaseModel, ConfigDict, Field
 
+from lakefall import docstrings
 from lakefall.config.units import Share
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 PROJECT = "lakefall"
 
@@ -47,7 +52,26 @@ class Options(BaseModel):
     """Options that say where, not what: left out of the digest that decides whether a failed
     file is tried again."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @classmethod
+    def descriptions(cls) -> dict[str, str]:
+        """Field -> what ``Field(description=)`` or the docstring under it says."""
+        written = docstrings.of_attributes(cls)
+        return {n: f.description or written.get(n, "") for n, f in cls.model_fields.items()}
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, field in cls.model_fields.items():
+            text = cls.descriptions()[name]
+            for key in {name, field.alias or name} & properties.keys():
+                if text:
+                    properties[key].setdefault("description", text)
+        return schema
 
 
 class NoOptions(Options):

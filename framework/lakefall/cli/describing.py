@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import pluggy
-from pydantic import BaseModel, SecretStr
+from pydantic import SecretStr
 from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from lakefall.config.document import option_name
@@ -96,9 +96,10 @@ def _marked(plugin: type[Plugin[Options]]) -> Iterator[str]:
             yield name
 
 
-def options_of(model: type[BaseModel], prefix: str = "") -> Iterator[DescribedOption]:
+def options_of(model: type[Options], prefix: str = "") -> Iterator[DescribedOption]:
     """Every option of a model; those of a section inside it as ``section.option``."""
     properties = model.model_json_schema()["properties"] if model.model_fields else {}
+    descriptions = model.descriptions()
     for field, info in model.model_fields.items():
         name = option_name(model, field)
         inner = [a for a in alternatives(info.annotation) if is_model(a)]
@@ -106,7 +107,7 @@ def options_of(model: type[BaseModel], prefix: str = "") -> Iterator[DescribedOp
             name=f"{prefix}{name}",
             type="section" if inner else _type_words(properties.get(name, {})),
             default="" if inner else _default(info.get_default(call_default_factory=True)),
-            description=" ".join((info.description or "").split()),
+            description=" ".join(descriptions[field].split()),
         )
         for section in inner:
             yield from options_of(section, f"{prefix}{name}.")

@@ -40,8 +40,8 @@ class PluginContract:
         expect(bool(self.plugin.summary()), "the class has no docstring: its line in the docs")
 
     def test_every_option_is_described(self) -> None:
-        for name, field in self.plugin.options_model.model_fields.items():
-            expect(bool(field.description), f"option {name!r} has no description")
+        for name, description in self.plugin.options_model.descriptions().items():
+            expect(bool(description), f"option {name!r} has no description")
 
     def test_options_that_say_where_exist(self) -> None:
         model = self.plugin.options_model

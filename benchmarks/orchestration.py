@@ -1,0 +1,199 @@
+"""Airflow on Celery: many files with each granularity, and what parsing DAGs costs.
+
+    python benchmarks/orchestration.py [--files 25 200] [--workers 2] [--pipelines 1 100]
+
+Starts a stack of its own (S3, REST catalog, Trino, Superset, Airflow on PostgreSQL and Redis),
+loads so many files of 10 KB into 10 tables with one run of a DAG for each granularity, without
+registrars, and stops it again. Seconds are those of the run, as Airflow tells them. CPU is that of
+the whole machine meanwhile, servers and Airflow's own processes included, less what the same
+machine uses while Airflow has nothing to do. Parsing is timed in Airflow's Python after
+``airflow.sdk`` was imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "airflow")]
+
+from celery_support import Api, until  # noqa: E402
+from e2e.servers import Servers  # noqa: E402
+
+from stack import Stack  # noqa: E402
+from stack.settings import CELERY, Deployment  # noqa: E402
+
+GRANULARITIES = ("step", "file", "table")
+TABLES = 10
+LIMIT = 3600
+PIPELINE = """
+version: 1
+name: {name}
+source: {{use: s3, bucket: {bucket}, endpoint_url: "${{S3_ENDPOINT_URL}}"}}
+sink:
+  use: iceberg
+  namespace: {namespace}
+  catalog:
+    type: rest
+    uri: ${{ICEBERG_REST_URI}}
+    s3: {{endpoint_url: "${{S3_ENDPOINT_URL}}"}}
+cache: {{dir: "${{LAKEFALL_CACHE}}"}}
+schedule: {{cron: "0 0 29 2 *", start_date: {today}, granularity: {granularity}}}
+"""
+PARSE = """
+import json, sys, time
+from pathlib import Path
+import airflow.sdk
+from airflow.sdk import DAG, task, task_group, Asset, AssetAlias, Param, conf, get_parsing_context
+from lakefall.dags import build
+taken = []
+for _ in range(int(sys.argv[2])):
+    began = time.perf_counter()
+    dags = build(Path(sys.argv[1]))
+    taken.append(time.perf_counter() - began)
+print(json.dumps([len(dags), taken]))
+"""
+
+
+def pipeline(name: str, granularity: str) -> str:
+    return PIPELINE.format(
+        name=name,
+        bucket=name.replace("_", "-"),
+        namespace=name,
+        today=time.strftime("%Y-%m-%d"),
+        granularity=granularity,
+    )
+
+
+def content(number: int) -> bytes:
+    line = "{n},name {n},{n}.25,2024-01-{d:02d},some words that fill a line to eighty characters\n"
+    rows = (line.format(n=number * 1000 + i, d=1 + i % 28) for i in range(120))
+    return ("id,name,amount,day,note\n" + "".join(rows)).encode()
+
+
+def busy() -> float:
+    """Seconds of CPU that this machine has spent on anything."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    idle = int(fields[3]) + int(fields[4])
+    return (sum(map(int, fields[:8])) - idle) / os.sysconf("SC_CLK_TCK")
+
+
+def name_of(granularity: str, files: int) -> str:
+    return f"by_{granularity}_{files}"
+
+
+def measure(api: Api, name: str, idle: float) -> tuple[float, float]:
+    """Seconds of a run, and of CPU."""
+    began, before = time.monotonic(), busy()
+    ran = api.finished(name, api.trigger(name), LIMIT)
+    wall = time.monotonic() - began
+    if ran.state != "success":
+        raise SystemExit(f"{name}: {ran.summary}")
+    return wall, busy() - before - idle * wall
+
+
+def runs(counts: Iterable[int], workers: int, folder: Path) -> None:
+    pipelines = folder / "pipelines"
+    pipelines.mkdir()
+    names = {(g, n): name_of(g, n) for n in counts for g in GRANULARITIES}
+    for (granularity, _), name in names.items():
+        (pipelines / f"{name}.yaml").write_text(pipeline(name, granularity))
+    stack = Stack(folder / "stack")
+    try:
+        given = {
+            "LAKEFALL_PIPELINES": str(pipelines),
+            "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
+        }
+        stack.up(airflow=Deployment(CELERY, workers, given))
+        upload(Servers(stack.env()), names)
+        api = Api(stack.env()["AIRFLOW_URL"])
+        until(lambda: len(api.call("GET", "dags")["dags"]) == len(names), 120, "every DAG")
+        time.sleep(20)
+        before = busy()
+        time.sleep(20)
+        idle = (busy() - before) / 20
+        cores = os.cpu_count()
+        print(f"{workers} Celery workers of 4 processes, {cores} cores; idle: {idle:.2f} cores\n")
+        print("| files | granularity | tasks | seconds | a file | CPU s | CPU s a file |")
+        print("|---|---|---|---|---|---|---|")
+        for (granularity, files), name in names.items():
+            wall, cpu = measure(api, name, idle)
+            tasks = {"step": 3 + 8 * files, "file": 3 + files, "table": 3 + TABLES}[granularity]
+            print(
+                f"| {files} | {granularity} | {tasks} | {wall:.0f} | {wall / files:.2f} "
+                f"| {cpu:.0f} | {cpu / files:.2f} |",
+                flush=True,
+            )
+    finally:
+        stack.remove()
+
+
+def upload(servers: Servers, names: Mapping[tuple[str, int], str]) -> None:
+    client = servers.s3()
+    for (_, files), name in names.items():
+        bucket = name.replace("_", "-")
+        client.create_bucket(Bucket=bucket)
+
+        def put(number: int, bucket: str = bucket) -> None:
+            key = f"t{number % TABLES}/f{number:04d}.csv"
+            client.put_object(Bucket=bucket, Key=key, Body=content(number))
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(put, range(files)))
+
+
+def parsing(counts: Iterable[int], folder: Path) -> None:
+    stack = Stack(folder / "parse", say=lambda _: None)
+    python = stack.home.airflow()
+    environ = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ROOT / "framework"), str(ROOT / "plugins")]),
+        "AIRFLOW_HOME": str(folder / "home"),
+    }
+    print("\n| pipelines | first parse, ms a DAG | again, ms a DAG |\n|---|---|---|")
+    for number in counts:
+        pipelines = folder / f"pipelines-{number}"
+        pipelines.mkdir()
+        text = (ROOT / "pipelines" / "csv_auto_ingest.yaml").read_text()
+        for n in range(number):
+            (pipelines / f"p{n}.yaml").write_text(text.replace("csv_auto_ingest\n", f"p{n}\n", 1))
+        done = subprocess.run(
+            [python, "-c", PARSE, pipelines, "4"],
+            env=environ,
+            cwd=folder,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        made, taken = json.loads(done.stdout.splitlines()[-1])
+        if made != number:
+            raise SystemExit(f"{made} DAGs of {number} pipelines")
+        first, again = (1000 * t / number for t in (taken[0], statistics.median(taken[1:])))
+        print(f"| {number} | {first:.1f} | {again:.1f} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--files", type=int, nargs="*", default=[25, 200])
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--pipelines", type=int, nargs="*", default=[1, 100])
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        parsing(given.pipelines, Path(name))
+        if given.files:
+            print()
+            runs(given.files, given.workers, Path(name))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""Descriptions of options are the docstrings under them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from lakefall import docstrings
+from lakefall.plugin import Options
+from lakefall.pluginfile import import_file
+
+
+class Base(Options):
+    first: int = 1
+    """Of the base,
+    on two lines."""
+    shared: int = 2
+    """What the base says."""
+
+
+class Derived(Base):
+    shared: int = 3
+    """What the derived says."""
+    silent: int = 4
+    said: int = Field(default=5, description="By the field.")
+    """Not this."""
+    named: int = Field(default=6, alias="as")
+    """Under its alias in the schema."""
+
+
+def test_the_text_under_an_attribute_and_those_of_the_bases() -> None:
+    assert Derived.descriptions() == {
+        "first": "Of the base,\non two lines.",
+        "shared": "What the derived says.",
+        "silent": "",
+        "said": "By the field.",
+        "named": "Under its alias in the schema.",
+    }
+    assert Base.descriptions()["shared"] == "What the base says."
+
+
+def test_a_json_schema_has_them() -> None:
+    properties = Derived.model_json_schema()["properties"]
+    assert properties["as"]["description"] == "Under its alias in the schema."
+    assert properties["first"]["description"] == "Of the base,\non two lines."
+    assert "description" not in properties["silent"]
+
+
+def test_a_class_of_a_plugin_file(tmp_path: Path) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from lakefall.plugin import Options\n\n\n"
+        "def make():\n"
+        "    class Mine(Options):\n"
+        "        rate: float = 0.5\n"
+        '        """How much."""\n\n'
+        "    return Mine\n"
+    )
+    assert import_file(path).make().descriptions() == {"rate": "How much."}
+
+
+def test_a_class_without_a_source_has_none() -> None:
+    made = type("Made", (), {"__annotations__": {"x": int}, "__module__": "nowhere"})
+    assert docstrings.of_attributes(made) == {}
