@@ -39,7 +39,7 @@ class Stage(StrEnum):
     CATALOG_REGISTRAR = "catalog_registrar"
 
 
-class Options(BaseModel):
+class Options(docstrings.Described, BaseModel):
     """Base of every plugin's options: strict, frozen, described.
 
     ``lakefall.config.units`` has types for what people write: ``Size`` (``8KB``), ``Duration``

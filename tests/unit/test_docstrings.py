@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import pytest
 from pydantic import Field
 
 from lakefall import docstrings
@@ -60,6 +62,20 @@ def test_a_class_of_a_plugin_file(tmp_path: Path) -> None:
     assert import_file(path).make().descriptions() == {"rate": "How much."}
 
 
-def test_a_class_without_a_source_has_none() -> None:
-    made = type("Made", (), {"__annotations__": {"x": int}, "__module__": "nowhere"})
+def test_another_module_took_the_name_of_its_module(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "from lakefall.plugin import Options\n\n\n"
+        "class Mine(Options):\n"
+        '    rate: float = 0.5\n    """How much."""\n'
+    )
+    module = import_file(path)
+    monkeypatch.setitem(sys.modules, module.__name__, sys)
+    assert module.Mine.descriptions() == {"rate": "How much."}
+
+
+def test_a_class_without_a_file_has_none() -> None:
+    made = type("Made", (docstrings.Described,), {"__annotations__": {"x": int}})
     assert docstrings.of_attributes(made) == {}
