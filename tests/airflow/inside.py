@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 
-def parse() -> dict[str, Any]:
-    """Both DAG files through Airflow's own parser."""
-    bag = _bag()
+def parse(folder: str = "") -> dict[str, Any]:
+    """Both DAG files, or those of another folder, through Airflow's own parser."""
+    bag = _bag(folder)
     return {
         "dags": {dag_id: _dag(dag) for dag_id, dag in bag.dags.items()},
         "errors": {Path(path).name: text for path, text in bag.import_errors.items()},
@@ -82,16 +82,16 @@ def run(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return answers
 
 
-def _bag() -> Any:
+def _bag(folder: str) -> Any:
     from airflow.dag_processing.dagbag import DagBag
 
-    return DagBag()
+    return DagBag(folder or None)
 
 
 def _dag(dag: Any) -> dict[str, Any]:
     return {
-        "schedule": dag.schedule,
-        "start_date": dag.start_date.isoformat(),
+        "schedule": dag.schedule if isinstance(dag.schedule, str) else str(dag.schedule),
+        "start_date": dag.start_date.isoformat() if dag.start_date else "",
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
         "tags": sorted(dag.tags),

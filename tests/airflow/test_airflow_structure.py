@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -184,3 +185,12 @@ def test_parsing_imports_nothing_heavy_and_connects_to_nothing(
 
 def test_a_worker_makes_only_the_dag_of_its_task(airflow: Any, pipelines: Path) -> None:
     assert airflow.call("one", pipelines, dag_id="by_file") == {"dags": ["by_file"]}
+
+
+def test_the_example_that_waits_for_a_table_is_a_dag(airflow: Any, tmp_path: Path) -> None:
+    page = (airflow.root / "docs" / "airflow.md").read_text()
+    (code,) = re.findall(r"```python\n# file: report.py\n(.*?)```", page, re.S)
+    (tmp_path / "report.py").write_text(code)
+    parsed = airflow.call("parse", tmp_path, folder=str(tmp_path))
+    assert parsed["errors"] == {}
+    assert "iceberg.lakehouse.orders" in parsed["dags"]["report"]["schedule"]
