@@ -18,12 +18,15 @@ from lakefall.errors import (
     SourceTlsError,
     SourceUnreachableError,
 )
+from lakefall.model import SourceFile
 
 from .faults import Fault, Faulty, faulty, times
 from .s3_support import Inbox
 from .servers import Servers
 
 SECRET = "swordfish-never-shown"
+LARGE = bytes(range(256)) * 4096 * 40
+"""40 MiB: three parts."""
 
 
 @pytest.fixture
@@ -198,6 +201,43 @@ def test_a_download_that_always_breaks_leaves_nothing(inbox: Inbox, proxy: Fault
     assert list(run.workdir.iterdir()) == []
     assert inbox.cached() == []
     assert len(proxy.seen) == 2
+
+
+@pytest.fixture
+def large(inbox: Inbox) -> SourceFile:
+    """An object that comes in parts."""
+    inbox.put("t/large.csv", LARGE)
+    return inbox.file("t/large.csv")
+
+
+def test_a_large_object_comes_in_parts(inbox: Inbox, proxy: Faulty, large: SourceFile) -> None:
+    local = inbox.fetch(large, endpoint_url=proxy.url)
+    assert local.path.read_bytes() == LARGE
+    assert len(proxy.seen) == 3
+
+
+def test_a_part_that_breaks_is_brought_again_alone(
+    inbox: Inbox, proxy: Faulty, large: SourceFile
+) -> None:
+    proxy.fault = times(1, Fault(cut_after=100_000), path="large.csv")
+    local = inbox.fetch(large, endpoint_url=proxy.url, max_attempts=3)
+    assert local.path.read_bytes() == LARGE
+    assert len(proxy.seen) == 4
+
+
+def test_a_large_object_overwritten_between_two_parts(
+    inbox: Inbox, proxy: Faulty, large: SourceFile
+) -> None:
+    """Never the head of one version and the tail of another."""
+
+    def overwrite(*_: str) -> None:
+        if len(proxy.seen) == 2:
+            inbox.put("t/large.csv", LARGE[::-1])
+
+    proxy.fault = overwrite
+    with pytest.raises(FileChangedError, match=r"^t/large\.csv: changed in s3://"):
+        inbox.fetch(large, endpoint_url=proxy.url)
+    assert inbox.cached() == []
 
 
 def test_a_good_check_says_how_long_where_and_which_region(inbox: Inbox) -> None:

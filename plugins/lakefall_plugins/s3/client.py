@@ -6,6 +6,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ from lakefall_plugins.s3.errors import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import ObjectTypeDef
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, ObjectTypeDef
     from pydantic import SecretStr
 
     from lakefall_plugins.s3.options import S3Options
@@ -31,6 +32,9 @@ CONNECTIONS = 16
 """Requests that are under way at one time."""
 DEFAULT_REGION = "us-east-1"
 _CHUNK = 1 << 20
+_PART = 16 << 20
+"""Bytes of an object that one request asks for, where it is larger than two of them."""
+_PARTS_AT_ONCE = 4
 _LONGEST_PAUSE = 20.0
 
 
@@ -140,27 +144,47 @@ class Bucket:
     def download(self, key: str, etag: str, size: int, out: BinaryIO) -> None:
         """Write an object's bytes, if it is still the version of the ETag.
 
+        A large one comes in parts over several connections: one alone gets a fraction of what a
+        store has to give.
+
         Raises:
             FileVanishedError, FileChangedError, SourceError.
         """
+        out.truncate(size)
+        parts = _parts(size)
+
+        def bring(part: range) -> None:
+            whole = len(parts) == 1
+            self._tried(lambda: self._bring(key, etag, part, out.fileno(), whole=whole))
+
         try:
             with self._foreseen(key):
-                self._tried(lambda: self._download_once(key, etag, size, out))
+                pool = ThreadPoolExecutor(min(_PARTS_AT_ONCE, len(parts)))
+                try:
+                    list(pool.map(bring, parts))
+                finally:
+                    pool.shutdown(cancel_futures=True)
         except FileVanishedError:
             self.reach()  # some stores say of a missing bucket that the key is missing
             raise
 
-    def _download_once(self, key: str, etag: str, size: int, out: BinaryIO) -> None:
-        out.seek(0)
-        out.truncate()
-        answer = self.client.get_object(Bucket=self.name, Key=key, IfMatch=f'"{etag}"')
-        with answer["Body"] as body:
+    def _bring(self, key: str, etag: str, part: range, target: int, *, whole: bool) -> None:
+        """Write some bytes of an object where they belong."""
+        wanted: GetObjectRequestTypeDef = {
+            "Bucket": self.name,
+            "Key": key,
+            "IfMatch": f'"{etag}"',
+        }
+        if not whole:
+            wanted["Range"] = f"bytes={part.start}-{part.stop - 1}"
+        at = part.start
+        with self.client.get_object(**wanted)["Body"] as body:
             while chunk := body.read(_CHUNK):
-                out.write(chunk)
-        out.flush()
-        if out.tell() != size:
+                os.pwrite(target, chunk, at)
+                at += len(chunk)
+        if at != part.stop:
             raise SourceUnreachableError(
-                f"{key}: {self.where} sent {out.tell():,} bytes of {size:,}; "
+                f"{key}: {self.where} sent {at - part.start:,} bytes of {len(part):,}; "
                 "the next run tries again"
             )
 
@@ -197,6 +221,12 @@ class Bucket:
             if known is None:
                 raise
             raise known from error
+
+
+def _parts(size: int) -> list[range]:
+    """Which bytes each request asks for."""
+    step = _PART if size > 2 * _PART else max(size, 1)
+    return [range(at, min(at + step, size)) for at in range(0, size, step)] or [range(0)]
 
 
 def _shown(secret: SecretStr | None) -> str | None:
