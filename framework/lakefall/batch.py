@@ -38,6 +38,7 @@ from lakefall.schemas import Remembered, Schemas
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from lakefall.ahead import Ahead
     from lakefall.run import Run
 
 MAX_PLANS = 20
@@ -75,6 +76,7 @@ class TableBatch:
         """Why files failed, by key."""
         self._register = register
         self._schemas = schemas
+        self._ahead: Ahead | None = None
         self._registered: list[Registered] = []
         self._loaded: list[Loaded] = []
         self._inferred: Schema | None = None
@@ -82,8 +84,12 @@ class TableBatch:
         self._joint: Schema | None = None
         """The same once its files have to be loaded one by one."""
 
-    def load(self) -> BatchResult:
-        """Everything from fetch to registration; scratch files are gone afterwards."""
+    def load(self, ahead: Ahead | None = None) -> BatchResult:
+        """Everything from fetch to registration; scratch files are gone afterwards.
+
+        ``ahead`` fetches the batch's files, where they come before their turn.
+        """
+        self._ahead = ahead
         try:
             records, failed = self.open()
             done = self._commit(records)
@@ -192,8 +198,14 @@ class TableBatch:
 
     def fetch(self, file: SourceFile) -> LocalFile:
         """The file on this machine, decompressed."""
-        with self._timed(file), self.run.step("fetch", key=file.key, table=self.table):
-            return self.pipeline.fetch(self.run, file)
+        with self._timed(file), self.run.step("fetch", key=file.key, table=self.table) as told:
+            local = self._ahead.take(file) if self._ahead else self.bring(file)
+            told.update(bytes=local.size)
+        return local
+
+    def bring(self, file: SourceFile) -> LocalFile:
+        """Fetch it now, whoever's turn it is."""
+        return self.pipeline.fetch(self.run, file)
 
     def sniff(self, local: LocalFile, state: TableState | None) -> Dialect:
         """How the file is written."""

@@ -7,10 +7,12 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from time import perf_counter
 
 from lakefall import deletion, naming, workspace
-from lakefall.batch import TableBatch, warn_of
+from lakefall.ahead import Ahead
+from lakefall.batch import BatchResult, TableBatch, warn_of
 from lakefall.errors import LakefallError, TableNameError, UsageError
 from lakefall.model import (
     Decision,
@@ -101,8 +103,7 @@ class Runner:
             decisions: Sequence[Decision] = ()
             try:
                 decisions = self.decide(run, tables=tables, keys=keys, force=force)
-                for batch in batches(run, [d.file for d in decisions if d.pending]):
-                    result = batch.load()
+                for result in load(list(batches(run, [d.file for d in decisions if d.pending]))):
                     outcomes += result.outcomes
                     registered += result.registered
             except KeyboardInterrupt:
@@ -236,6 +237,15 @@ def batches(
             size += file.size
         yield TableBatch(_scratch(run, number), table, tuple(group), schemas=schemas)
         number += 1
+
+
+def load(work: Sequence[TableBatch]) -> Iterator[BatchResult]:
+    """Load batch after batch; the files of those to come are fetched meanwhile."""
+    files = ((f, partial(b.bring, f)) for b in work if b.table for f in b.files)
+    with Ahead(files) as ahead:
+        for batch in work:
+            yield batch.load(ahead)
+            ahead.let_go(batch.files)
 
 
 def _loaded_tables(entries: Iterable[RegistryEntry]) -> dict[str, datetime]:

@@ -245,8 +245,8 @@ class Steps:
         with self._runner.start(run_id=self._run_id, started_at=work.listed_at) as run:
             results = self._done_before(run, work)
             left = [f for f in work.files if f.key not in results]
-            for batch in runner.batches(run, left, schemas=self._schemas):
-                done = batch.load()
+            batches = list(runner.batches(run, left, schemas=self._schemas))
+            for batch, done in zip(batches, runner.load(batches), strict=True):
                 fresh = {
                     o.file.key: Result(bounded(o), _is_gone(batch.errors.get(o.file.key)))
                     for o in done.outcomes

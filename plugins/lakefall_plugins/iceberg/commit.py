@@ -88,8 +88,8 @@ class _Load:
             return
         with suppress(PlanOutdatedError):
             ids = relocation(self.run, self.plan, table.metadata)
-            for local in (path for converted in self.files for path in converted.paths):
-                self.publication.copy(local, table.metadata, table.io, ids)
+            paths = [path for converted in self.files for path in converted.paths]
+            self.publication.copies(paths, table.metadata, table.io, ids)
 
     def attempt(self) -> Loaded:
         with turn(self.lake, self.plan.table) as changed:
@@ -181,14 +181,13 @@ class _Load:
 
     def _data_files(self, transaction: Transaction, ids: dict[int, int]) -> list[DataFile]:
         metadata, io = transaction.table_metadata, storage(transaction)
+        brought = [(path, c.file.key) for c in self.current for path in c.paths]
+        copies = self.publication.copies([path for path, _ in brought], metadata, io, ids)
         found: list[DataFile] = []
-        for converted in self.current:
-            constants = {names.SOURCE_FILE: converted.file.key}
-            for local in converted.paths:
-                path, footer = self.publication.copy(local, metadata, io, ids)
-                file = describe(metadata, path, footer, constants)
-                if file.record_count:
-                    found.append(file)
+        for (_, key), (path, footer) in zip(brought, copies, strict=True):
+            file = describe(metadata, path, footer, {names.SOURCE_FILE: key})
+            if file.record_count:
+                found.append(file)
         self.used = frozenset(f.file_path for f in found)
         return found
 

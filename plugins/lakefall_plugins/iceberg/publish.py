@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
     from lakefall_plugins.iceberg.catalog import Lake
 
+_AT_ONCE = 8
+"""Small files that are brought at one time."""
+_IN_MEMORY = 64 << 20
+"""Bytes that these may have together."""
 _CHUNK = 1 << 20
 _UNSENT = 32 << 20
 """Bytes that may wait to be sent: an upload is not faster than the network, and memory is kept."""
@@ -53,16 +58,44 @@ class Publication:
         Raises:
             PlanOutdatedError: the table was made anew elsewhere since the first file came.
         """
-        key = (local, tuple(sorted(ids.items())))
-        if key not in self._copies:
-            path = self._begin("parquet", metadata, io)
+        return self.copies([local], metadata, io, ids)[0]
+
+    def copies(
+        self, files: Sequence[Path], metadata: TableMetadata, io: FileIO, ids: Mapping[int, int]
+    ) -> list[tuple[str, Footer]]:
+        """The same of several files, some at a time: each waits for the storage.
+
+        Raises:
+            PlanOutdatedError: as above.
+        """
+        order = tuple(sorted(ids.items()))
+        # Named one by one: the journal knows each before its first byte is written.
+        missing = [
+            (local, self._begin("parquet", metadata, io))
+            for local in dict.fromkeys(files)
+            if (local, order) not in self._copies
+        ]
+
+        def bring(local: Path, path: str) -> Footer:
             footer = footers.of_file(local)
             if ids:
                 footer = footers.renumbered(footer, ids)
             _copy(local, path, io, footer if ids else None)
-            self._copies[key] = path, footer
+            return footer
+
+        if missing:
+            largest = max(local.stat().st_size for local, _ in missing)
+            at_once = max(1, min(_AT_ONCE, _IN_MEMORY // max(largest, 1)))
+            pool = ThreadPoolExecutor(at_once)
+            try:
+                for (local, path), footer in zip(
+                    missing, pool.map(lambda pair: bring(*pair), missing), strict=True
+                ):
+                    self._copies[local, order] = path, footer
+            finally:
+                pool.shutdown(cancel_futures=True)
         self._settle(metadata)
-        return self._copies[key]
+        return [self._copies[local, order] for local in files]
 
     def write(self, rows: pa.Table, metadata: TableMetadata, io: FileIO) -> tuple[str, Footer]:
         """Path and footer of a new data file with these rows."""
