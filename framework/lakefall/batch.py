@@ -140,6 +140,7 @@ class TableBatch:
             files = [r.local.file for r in records]
             with self._timed(*files), self.run.step("infer", table=self.table) as told:
                 schema = told["schema"] = self._infer(records, governing)
+                told.update(bytes=sum(r.local.size for r in records))
             self._keep(records, governing, schema)
         if state is None:
             schema = self._inferred = self._as_decided_together(schema)
@@ -222,15 +223,17 @@ class TableBatch:
         """
         local = self.fetch(file)
         dialect = self.sniff(local, state)
-        with self._timed(file), self.run.step("open", key=file.key, table=self.table):
+        with self._timed(file), self.run.step("open", key=file.key, table=self.table) as told:
             records = self.pipeline.open(self.run, local, dialect, quick=True)
+            told.update(bytes=local.size)
         self._warn(file, records.warnings)
         return records
 
     def _open_again(self, quick: Records) -> Records:
         run, file = self.run, quick.local.file
-        with self._timed(file), run.step("open", key=file.key, table=self.table):
+        with self._timed(file), run.step("open", key=file.key, table=self.table) as told:
             records = self.pipeline.open(run, quick.local, quick.dialect)
+            told.update(bytes=quick.local.size)
         self._warn(file, records.warnings)
         return records
 

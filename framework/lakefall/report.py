@@ -14,6 +14,7 @@ from lakefall.model import (
     Status,
     TablePlan,
 )
+from lakefall.profile import StepTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,8 @@ class RunReport:
     seconds: float
     interrupted: bool = False
     dry_run: bool = False
+    steps: tuple[StepTime, ...] = ()
+    """Where the time went."""
 
     @property
     def failed(self) -> bool:

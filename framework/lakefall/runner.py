@@ -25,6 +25,7 @@ from lakefall.model import (
 )
 from lakefall.pipeline import Pipeline, with_listeners
 from lakefall.plugin import hookimpl
+from lakefall.profile import Profile
 from lakefall.report import RunReport
 from lakefall.run import Run
 from lakefall.schemas import Schemas
@@ -57,7 +58,8 @@ class Runner:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._warnings = Warnings()
-        self.pipeline = with_listeners(pipeline, self._warnings)
+        self._profile = Profile()
+        self.pipeline = with_listeners(pipeline, self._warnings, self._profile)
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -126,6 +128,7 @@ class Runner:
                 perf_counter() - began,
                 interrupted,
                 dry_run,
+                self._profile.steps,
             )
 
     def decide(

@@ -105,6 +105,18 @@ def test_cli_run_json_prints_nothing_else_on_stdout(lake: Lake) -> None:
 # --- sniff --json, infer --json ---
 
 
+def test_cli_run_profile_says_where_the_time_went(lake: Lake) -> None:
+    lake.put("t/a.csv", "id,name\n11,x\n")
+    result = lake.cli("run", lake.pipeline, "--json", "--profile")
+    assert result.code == 0
+    outcome, profile = result.objects
+    assert outcome["key"] == "t/a.csv"
+    steps = {s["step"]: s for s in profile["profile"]}
+    assert {"scan", "fetch", "sniff", "infer", "convert", "load", "record"} <= set(steps)
+    assert steps["fetch"]["bytes"] == len("id,name\n11,x\n")
+    assert sum(s["seconds"] for s in steps.values()) == pytest.approx(profile["seconds"], rel=0.02)
+
+
 def test_cli_sniff_json(embedded: EmbeddedLake) -> None:
     path = embedded.folder / "a.csv"
     path.write_bytes(b'id;name\r\n11;"Ann; jr"\r\n12;Bob\r\n13;Cy\r\n')

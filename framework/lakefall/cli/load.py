@@ -17,6 +17,7 @@ def run(
     file: OnlyKeys = [],
     dry_run: DryRun = False,
     force: Annotated[bool, typer.Option("--force", help="Also load what has not changed.")] = False,
+    profile: Annotated[bool, typer.Option("--profile", help="Say where the time went.")] = False,
     sets: Set = [],
     json: Json = False,
 ) -> None:
@@ -27,6 +28,7 @@ def run(
     holds: key, table, status (success, failed, superseded, skipped, unchanged, deleted), rows_read,
     rows_loaded, rows_rejected, lines_skipped, cells_nulled, rows_deleted, columns_added, seconds,
     error. With `on_source_deleted: delete`, files that are gone from the source lose their rows.
+    With --profile, seconds and MB/s of every step follow; with --json as a last object, `profile`.
 
     \b
     Example: lakefall run pipelines/local.yaml --table orders
@@ -40,6 +42,8 @@ def run(
         runner = Runner(open_pipeline(pipeline, sets, told))
         report = runner.run(tables=table, keys=file, dry_run=dry_run, force=force)
     reports.run(report, json=json)
+    if profile:
+        reports.profile(report, json=json)
     raise typer.Exit(130 if report.interrupted else 1 if report.failed else 0)
 
 

@@ -28,6 +28,8 @@ from lakefall_plugins.iceberg.transaction import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
@@ -49,10 +51,12 @@ def load(
     with publishing(lake, plan.table) as publication:
         task = _Load(lake, registry, run, plan, tuple(files), publication)
         try:
-            task.bring()
-            loaded = until_committed(
-                task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
-            )
+            with run.step("write", table=plan.table) as told:
+                told.update(bytes=task.bring())
+            with run.step("commit", table=plan.table):
+                loaded = until_committed(
+                    task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
+                )
         except BaseException as error:
             if has_failed(error, lake, plan.table, publication.load_id):
                 publication.discard()
@@ -77,19 +81,24 @@ class _Load:
     """Paths that the last attempt's snapshot names."""
     added: tuple[str, ...] = ()
     created: bool = False
+    brought: bool = False
+    """The data files are where the table is."""
 
-    def bring(self) -> None:
+    def bring(self) -> int:
         """Bring the files before it is this load's turn: nobody waits for an upload then.
 
         Where the table is not there any more, or other columns have come, ``attempt`` finds out.
+        Returns how many bytes were brought.
         """
         table = self.lake.seen(self.plan.table)
         if table is None or self.plan.rebuild:
-            return
+            return 0
+        paths = [path for converted in self.files for path in converted.paths]
         with suppress(PlanOutdatedError):
             ids = relocation(self.run, self.plan, table.metadata)
-            paths = [path for converted in self.files for path in converted.paths]
             self.publication.copies(paths, table.metadata, table.io, ids)
+            self.brought = True
+        return _bytes_of(paths) if self.brought else 0
 
     def attempt(self) -> Loaded:
         with turn(self.lake, self.plan.table) as changed:
@@ -182,7 +191,10 @@ class _Load:
     def _data_files(self, transaction: Transaction, ids: dict[int, int]) -> list[DataFile]:
         metadata, io = transaction.table_metadata, storage(transaction)
         brought = [(path, c.file.key) for c in self.current for path in c.paths]
-        copies = self.publication.copies([path for path, _ in brought], metadata, io, ids)
+        paths = [path for path, _ in brought]
+        with self.run.step("write", table=self.plan.table) as told:
+            copies = self.publication.copies(paths, metadata, io, ids)
+            told.update(bytes=0 if self.brought else _bytes_of(paths))
         found: list[DataFile] = []
         for (_, key), (path, footer) in zip(brought, copies, strict=True):
             file = describe(metadata, path, footer, {names.SOURCE_FILE: key})
@@ -249,3 +261,7 @@ class _Load:
             error="" if committed else "a newer version of the file was loaded by another run",
             warnings=converted.warnings,
         )
+
+
+def _bytes_of(paths: Sequence[Path]) -> int:
+    return sum(path.stat().st_size for path in paths)

@@ -91,7 +91,8 @@ class IcebergSink(Plugin[IcebergOptions]):
     def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
         with self._foreseen(f"table {plan.table!r}", run):
             journals.sweep(self.lake)
-            self.rejects.replace(run, files)
+            with run.step("rejects", table=plan.table):
+                self.rejects.replace(run, files)
             run.emit("load.rejects_written", table=plan.table)
             loaded = commit.load(self.lake, self.registry, run, plan, files)
             run.emit("load.data_committed", table=plan.table, snapshot=loaded.snapshot)

@@ -22,6 +22,7 @@ from lakefall.model import (
     Status,
     TablePlan,
 )
+from lakefall.profile import StepTime
 from lakefall.report import FilePlan, PlanReport, RebuildReport, RunReport
 
 FILE = SourceFile("t/a.csv", "e1", 10, datetime(2024, 1, 15, tzinfo=UTC), "t", "t")
@@ -170,3 +171,22 @@ def test_rebuild(capsys: pytest.CaptureFixture[str]) -> None:
     assert "BIGINT" in shown.out
     assert "t/old.csv" in shown.err
     assert "1 files, 2 rows" in shown.err
+
+
+def test_the_profile_adds_up_to_the_whole_run(capsys: pytest.CaptureFixture[str]) -> None:
+    steps = (StepTime("fetch", 2, 0.25, 5_000_000), StepTime("commit", 1, 0.5, 0))
+    reports.profile(report(steps=steps), json=True)
+    assert objects(capsys.readouterr().out) == [
+        {
+            "profile": [
+                {"step": "fetch", "calls": 2, "seconds": 0.25, "bytes": 5_000_000},
+                {"step": "commit", "calls": 1, "seconds": 0.5, "bytes": 0},
+                {"step": "other", "calls": 1, "seconds": 0.5, "bytes": 0},
+            ],
+            "seconds": 1.25,
+        }
+    ]
+    reports.profile(report(steps=steps), json=False)
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["fetch", "2", "0.250", "20%", "20"] in lines
+    assert ["other", "1", "0.500", "40%"] in lines
