@@ -154,7 +154,9 @@ class Runner:
         for decision in root:
             run.warn(f"{decision.reason}; skipped", key=decision.file.key)
         with run.step("pending") as told:
-            decisions = self.pipeline.pending(run, [f for f in files if f.folder])
+            # Without files no sink need be reached, nor even imported.
+            known = [f for f in files if f.folder]
+            decisions = self.pipeline.pending(run, known) if known else []
             if force:
                 decisions = [dataclasses.replace(d, pending=True) for d in decisions]
             decisions = _limit(run, decisions, at_most)

@@ -451,3 +451,9 @@ def test_values_survive_serialisation() -> None:
     assert from_json(TablePlan, to_json(plan)) == plan
     outcome = dataclasses.replace(Outcome(file, Status.FAILED, error="e"), columns_added=("a",))
     assert from_json(Outcome, to_json(outcome)) == outcome
+
+
+def test_without_files_no_sink_is_asked(tmp_path: Path) -> None:
+    script = Script()
+    assert Runner(pipeline(script, tmp_path)).run().outcomes == ()
+    assert script.calls == ["discover"]
