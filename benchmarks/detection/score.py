@@ -27,8 +27,8 @@ Detector = Callable[[str], dict[str, Any]]
 
 
 def lakefall(path: str) -> dict[str, Any]:
-    from lakefall_plugins.csv.dialect import detect
     from lakefall_plugins.csv.options import CsvSnifferOptions
+    from lakefall_plugins.csv.sniffing.dialect import detect
 
     found = detect(Path(path), CsvSnifferOptions())
     return {
@@ -109,7 +109,7 @@ DETECTORS: dict[str, tuple[Detector, str]] = {
 
 
 def lakefall_encoding(path: str) -> str:
-    from lakefall_plugins.csv.encoding import detect_encoding
+    from lakefall_plugins.csv.encoding.detection import detect_encoding
 
     return detect_encoding(Path(path)).name
 

@@ -11,17 +11,17 @@ from lakefall.errors import EmptyFileError, StructureError, TooManyRejectsError
 from lakefall.model import Converted, Dialect, LocalFile, Records, TablePlan, text_column
 from lakefall.plugin import Options, Plugin, Stage, hookimpl
 from lakefall.run import Run
-from lakefall_plugins.csv.columns import OnMisfit
-from lakefall_plugins.csv.convert import convert
-from lakefall_plugins.csv.decoding import Codec, codec_of, transcode
-from lakefall_plugins.csv.head import Head, read_head
+from lakefall_plugins.csv.converting.columns import OnMisfit
+from lakefall_plugins.csv.converting.convert import convert
+from lakefall_plugins.csv.encoding.decoding import Codec, codec_of, transcode
 from lakefall_plugins.csv.lines import LineMapWriter
-from lakefall_plugins.csv.rejects import RejectWriter
+from lakefall_plugins.csv.reading.head import Head, read_head
+from lakefall_plugins.csv.reading.rejects import RejectWriter
+from lakefall_plugins.csv.reading.repair import Repaired, Target, repair
+from lakefall_plugins.csv.reading.scan import UNUSED, plain_dialect, scan
+from lakefall_plugins.csv.reading.scratch import Scratch, writing
+from lakefall_plugins.csv.reading.syntax import Copier, large_fields, supported
 from lakefall_plugins.csv.relation import note_nulls, proving, relation
-from lakefall_plugins.csv.repair import Repaired, Target, repair
-from lakefall_plugins.csv.scan import UNUSED, plain_dialect, scan
-from lakefall_plugins.csv.scratch import Scratch, writing
-from lakefall_plugins.csv.syntax import Copier, large_fields, supported
 
 FEW = 20
 """A share of fewer records than this says nothing, unless it is all of them."""

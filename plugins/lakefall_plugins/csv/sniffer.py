@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from lakefall.errors import LowConfidenceError, NoHeaderError
 from lakefall.plugin import Plugin, Stage, hookimpl
-
-from .dialect import detect
-from .options import CsvSnifferOptions
+from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffing.dialect import detect
 
 if TYPE_CHECKING:
     from lakefall.model import Dialect, LocalFile, Reading, SourceFile, TableState

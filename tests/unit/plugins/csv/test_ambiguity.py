@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lakefall.model import Dialect
-from lakefall_plugins.csv.dialect import detect
 from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffing.dialect import detect
 
 
 def sniff(folder: Path, text: str) -> Dialect:

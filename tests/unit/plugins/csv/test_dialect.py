@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from lakefall.errors import EmptyFileError
 from lakefall.model import Dialect
-from lakefall_plugins.csv.dialect import detect
 from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffing.dialect import detect
 
 
 def sniff(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lakefall.model import Dialect
-from lakefall_plugins.csv.dialect import detect
 from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffing.dialect import detect
 
 TABLE = "id,name,amount\n1,ann,5.5\n2,bob,6.25\n3,cy,7.75\n"
 

@@ -15,9 +15,9 @@ from lakefall.errors import ConservationError, TypeConflictError, ViolationError
 from lakefall.model import Records, text_column
 from lakefall.run import Run
 from lakefall.validation import OnViolation
-from lakefall_plugins.csv.columns import TypedColumn
+from lakefall_plugins.csv.converting.columns import TypedColumn
 from lakefall_plugins.csv.lines import LineMap
-from lakefall_plugins.csv.rejects import MAX_TEXT, RejectWriter
+from lakefall_plugins.csv.reading.rejects import MAX_TEXT, RejectWriter
 from lakefall_plugins.csv.relation import noted_nulls
 
 if TYPE_CHECKING:

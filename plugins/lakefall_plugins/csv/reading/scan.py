@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakefall.model import Dialect
-from lakefall_plugins.csv.decoding import BLOCK, MAX_RECORD
+from lakefall_plugins.csv.encoding.decoding import BLOCK, MAX_RECORD
 from lakefall_plugins.csv.lines import LineMapWriter
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import Any
 
 from lakefall.errors import UnsupportedDialectError
 from lakefall.model import Dialect
-from lakefall_plugins.csv.decoding import MAX_RECORD
+from lakefall_plugins.csv.encoding.decoding import MAX_RECORD
 
 NEVER = "\ud800"
 """The delimiter of a file of one column: a character that no decoded text holds."""

@@ -9,7 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lakefall.model import Dialect
-from lakefall_plugins.csv.syntax import read
+from lakefall_plugins.csv.reading.syntax import read
 
 if TYPE_CHECKING:
     import numpy as np

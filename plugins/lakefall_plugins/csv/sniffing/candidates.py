@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
-from .splitting import Way
+from lakefall_plugins.csv.sniffing.splitting import Way
 
 _OTHER = " :^~#&*!+=%$@/\\_-.<>?`()[]{}\x01\x02\x03\x1c\x1d\x1e\x1f"
 """Delimiters beyond the preferred ones: ASCII punctuation and the separators of the C0 set."""

@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakefall.errors import EmptyFileError
-
-from . import candidates
-from .ambiguity import is_whole, settle, under_names, without_misfits
-from .beyond import around_first_quote
-from .cells import TYPED, Cells
-from .options import CsvSnifferOptions
-from .sample import Sample, take
-from .scoring import INNER as STRICT
-from .scoring import Scored, score
-from .splitting import Way, split
+from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffing import candidates
+from lakefall_plugins.csv.sniffing.ambiguity import is_whole, settle, under_names, without_misfits
+from lakefall_plugins.csv.sniffing.beyond import around_first_quote
+from lakefall_plugins.csv.sniffing.cells import TYPED, Cells
+from lakefall_plugins.csv.sniffing.sample import Sample, take
+from lakefall_plugins.csv.sniffing.scoring import INNER as STRICT
+from lakefall_plugins.csv.sniffing.scoring import Scored, score
+from lakefall_plugins.csv.sniffing.splitting import Way, split
 
 LARGEST_SAMPLE = 1 << 20
 DOUBTFUL_SAMPLE = 1 << 17

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lakefall.model import Dialect, Reading
-
-from .beyond import tail
-from .encoding import detect_encoding
-from .header import HeaderVerdict, judge
-from .layout import Layout, footer_lines, locate
-from .options import CsvSnifferOptions
-from .sample import line_count, terminator
-from .splitting import Row, Way, split
-from .weighing import Found, weigh, with_late_quote
+from lakefall_plugins.csv.encoding.detection import detect_encoding
+from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffing.beyond import tail
+from lakefall_plugins.csv.sniffing.header import HeaderVerdict, judge
+from lakefall_plugins.csv.sniffing.layout import Layout, footer_lines, locate
+from lakefall_plugins.csv.sniffing.sample import line_count, terminator
+from lakefall_plugins.csv.sniffing.splitting import Row, Way, split
+from lakefall_plugins.csv.sniffing.weighing import Found, weigh, with_late_quote
 
 
 def detect(

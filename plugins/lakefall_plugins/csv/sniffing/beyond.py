@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .encoding import plain_codec
-from .sample import normalise
+from lakefall_plugins.csv.encoding.detection import plain_codec
+from lakefall_plugins.csv.sniffing.sample import normalise
 
 _BLOCK = 1 << 20
 _OVERLAP = 64

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import log2
 
-from .cells import Cells, Kind
-from .splitting import Row, Split, Way
+from lakefall_plugins.csv.sniffing.cells import Cells, Kind
+from lakefall_plugins.csv.sniffing.splitting import Row, Split, Way
 
 COLUMN_BITS = 3.0
 """To say what kind a column is of."""

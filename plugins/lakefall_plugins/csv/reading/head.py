@@ -10,8 +10,8 @@ from pathlib import Path
 
 from lakefall.errors import NoHeaderError
 from lakefall.model import Dialect
-from lakefall_plugins.csv.decoding import Codec, line_blocks, visible
-from lakefall_plugins.csv.syntax import is_blank, read
+from lakefall_plugins.csv.encoding.decoding import Codec, line_blocks, visible
+from lakefall_plugins.csv.reading.syntax import is_blank, read
 
 SAMPLE = 1_000
 """Records that decide the width of a file without header."""

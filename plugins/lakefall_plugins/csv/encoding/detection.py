@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lakefall.errors import EmptyFileError, EncodingError, NotTextError
-
-from .legacy import guess
-from .signatures import looks_like
+from lakefall_plugins.csv.encoding.legacy import guess
+from lakefall_plugins.csv.encoding.signatures import looks_like
 
 BLOCK = 1 << 20
 HEAD = 1 << 16

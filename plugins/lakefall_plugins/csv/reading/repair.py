@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import IO
 
 from lakefall.model import Dialect, text_column
-from lakefall_plugins.csv.decoding import DAMAGED, MAX_RECORD, Codec, line_blocks
-from lakefall_plugins.csv.head import Head
+from lakefall_plugins.csv.encoding.decoding import DAMAGED, MAX_RECORD, Codec, line_blocks
 from lakefall_plugins.csv.lines import LineMapWriter
-from lakefall_plugins.csv.parsing import Failure, Parsed, parse
-from lakefall_plugins.csv.rejects import RejectWriter
-from lakefall_plugins.csv.syntax import Copier, large_fields
+from lakefall_plugins.csv.reading.head import Head
+from lakefall_plugins.csv.reading.parsing import Failure, Parsed, parse
+from lakefall_plugins.csv.reading.rejects import RejectWriter
+from lakefall_plugins.csv.reading.syntax import Copier, large_fields
 
 LONG = 200_000
 """Characters from which on a record's exact size in bytes is worth knowing."""

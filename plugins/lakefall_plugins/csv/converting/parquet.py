@@ -15,7 +15,7 @@ from lakefall.naming import AUDIT_COLUMNS
 if TYPE_CHECKING:
     import duckdb
 
-    from lakefall_plugins.csv.columns import TypedColumn
+    from lakefall_plugins.csv.converting.columns import TypedColumn
 
 VECTOR = 2_048
 """Rows that DuckDB works on at a time."""

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from .cells import TYPED, Cells, Kind
+from lakefall_plugins.csv.sniffing.cells import TYPED, Cells, Kind
 
 _NUMERIC = {Kind.INTEGER, Kind.NUMBER}
 _BODY_ROWS = 100

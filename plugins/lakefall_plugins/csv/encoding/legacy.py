@@ -29,7 +29,7 @@ from functools import cache
 from math import log2
 from unicodedata import combining
 
-from .alphabets import ALPHABETS, Alphabet
+from lakefall_plugins.csv.encoding.alphabets import ALPHABETS, Alphabet
 
 FOREIGN_BITS = 13.0
 """A letter that the language does not write."""

@@ -13,8 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from .cells import Cells, Kind
-from .scoring import INNER, Scored
+from lakefall_plugins.csv.sniffing.cells import Cells, Kind
+from lakefall_plugins.csv.sniffing.scoring import INNER, Scored
 
 DECIDED_BITS = 80.0
 """Lead of two columns where a line that is no number shows the delimiter."""

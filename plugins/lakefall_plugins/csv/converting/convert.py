@@ -8,11 +8,11 @@ from lakefall import sql
 from lakefall.errors import ConservationError
 from lakefall.model import Converted, Records, TablePlan
 from lakefall.run import Run
-from lakefall_plugins.csv import parquet
-from lakefall_plugins.csv.columns import OnMisfit, typed_columns
-from lakefall_plugins.csv.judging import Judge
-from lakefall_plugins.csv.rejects import RejectWriter, warning
-from lakefall_plugins.csv.scratch import Scratch, writing
+from lakefall_plugins.csv.converting import parquet
+from lakefall_plugins.csv.converting.columns import OnMisfit, typed_columns
+from lakefall_plugins.csv.converting.judging import Judge
+from lakefall_plugins.csv.reading.rejects import RejectWriter, warning
+from lakefall_plugins.csv.reading.scratch import Scratch, writing
 
 
 def convert(run: Run, records: Records, plan: TablePlan, on_misfit: OnMisfit) -> Converted:

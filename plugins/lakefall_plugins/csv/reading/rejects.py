@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lakefall_plugins.csv.decoding import visible
+from lakefall_plugins.csv.encoding.decoding import visible
 
 if TYPE_CHECKING:
     import pyarrow as pa

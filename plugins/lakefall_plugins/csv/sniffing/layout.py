@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
-from .cells import TYPED, classify
-from .splitting import Row
+from lakefall_plugins.csv.sniffing.cells import TYPED, classify
+from lakefall_plugins.csv.sniffing.splitting import Row
 
 COMMENT_MARKS = ("#", "//", "%", ";", "!")
 _MOST_FOOTER_ROWS = 20
