@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Sequence
 
 from lakefall_plugins.csv.sniffing.splitting import Way
-
-_OTHER = " :^~#&*!+=%$@/\\_-.<>?`()[]{}\x01\x02\x03\x1c\x1d\x1e\x1f"
-"""Delimiters beyond the preferred ones: ASCII punctuation and the separators of the C0 set."""
-_LINES = 200
 
 
 def ways(
@@ -24,28 +19,15 @@ def ways(
     for d in delimiters:
         quotes = [quotechar] if quotechar is not None else quotes_in(text, d)
         for q in quotes:
-            escapes = [escapechar] if escapechar is not None else escapes_in(text, q)
-            found += [Way(d, q, e) for e in escapes]
+            escapes = [escapechar] if escapechar is not None else escapes_in(text, d, q)
+            runs = (False, True) if d == " " and "  " in text else (False,)
+            found += [Way(d, q, e, run) for e in escapes for run in runs]
     return found
 
 
 def preferred_in(text: str, preferred: Sequence[str]) -> list[str]:
     """No delimiter, and the preferred ones that occur."""
     return ["", *(d for d in preferred if d and d in text)]
-
-
-def others_in(text: str, preferred: Sequence[str]) -> list[str]:
-    """Other delimiters that half of the lines or more have equally often."""
-    found: list[str] = []
-    lines = [line for line in text.split("\n")[:_LINES] if line.strip()]
-    for d in _OTHER:
-        if d in preferred or d not in text:
-            continue
-        counts = Counter(line.count(d) for line in lines)
-        common, times = counts.most_common(1)[0]
-        if common and times * 2 >= len(lines) and times >= 2:
-            found.append(d)
-    return found
 
 
 def quotes_in(text: str, delimiter: str) -> list[str]:
@@ -63,6 +45,8 @@ def opens_cell(text: str, delimiter: str, quotechar: str) -> bool:
     return re.search(rf"{before} *{quotechar}", text, re.MULTILINE) is not None
 
 
-def escapes_in(text: str, quotechar: str) -> list[str]:
-    """Doubled quotes, and the backslash where one stands before a quote."""
-    return ["", "\\"] if quotechar and f"\\{quotechar}" in text else [""]
+def escapes_in(text: str, delimiter: str, quotechar: str) -> list[str]:
+    """None or doubled quotes, and the backslash where one stands before what it would escape: a
+    quote, or a delimiter where there are no quotes."""
+    escaped = quotechar or delimiter
+    return ["", "\\"] if escaped and f"\\{escaped}" in text and delimiter != "\\" else [""]

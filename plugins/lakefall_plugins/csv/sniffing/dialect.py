@@ -53,7 +53,7 @@ def detect(
         comment=layout.comment,
         comment_given=options.comment is not None,
         skip_initial_space=_skip_initial_space(rows, way),
-        confidence=found.confidence,
+        confidence=found.doubt.confidence,
         header_confidence=verdict.confidence,
         evidence=(*encoding.evidence, *_evidence(found), *verdict.evidence),
         runner_up=_reading(found),
@@ -99,7 +99,7 @@ def _header(
 
 def _skip_initial_space(rows: Sequence[Row], way: Way) -> bool:
     if way.delimiter in ("", " ", "\t"):
-        return False
+        return way.runs
     later = [cell for row in rows for cell in row.cells[1:] if cell]
     return bool(later) and sum(cell.startswith(" ") for cell in later) >= 0.9 * len(later)
 
@@ -116,14 +116,14 @@ def _evidence(found: Found) -> list[str]:
     ]
     if best.split.quoted:
         said.append(f"{best.split.quoted} cells stand in {best.way.quotechar}")
-    if found.second is not None:
-        lead = found.second.bits - best.bits
+    if found.doubt.second is not None:
+        lead = found.doubt.second.bits - best.bits
         said.append(f"{lead:.0f} bits shorter than the next best reading")
     return said
 
 
 def _reading(found: Found) -> Reading | None:
-    if found.second is None:
+    if found.doubt.second is None:
         return None
-    way = found.second.way
-    return Reading(way.delimiter, way.quotechar, way.escapechar, round(found.odds, 6))
+    way = found.doubt.second.way
+    return Reading(way.delimiter, way.quotechar, way.escapechar, round(found.doubt.odds, 6))

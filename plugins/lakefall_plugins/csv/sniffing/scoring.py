@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log2
 
 from lakefall_plugins.csv.sniffing.cells import Cells, Kind
@@ -88,6 +88,15 @@ def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Sco
     bits += MISPLACED_BITS * split.misplaced + OPEN_END_BITS * split.open_end
     bits -= PROTECTED_BITS * split.protected * distinct
     return Scored(way, split, width, bits, odd)
+
+
+def as_preferred(scored: Scored, preferred: Sequence[str]) -> Scored:
+    """The way's cost as if its delimiter were a preferred one: other evidence speaks for it."""
+    way, regular = scored.way, sum(len(r.cells) == scored.width for r in scored.split.rows)
+    usual = (*preferred, way.delimiter)
+    saved = prior_bits(way, preferred) - prior_bits(way, usual)
+    each = use_bits(way.delimiter, preferred) - use_bits(way.delimiter, usual)
+    return replace(scored, bits=scored.bits - saved - each * regular * (scored.width - 1))
 
 
 def prior_bits(way: Way, preferred: Sequence[str]) -> float:

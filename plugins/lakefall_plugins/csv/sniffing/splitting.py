@@ -18,6 +18,9 @@ class Way:
     delimiter: str
     quotechar: str = ""
     escapechar: str = ""
+    runs: bool = False
+    """Several delimiters in a row count as one, and those at the beginning of a line as none: so
+    are columns aligned with blanks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def split(text: str, way: Way, truncated: bool = False) -> Split:
             its end is then dropped with its row, as it proves nothing.
     """
     if not way.quotechar or way.quotechar not in text:
-        return _split_plain(text, way)
+        return _split_escaped(text, way) if way.escapechar else _split_plain(text, way)
     return _split_quoted(text, way, truncated)
 
 
@@ -78,7 +81,36 @@ def _split_plain(text: str, way: Way) -> Split:
     if not way.delimiter:
         return Split(tuple(Row(i, (line,)) for i, line in enumerate(lines)), 0, 0, 0)
     d = way.delimiter
+    if way.runs:
+        split_run = re.compile(f"{re.escape(d)}+").split
+        cells = (tuple(split_run(line.lstrip(d))) for line in lines)
+        return Split(tuple(Row(i, row) for i, row in enumerate(cells)), 0, 0, 0)
     return Split(tuple(Row(i, tuple(line.split(d))) for i, line in enumerate(lines)), 0, 0, 0)
+
+
+def _split_escaped(text: str, way: Way) -> Split:
+    """Cells without quotes, in which the escape takes the meaning of what follows it."""
+    d, e = re.escape(way.delimiter), re.escape(way.escapechar)
+    pattern = re.compile(rf"((?:[^{d}\n{e}]|{e}.)*+)([{d}\n]|\Z)", re.DOTALL)
+    escape = re.compile(rf"{e}(.)", re.DOTALL)
+    rows: list[Row] = []
+    cells: list[str] = []
+    protected = inner_breaks = line = start = 0
+    for written, end in pattern.findall(text):
+        breaks = written.count("\n")
+        inner_breaks += breaks
+        line += breaks
+        protected += breaks > 0 or way.delimiter in written
+        cells.append(escape.sub(r"\1", written))
+        if end == way.delimiter:
+            continue
+        if end or len(cells) > 1 or cells[0]:
+            rows.append(Row(start, tuple(cells)))
+        cells, line = [], line + 1
+        start = line
+        if not end:
+            break
+    return Split(tuple(rows), 0, protected, 0, inner_breaks)
 
 
 def cell_pattern(way: Way) -> re.Pattern[str]:
@@ -94,10 +126,11 @@ def cell_pattern(way: Way) -> re.Pattern[str]:
         inner = rf"[^{q}{e}]|{e}.|{q}{q}"
     end = f"[{d}\n]" if d else "\n"
     stop = f"[^{d}\n]" if d else "[^\n]"
-    blank = "" if way.delimiter == " " else " *"
+    blank = "" if way.delimiter == " " and not way.runs else " *"
+    run = " *" if way.runs else ""
     tail = "" if way.delimiter in (" ", "\t") else "[ \t]*"
     return re.compile(
-        rf"(?:{blank}{q}((?:{inner})*+){q}{tail}(?={end}|\Z)|{blank}{q}((?:{inner})*+)\Z|({stop}*))"
+        rf"(?:{blank}{q}((?:{inner})*+){q}{tail}(?={end}|\Z)|{blank}{q}((?:{inner})*+)\Z|{run}({stop}*))"
         rf"({end}|\Z)",
         re.DOTALL,
     )
