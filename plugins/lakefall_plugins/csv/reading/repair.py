@@ -191,9 +191,10 @@ class _Repair:
         if self.suspect and (reason := self.damage(raw, lines, at)):
             self.reject(lines, at, end, reason)
             return False
-        trailing = len(row) == self.columns + 1 and not row[-1]
+        # DuckDB takes empty fields beyond the last column for none, and so do we.
+        trailing = len(row) > self.columns and not any(row[self.columns :])
         if trailing:
-            row.pop()
+            del row[self.columns :]
         missing = self.columns - len(row) if self.fill_short else 0
         if missing > 0:
             row += [""] * missing

@@ -172,6 +172,16 @@ def test_trailing_delimiters(tmp_path: Path) -> None:
     assert in_header.rows == [("1", "2"), ("3", "4")]
 
 
+@pytest.mark.parametrize("damage", [b"", b"7\n"])
+def test_empty_fields_beyond_the_last_column_are_none(tmp_path: Path, damage: bytes) -> None:
+    """DuckDB took any number of them, the csv module's way only one: the same line was loaded or
+    rejected, as the rest of its file was."""
+    opened = open_bytes(b"a,b\n1,2,,,\n,,,,,\n3,4\n" + damage, tmp_path)
+    assert opened.plain == (not damage)
+    assert opened.rows == [("1", "2"), (None, None), ("3", "4")]
+    assert opened.lines == [2, 3, 4]
+
+
 def test_header_only(tmp_path: Path) -> None:
     for data in (b"a,b\n", b"a,b", b"# x\na,b\n"):
         opened = open_bytes(data, tmp_path, dialect(comment="#"))
