@@ -35,9 +35,11 @@ def last_fields_left_out(chance: Random, count: int) -> Made:
 @habit
 def delimiter_at_the_end(chance: Random, count: int) -> Made:
     rows = table(chance, count, least=3)
-    header = written(rows[:1]).rstrip("\n") + chance.choice([",", ""]) + "\n"
     body = "".join(line + ",\n" for line in written(rows[1:]).splitlines())
-    return Made((header + body).encode(), rows)
+    if chance.random() < 0.5:
+        return Made((written(rows[:1]) + body).encode(), rows)
+    header = written(rows[:1]).rstrip("\n") + ",\n"
+    return Made((header + body).encode(), [[*row, ""] for row in rows])
 
 
 @habit

@@ -62,6 +62,7 @@ def convert(run: Run, records: Records, plan: TablePlan, on_misfit: OnMisfit) ->
         rows_read=records.rows_read,
         rows_loaded=written.rows,
         rows_rejected=records.rows_rejected + dropped,
+        rows_elsewhere=records.rows_elsewhere,
         lines_skipped=records.lines_skipped,
         cells_nulled=nulled,
         rejects=rejects.result,

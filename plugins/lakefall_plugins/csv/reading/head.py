@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 from lakefall.errors import NoHeaderError
@@ -25,7 +25,7 @@ class Head:
     lines: int
     """Physical lines up to and with the header."""
     skipped: int
-    """Those of them that are no header: preamble, comments, blank lines."""
+    """Those of them that are no header: preamble, comments, blank lines, units."""
 
 
 def read_head(path: Path, codec: Codec, dialect: Dialect) -> Head:
@@ -40,38 +40,62 @@ def read_head(path: Path, codec: Codec, dialect: Dialect) -> Head:
         width = _usual_width(islice(reader, SAMPLE), dialect)
         names = tuple(f"col_{number}" for number in range(1, width + 1))
         return Head(names, dialect.preamble_lines, dialect.preamble_lines)
-    rows: list[list[str]] = []
-    blank = 0
-    for row in reader:
-        if is_blank(row) and (dialect.delimiter or not row):
-            blank += 1
-            continue
-        rows.append(row)
-        if len(rows) >= max(1, dialect.header_lines):
-            break
+    rows, blank = _rows(reader, max(1, dialect.header_lines), dialect)
     if not rows:
         raise NoHeaderError(f"{path.name}: the file ends before its header")
-    done, skipped = lines.done, lines.skipped + blank
-    header = _joined(rows)
-    if len(header) > 1 and not header[-1].strip():
-        width = _usual_width(islice(reader, SAMPLE), dialect)
-        if width == len(header) - 1:
-            header = header[:-1]  # a trailing delimiter that the records do not have
-    return Head(tuple(visible(cell).replace("\0", "") for cell in header), done, skipped)
+    named = lines.done
+    _, more = _rows(reader, dialect.units_lines, dialect)
+    done, skipped = lines.done, lines.skipped + blank + more + lines.done - named
+    header = _trimmed(joined(rows), islice(reader, SAMPLE), dialect)
+    header = [visible(cell).replace("\0", "") for cell in header]
+    if dialect.unnamed_column:
+        header.insert(0 if dialect.unnamed_column == "first" else len(header), "")
+    return Head(tuple(header), done, skipped)
 
 
-def _joined(rows: list[list[str]]) -> list[str]:
-    """A header of several rows as one: its cells, joined by a blank."""
+def _rows(reader: Iterator[list[str]], count: int, dialect: Dialect) -> tuple[list[list[str]], int]:
+    """The next rows that hold something, and how many blank lines stand between them."""
+    rows: list[list[str]] = []
+    blank = 0
+    while len(rows) < count and (row := next(reader, None)) is not None:
+        if is_blank(row) and (dialect.delimiter or not row):
+            blank += 1
+        else:
+            rows.append(row)
+    return rows, blank
+
+
+def _trimmed(header: list[str], records: Iterator[list[str]], dialect: Dialect) -> list[str]:
+    """The header without a delimiter at its end that the records do not have."""
+    if len(header) < 2 or header[-1].strip():
+        return header
+    widths = _widths(records, dialect)
+    return header[:-1] if widths[len(header) - 1] > widths[len(header)] else header
+
+
+def joined(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A header of several rows as one: the cells of each column, joined by a blank.
+
+    A name above an empty cell to its right spans that column too, where the row below names it.
+    """
     if len(rows) == 1:
-        return rows[0]
+        return list(rows[0])
     width = max(map(len, rows))
-    padded = [row + [""] * (width - len(row)) for row in rows]
+    padded = [[*row, *[""] * (width - len(row))] for row in rows]
+    for upper, lower in pairwise(padded):
+        for at in range(1, width):
+            if lower[at - 1].strip() and lower[at].strip() and not upper[at].strip():
+                upper[at] = upper[at - 1]
     return [" ".join(filter(None, map(str.strip, cells))) for cells in zip(*padded, strict=True)]
 
 
 def _usual_width(rows: Iterator[list[str]], dialect: Dialect) -> int:
-    widths = Counter(len(row) for row in rows if row and not (dialect.delimiter and is_blank(row)))
+    widths = _widths(rows, dialect)
     return widths.most_common(1)[0][0] if widths else 0
+
+
+def _widths(rows: Iterator[list[str]], dialect: Dialect) -> Counter[int]:
+    return Counter(len(row) for row in rows if row and not (dialect.delimiter and is_blank(row)))
 
 
 class _Lines:

@@ -16,6 +16,7 @@ from lakefall.model import Dialect, text_column
 from lakefall_plugins.csv.encoding.decoding import DAMAGED, MAX_RECORD, Codec, line_blocks
 from lakefall_plugins.csv.lines import LineMapWriter
 from lakefall_plugins.csv.reading.head import Head
+from lakefall_plugins.csv.reading.others import OtherTable, OtherTables
 from lakefall_plugins.csv.reading.parsing import Failure, Parsed, parse
 from lakefall_plugins.csv.reading.rejects import RejectWriter
 from lakefall_plugins.csv.reading.syntax import Copier, large_fields
@@ -36,6 +37,8 @@ class Repaired:
     """Upper bound of the bytes of a record in the copy."""
     filled: int = 0
     """Good records that lacked their last fields."""
+    others: tuple[OtherTable, ...] = ()
+    """Tables further down; their records are rejected."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,8 @@ class _Repair:
         self.rejects = target.rejects
         self.fill_short = target.fill_short
         self.filled = 0
+        self.others = OtherTables()
+        self.read = 0
         self.skipped = 0
         self.longest = 0
         # Where the block at hand begins in the file, and how far in it bytes were counted.
@@ -109,8 +114,14 @@ class _Repair:
             # Doubling keeps the work on a record that spans many blocks linear.
             wanted = 2 * size
         self.block(block, clean, final=True)
-        good_rows = self.lines.rows
-        return Repaired(good_rows, self.rejects.count, self.skipped, self.longest, self.filled)
+        return Repaired(
+            self.lines.rows,
+            self.rejects.count,
+            self.skipped,
+            self.longest,
+            self.filled,
+            self.others.found(),
+        )
 
     def body(self, path: Path) -> Iterator[tuple[list[str], bool]]:
         """Blocks of lines between the head and the footer."""
@@ -153,6 +164,7 @@ class _Repair:
             if failure.unclosed and not final and sum(map(len, lines[at:])) <= MAX_RECORD:
                 break
             self.reject(lines, at, at + 1, self.complaint(failure))
+            self.read += 1
             at += 1
         return at
 
@@ -169,7 +181,8 @@ class _Repair:
             self.out.write(self.copier.lines(rows[done:number], raws[done:number]))
             done = number + 1
             at, end = int(parsed.starts[number]), int(parsed.ends[number])
-            good[number] = self.record(rows[number], raws[number], lines, at, end)
+            good[number] = self.record(rows[number], raws[number], lines, (at, end), number)
+        self.read += len(rows)
         self.out.write(self.copier.lines(rows[done:], raws[done:]))
         self.lines.append(self.first_line + parsed.starts[good])
 
@@ -183,10 +196,15 @@ class _Repair:
             found |= {n for n, raw in enumerate(raws) if "\0" in raw or DAMAGED.search(raw)}
         return sorted(found)
 
-    def record(self, row: list[str], raw: str, lines: list[str], at: int, end: int) -> bool:
-        """Take one record; whether it is good."""
+    def record(
+        self, row: list[str], raw: str, lines: list[str], place: tuple[int, int], number: int
+    ) -> bool:
+        """Take one record, which is ``lines[slice(*place)]``; whether it is good."""
+        at, end = place
+        number += self.read
         if not row or (len(row) == 1 < self.columns and not raw.strip()):
             self.skipped += end - at
+            self.others.blank(number)
             return False
         if self.suspect and (reason := self.damage(raw, lines, at)):
             self.reject(lines, at, end, reason)
@@ -201,6 +219,7 @@ class _Repair:
             self.filled += 1
         if len(row) != self.columns:
             self.reject(lines, at, end, self.width(len(row)))
+            self.others.rejected(number, self.first_line + at, row)
             return False
         look = trailing or missing > 0 or (self.odd and self.copier.odd(row, raw))
         self.out.write(self.copier.line(row, raw) if look else self.copier.lines([row], [raw]))

@@ -44,6 +44,12 @@ def supported(dialect: Dialect) -> None:
         "quote": dialect.quotechar,
         "escape": dialect.escapechar,
     }
+    if len(dialect.delimiter) > 1:
+        raise UnsupportedDialectError(
+            f"{dialect.delimiter!r} stands between the fields, and only one character can: "
+            "replace it in the file by one that stands in no field, such as a tab, or set "
+            f"sniffer.delimiter to {dialect.delimiter[0]!r} and take the columns as they come"
+        )
     for name, mark in marks.items():
         if len(mark) > 1 or mark in ("\r", "\n", "\0"):
             raise UnsupportedDialectError(
@@ -177,7 +183,8 @@ def _field_pattern(dialect: Dialect) -> re.Pattern[str]:
     d = re.escape(dialect.delimiter or NEVER)
     blank = " *" if dialect.skip_initial_space else ""
     escaped = f"|{e}." if e else ""
-    plain = f"(?:[^{d}{e}\r\n]{escaped})*"
+    runs = blank if dialect.delimiter == " " else ""
+    plain = f"{runs}(?:[^{d}{e}\r\n]{escaped})*"
     if not q:
         return re.compile(plain, re.DOTALL)
     return re.compile(f"{blank}{q}(?:[^{q}{e}]|{q}{q}{escaped})*+{q}|{plain}", re.DOTALL)

@@ -10,6 +10,8 @@ from lakefall_plugins.csv.sniffing.sample import normalise
 _BLOCK = 1 << 20
 _OVERLAP = 64
 _WINDOW = 1 << 14
+FIRST_TAIL, LARGEST_TAIL = 1 << 13, 1 << 25
+"""Bytes at the end of a file: looked at first, and at most, while they are all empty rows."""
 
 
 def around_first_quote(path: Path, encoding: str, delimiter: str, quotechar: str) -> str:
@@ -32,7 +34,7 @@ def around_first_quote(path: Path, encoding: str, delimiter: str, quotechar: str
     return ""
 
 
-def tail(path: Path, encoding: str, size: int = 8_192) -> str:
+def tail(path: Path, encoding: str, size: int) -> str:
     """Whole lines from the end of the file."""
     codec = plain_codec(path, encoding)
     start = max(path.stat().st_size - size, 0) // 4 * 4

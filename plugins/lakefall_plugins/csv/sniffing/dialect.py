@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from lakefall.model import Dialect, Reading
 from lakefall_plugins.csv.encoding.detection import detect_encoding
 from lakefall_plugins.csv.options import CsvSnifferOptions
-from lakefall_plugins.csv.sniffing.beyond import tail
+from lakefall_plugins.csv.sniffing.beyond import FIRST_TAIL, LARGEST_TAIL, tail
+from lakefall_plugins.csv.sniffing.cells import TYPED
+from lakefall_plugins.csv.sniffing.footer import footer_lines
 from lakefall_plugins.csv.sniffing.header import HeaderVerdict, judge
-from lakefall_plugins.csv.sniffing.layout import Layout, footer_lines, locate
+from lakefall_plugins.csv.sniffing.layout import Layout, locate
 from lakefall_plugins.csv.sniffing.sample import line_count, terminator
 from lakefall_plugins.csv.sniffing.splitting import Row, Way, split
+from lakefall_plugins.csv.sniffing.structure import Known, Structure, examine
 from lakefall_plugins.csv.sniffing.weighing import Found, weigh, with_late_quote
 
 
@@ -36,10 +40,9 @@ def detect(
     encoding = detect_encoding(path, options.encoding, name)
     found = weigh(path, encoding.name, options, name)
     way = with_late_quote(path, encoding.name, found, options)
-    rows = found.best.split.rows
-    layout = locate(rows, found.best.width, options.comment)
-    layout = _with_given_preamble(layout, rows, options.preamble_lines)
-    verdict = _header(found, layout, options, known_columns)
+    table = _table(found, options)
+    verdict = _header(found, table, options, known_columns)
+    structure = _structure(found, table, options) if verdict.present else Structure(0)
     return Dialect(
         delimiter=way.delimiter,
         quotechar=way.quotechar,
@@ -47,73 +50,126 @@ def detect(
         encoding=encoding.name,
         has_header=verdict.present,
         line_terminator=terminator(found.sample.line_ends, found.best.split.inner_breaks),
-        preamble_lines=layout.preamble_lines,
-        header_lines=1 if verdict.present else 0,
-        footer_lines=_footer_lines(path, encoding.name, found, layout, way),
-        comment=layout.comment,
+        preamble_lines=table.layout.preamble_lines,
+        header_lines=structure.header_rows,
+        units_lines=structure.units_rows,
+        unnamed_column=structure.unnamed_column,
+        short_records=table.short and verdict.present,
+        footer_lines=_footer_lines(path, encoding.name, found, table, way),
+        comment=table.layout.comment,
         comment_given=options.comment is not None,
-        skip_initial_space=_skip_initial_space(rows, way),
+        skip_initial_space=_skip_initial_space(found, table, way),
         confidence=found.doubt.confidence,
         header_confidence=verdict.confidence,
-        evidence=(*encoding.evidence, *_evidence(found), *verdict.evidence),
+        evidence=(
+            *encoding.evidence,
+            *_evidence(found, table),
+            *verdict.evidence,
+            *structure.evidence,
+        ),
         runner_up=_reading(found),
     )
 
 
-def _footer_lines(path: Path, encoding: str, found: Found, layout: Layout, way: Way) -> int:
-    width = found.best.width
-    if not found.sample.truncated:
-        rows = found.best.split.rows[layout.first :]
-        return footer_lines(rows, width, found.sample.lines)
-    text = tail(path, encoding)
-    end = split(text, way)
-    if end.misplaced or end.open_end:
-        return 0
-    return footer_lines(end.rows, width, line_count(text))
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where the table lies in the sample."""
+
+    layout: Layout
+    width: int
+    short: bool
+    """Most records lack their last fields."""
+
+    def below(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+        """The rows after the first one, without blank lines and comments."""
+        mark = self.layout.comment
+        return [
+            row.cells
+            for row in rows[self.layout.first + 1 :]
+            if not row.blank and not (mark and row.cells[0].startswith(mark))
+        ]
 
 
-def _with_given_preamble(layout: Layout, rows: Sequence[Row], given: int | None) -> Layout:
-    if given is None:
-        return layout
-    first = next((i for i, row in enumerate(rows) if row.line >= given), 0)
-    return Layout(first, given, layout.comment)
+def _table(found: Found, options: CsvSnifferOptions) -> _Table:
+    best, given = found.best, options.preamble_lines
+    rows = best.split.rows
+    if best.short_below is not None and options.header != "absent":
+        line = rows[best.short_below].line
+        return _Table(Layout(best.short_below, line, options.comment or ""), best.width, short=True)
+    layout = locate(rows, best.width, options.comment)
+    if given is not None:
+        first = next((i for i, row in enumerate(rows) if row.line >= given), 0)
+        layout = Layout(first, given, layout.comment)
+    return _Table(layout, best.width, short=False)
 
 
 def _header(
-    found: Found,
-    layout: Layout,
-    options: CsvSnifferOptions,
-    known_columns: Sequence[str],
+    found: Found, table: _Table, options: CsvSnifferOptions, known_columns: Sequence[str]
 ) -> HeaderVerdict:
     if options.header != "detect":
-        return HeaderVerdict(
-            options.header == "present", 1.0, (f"header: {options.header} (given)",)
-        )
-    rows, width = found.best.split.rows, found.best.width
-    body = [
-        row.cells for row in rows[layout.first + 1 :] if len(row.cells) == width and not row.blank
-    ]
-    first = rows[layout.first].cells if layout.first < len(rows) else ()
-    return judge(first, body, known_columns, found.cells)
+        said = (f"header: {options.header} (given)",)
+        return HeaderVerdict(options.header == "present", 1.0, said)
+    rows, first = found.best.split.rows, table.layout.first
+    body = [row for row in table.below(rows) if table.short or len(row) == table.width]
+    names = rows[first].cells if first < len(rows) else ()
+    return judge(names, body, known_columns, found.cells)
 
 
-def _skip_initial_space(rows: Sequence[Row], way: Way) -> bool:
+def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Structure:
+    rows, first = found.best.split.rows, table.layout.first
+    if first >= len(rows) or not found.best.way.delimiter:
+        return Structure(options.header_lines or 1)
+    units = None if options.units_row == "detect" else options.units_row == "present"
+    known = Known(options.header_lines, units)
+    return examine(rows[first].cells, table.below(rows), found.cells, known)
+
+
+def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> int:
+    if not found.sample.truncated:
+        rows = found.best.split.rows[table.layout.first :]
+        return footer_lines(rows, table.width, found.sample.lines) or 0
+    size = FIRST_TAIL
+    while size <= LARGEST_TAIL:
+        text = tail(path, encoding, size)
+        end = split(text, way)
+        if end.misplaced or end.open_end:
+            return 0
+        lines = footer_lines(end.rows, table.width, line_count(text))
+        if lines is not None:
+            return lines
+        size *= 16
+    return 0
+
+
+def _skip_initial_space(found: Found, table: _Table, way: Way) -> bool:
+    """Whether blanks after delimiters are layout, and would end up in texts or hide quotes: those
+    before numbers do no harm."""
     if way.delimiter in ("", " ", "\t"):
         return way.runs
-    later = [cell for row in rows for cell in row.cells[1:] if cell]
-    return bool(later) and sum(cell.startswith(" ") for cell in later) >= 0.9 * len(later)
+    best, cells = found.best, found.cells
+    if way.quotechar and best.split.quoted:
+        apart = found.sample.text.count(f"{way.delimiter} {way.quotechar}")
+        if 2 * apart >= best.split.quoted:
+            return True
+    later = [cell for row in best.split.rows for cell in row.cells[1:] if cell]
+    if not later or sum(cell.startswith(" ") for cell in later) < 0.9 * len(later):
+        return False
+    texts = (cell for row in table.below(best.split.rows) for cell in row[1:])
+    return any(cells[text].kind not in TYPED and text.strip() for text in texts)
 
 
 _NAMES = {"": "no delimiter", "\t": "tab", " ": "blank"}
 
 
-def _evidence(found: Found) -> list[str]:
+def _evidence(found: Found, table: _Table) -> list[str]:
     best = found.best
     rows = [row for row in best.split.rows if not row.blank]
     name = _NAMES.get(best.way.delimiter, best.way.delimiter)
-    said = [
-        f"{name}: {len(rows) - best.odd_rows} of {len(rows)} rows have {best.width} columns",
-    ]
+    if table.short:
+        said = [f"{name}: most records lack their last fields, which become NULL"]
+    else:
+        regular = len(rows) - best.odd_rows
+        said = [f"{name}: {regular} of {len(rows)} rows have {best.width} columns"]
     if best.split.quoted:
         said.append(f"{best.split.quoted} cells stand in {best.way.quotechar}")
     if found.doubt.second is not None:

@@ -1,4 +1,4 @@
-"""Where the table lies in the file: the lines before and after it, and comments within it."""
+"""Where the table begins in the file: the lines before it, and comments within it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from lakefall_plugins.csv.sniffing.cells import TYPED, classify
 from lakefall_plugins.csv.sniffing.splitting import Row
 
 COMMENT_MARKS = ("#", "//", "%", ";", "!")
-_MOST_FOOTER_ROWS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,29 +114,3 @@ def _comment(rows: Sequence[Row], width: int) -> str:
         if marked and all(len(row.cells) != width for row in marked):
             return mark
     return ""
-
-
-def footer_lines(rows: Sequence[Row], width: int, physical_lines: int) -> int:
-    """Lines after the table: text in the first cell alone, below three or more columns.
-
-    Args:
-        rows: the table's rows, or the last ones of a longer file, up to its end.
-        width: the table's number of columns.
-        physical_lines: lines of the text that the rows come from.
-
-    The mark that ended text files in CP/M and DOS (0x1A) is a footer, too.
-    """
-    if len(rows) > 1 and rows[-1].cells[0].strip() == "\x1a":
-        return 1
-    if width < 3:
-        return 0
-    last = len(rows)
-    while last > 1 and (rows[last - 1].blank or len(rows[last - 1].cells) == 1):
-        last -= 1
-    end = [row for row in rows[last:] if not row.blank]
-    if not end or len(end) > _MOST_FOOTER_ROWS or last <= 1:
-        return 0
-    # A record that was cut short is also one cell: a footer is set off, or is a phrase.
-    set_off = rows[last].blank
-    phrase = len(end[0].cells[0].split()) > 1
-    return physical_lines - end[0].line if set_off or phrase else 0

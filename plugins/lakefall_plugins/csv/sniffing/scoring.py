@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from math import log2
 
 from lakefall_plugins.csv.sniffing.cells import Cells, Kind
+from lakefall_plugins.csv.sniffing.short import header_above_short
 from lakefall_plugins.csv.sniffing.splitting import Row, Split, Way
 
 COLUMN_BITS = 3.0
@@ -24,6 +25,8 @@ ODD_ROW_BITS = 13.0
 """To say that a row has another width than the table."""
 ODD_CELL_BITS = 2.0
 """For each cell that an odd row has too many or too few."""
+SHORT_BITS = 3.0
+"""To say that a row leaves out its last fields, where most do."""
 TITLE_BITS = 4.0
 """A row of one cell above the table and a blank line."""
 COMMENT_BITS = 3.0
@@ -63,6 +66,8 @@ class Scored:
     bits: float
     odd_rows: int
     """Rows of another width; blank lines and comments are none."""
+    short_below: int | None = None
+    """Index of the header where most rows below it leave out their last fields."""
 
 
 def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Scored:
@@ -81,13 +86,36 @@ def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Sco
         found = _table_bits(rows, width, titles, cells, use_bits(way.delimiter, preferred))
         if best is None or found[0] < best[0]:
             best = found
+    header = header_above_short(split.rows, cells) if way.delimiter else None
+    if header is not None:
+        found = _short_bits(split.rows, header, cells, use_bits(way.delimiter, preferred))
+        if best is None or found[0] < best[0]:
+            best = found
+        else:
+            header = None
     bits, width, odd = best or (0.0, 1, 0)
     bits += prior_bits(way, preferred)
     distinct = len({row.cells for row in rows}) / len(rows) if rows else 1.0
     bits += (QUOTED_BITS * split.quoted + INNER_BREAK_BITS * split.inner_breaks) * distinct
     bits += MISPLACED_BITS * split.misplaced + OPEN_END_BITS * split.open_end
     bits -= PROTECTED_BITS * split.protected * distinct
-    return Scored(way, split, width, bits, odd)
+    return Scored(way, split, width, bits, odd, header)
+
+
+def _short_bits(
+    rows: Sequence[Row], header: int, cells: Cells, use: float
+) -> tuple[float, int, int]:
+    """The cost of a table whose records are taken as if they held their last fields, empty."""
+    width = len(rows[header].cells)
+    full, short = [], 0
+    for row in rows:
+        missing = width - len(row.cells) if row.line > rows[header].line else 0
+        if row.blank:
+            continue
+        short += missing > 0
+        full.append(Row(row.line, row.cells + ("",) * max(missing, 0)))
+    bits, _, odd = _table_bits(full, width, 0, cells, use)
+    return bits + SHORT_BITS * short, width, odd
 
 
 def as_preferred(scored: Scored, preferred: Sequence[str]) -> Scored:

@@ -90,8 +90,14 @@ def test_quotes(tmp_path: Path, text: str, delimiter: str, quote: str, escape: s
     assert (found.delimiter, found.quotechar, found.escapechar) == (delimiter, quote, escape)
 
 
+def test_a_blank_before_numbers_only_does_no_harm(tmp_path: Path) -> None:
+    """Blanks around values that have a type mean nothing, and a file read as it is is read fast."""
+    assert not sniff(tmp_path, "a, b, c\n1, 2, 3\n4, 5, 6\n").skip_initial_space
+
+
 def test_blank_after_the_delimiter_is_reported(tmp_path: Path) -> None:
-    assert sniff(tmp_path, "a, b, c\n1, 2, 3\n4, 5, 6\n").skip_initial_space
+    assert sniff(tmp_path, "a, b, c\n1, x, 3\n4, y z, 6\n").skip_initial_space
+    assert sniff(tmp_path, 'a, b, c\n1, "2", 3\n4, "5", 6\n').skip_initial_space
     assert not sniff(tmp_path, "a,b\nx y, z\nx,y\n").skip_initial_space
 
 

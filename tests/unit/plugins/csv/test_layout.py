@@ -51,24 +51,6 @@ def test_the_header_may_lack_the_last_delimiter(tmp_path: Path) -> None:
     assert sniff(tmp_path, "x,y,z\n1,2,3,\n4,5,6,\n7,8,9,\n").preamble_lines == 0
 
 
-FOOTERS = {
-    "none": ("", 0),
-    "blank lines": ("\n\n", 0),
-    "a note": ("Source: the ministry\n", 1),
-    "a set-off word": ("\nend\n", 1),
-    "two notes": ("\nTotal rows: 3\nSource: the ministry\n", 2),
-    "a record that was cut short": ("4", 0),
-    "the DOS mark": ("\x1a", 1),
-}
-
-
-@pytest.mark.parametrize("rows", [1, 2000], ids=["short", "long"])
-@pytest.mark.parametrize(("below", "lines"), FOOTERS.values(), ids=FOOTERS)
-def test_footer(tmp_path: Path, below: str, lines: int, rows: int) -> None:
-    found = sniff(tmp_path, TABLE + "4,dee,8.5\n" * rows + below)
-    assert (found.footer_lines, found.delimiter) == (lines, ",")
-
-
 def test_comments_inside_the_table(tmp_path: Path) -> None:
     found = sniff(tmp_path, "# above\na,b,c\n1,2,3\n# inside\n4,5,6\n")
     assert (found.comment, found.preamble_lines, found.delimiter) == ("#", 1, ",")

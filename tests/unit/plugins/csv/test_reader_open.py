@@ -245,6 +245,14 @@ def test_skip_initial_space(tmp_path: Path) -> None:
     assert opened.rows == [("1", "x, y"), ("2", None), ("3", "")]
 
 
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_null_among_columns_aligned_with_blanks(tmp_path: Path, quote: str) -> None:
+    found = dialect(delimiter=" ", skip_initial_space=True, quotechar=quote)
+    opened = open_bytes(b"a  b c\n 3 \\N   4\n\\N  5  \\N\n", tmp_path, found)
+    assert opened.records.header == ("a", "b", "c")
+    assert opened.rows == [("3", None, "4"), (None, "5", None)]
+
+
 def test_too_many_rejects(tmp_path: Path) -> None:
     data = b"a,b\n" + b"1,2\n" * 10 + b"1\n" * 11
     with pytest.raises(TooManyRejectsError, match=r"11 of 21 records.*line 12: 1 field"):
