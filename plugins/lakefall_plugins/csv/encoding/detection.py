@@ -28,6 +28,9 @@ _SEPARATORS = re.compile(rb"[\x00-\x1f,;\"]+")
 """What ends a word. No character from 0x40 on does: in Big5, GBK and Shift-JIS it may be the
 second half of a pair."""
 _MOST_HIGH_BYTES = 1 << 14
+_TOLERATED = 100
+"""Bytes above ASCII for each one that a legacy encoding may not know: damage."""
+_MOST_STRANGE = 50
 _DAMAGE = 4
 """UTF-8 with damage has at least this many whole sequences for each byte that is none."""
 
@@ -180,7 +183,29 @@ def _not_quite_utf8(path: Path) -> Encoding:
             "utf-8", (f"utf-8 with damage: {whole:,} sequences whole, {damaged:,} bytes are not",)
         )
     name, reason = guess(words)
+    if strange := _strange_words(path, name):
+        second, _ = guess(strange + words)
+        if second != name and not _strange_words(path, second):
+            name, reason = second, f"{name} does not know all bytes, {second} does"
     return Encoding(name, ("the bytes are not UTF-8", f"{name}: {reason}"))
+
+
+def _strange_words(path: Path, encoding: str) -> list[bytes]:
+    """Words that hold bytes which the encoding does not know; none where these are so few that
+    they are damage."""
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    found: list[bytes] = []
+    high = strange = 0
+    for block in _blocks(path):
+        if block.isascii() and not decoder.getstate()[0]:
+            continue
+        high += len(block.translate(None, _ASCII))
+        bad = decoder.decode(block).count("\ufffd")
+        strange += bad
+        for line in block.splitlines() if bad and len(found) < _MOST_STRANGE else ():
+            if not line.isascii() and "\ufffd" in line.decode(encoding, errors="replace"):
+                found += _high_words(line, _MOST_HIGH_BYTES)
+    return found[:_MOST_STRANGE] if strange * _TOLERATED > high else []
 
 
 def _high_words(block: bytes, limit: int) -> list[bytes]:
@@ -204,4 +229,5 @@ def _sequences(block: bytes) -> int:
     return len(block.translate(None, _NOT_LEADING))
 
 
+_ASCII = bytes(range(0x80))
 _NOT_LEADING = bytes(range(0xC2)) + bytes(range(0xF5, 0x100))
