@@ -7,6 +7,7 @@ one unclosed quote costs one line, not the rest of the file.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from lakefall_plugins.csv.reading.parsing import Failure, Parsed, parse
 from lakefall_plugins.csv.reading.rejects import RejectWriter
 from lakefall_plugins.csv.reading.syntax import Copier, large_fields
 
+_LINE_END = re.compile(r"(?:\r\n|\r|\n)\Z")
 LONG = 200_000
 """Characters from which on a record's exact size in bytes is worth knowing."""
 
@@ -237,7 +239,7 @@ class _Repair:
 
     def reject(self, lines: list[str], at: int, end: int, reason: str) -> None:
         raw = lines[at] if end == at + 1 else "".join(lines[at:end])
-        self.rejects.append(self.first_line + at, "", reason, raw.rstrip("\r\n"))
+        self.rejects.append(self.first_line + at, "", reason, _LINE_END.sub("", raw, count=1))
 
     def complaint(self, failure: Failure) -> str:
         """What the csv module's error means."""

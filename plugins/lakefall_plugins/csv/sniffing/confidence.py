@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from lakefall_plugins.csv.sniffing.ambiguity import is_whole
 from lakefall_plugins.csv.sniffing.scoring import Scored
 
-DOUBT_BITS = 9.0
+DOUBT_BITS = 18.0
 """A way that is so far behind is half as likely: the bits count more than they prove."""
 RIVAL = 1.25
 """Two delimiters that both divide all rows alike: whoever picks one of them guesses."""
 TELLING_ROWS = 10
+UNUSED_QUOTE = 0.5
+"""Quotes that close as often as they open, and all the same are taken for text."""
 REFUSED = 0.25
 """A delimiter that divides all rows alike, and for which nothing else speaks."""
 
@@ -62,11 +64,17 @@ def _odds(best: Scored, scored: Sequence[Scored]) -> dict[Scored, float]:
 def _odds_of(other: Scored, best: Scored) -> float:
     lead = other.bits - best.bits
     rival = 1.0
+    if not best.way.quotechar and other.way.quotechar and _is_sibling(other, best):
+        return max(UNUSED_QUOTE, float(2.0 ** (-lead / DOUBT_BITS)))
     if other.way.delimiter != best.way.delimiter and _divides(other) and _divides(best):
         rival = RIVAL
         # Each row repeats what the first ones said.
         lead *= min(1.0, TELLING_ROWS / len(best.split.rows))
     return min(rival, rival * float(2.0 ** (-lead / DOUBT_BITS)))
+
+
+def _is_sibling(other: Scored, best: Scored) -> bool:
+    return other.way.delimiter == best.way.delimiter and other.split.quoted > other.split.misplaced
 
 
 def _divides(scored: Scored) -> bool:

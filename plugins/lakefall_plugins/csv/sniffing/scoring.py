@@ -23,6 +23,8 @@ MISFIT_BITS = 4.0
 """To say that a cell is not of its column's kind."""
 ODD_ROW_BITS = 13.0
 """To say that a row has another width than the table."""
+REPEATED_ODD_BITS = 8.0
+"""To say that an odd row comes again."""
 ODD_CELL_BITS = 2.0
 """For each cell that an odd row has too many or too few."""
 SHORT_BITS = 3.0
@@ -174,7 +176,11 @@ def _table_bits(
         bits += _column_bits(column, cells, single=width == 1)
     bits += sum(TITLE_BITS + cells[row.cells[0]].text_bits for row in rows[:titles])
     others = [row.cells for row in rows[titles:] if len(row.cells) != width]
-    bits += sum(_odd_row_bits(row, width, cells, use) for row in dict.fromkeys(others))
+    counted = Counter(others)
+    bits += sum(_odd_row_bits(row, width, cells, use) for row in counted)
+    bits += sum(
+        REPEATED_ODD_BITS * (n - 1) for row, n in counted.items() if not row[0].startswith("#")
+    )
     odd = sum(not row[0].startswith("#") for row in others)
     if width > 1:
         alike = len(rows) - titles - len(others)

@@ -267,6 +267,14 @@ def test_a_share_of_few_records_says_nothing_unless_it_is_all(tmp_path: Path) ->
         open_bytes(b"a,b\n1\n2\n", tmp_path, max_rejected=0.5)
 
 
+def test_a_line_end_that_is_escaped_stays_in_the_reject(tmp_path: Path) -> None:
+    """The record's own line end is no part of it; the one before it was lost, too."""
+    found = dialect(escapechar="\\", quotechar="")
+    opened = open_bytes(b"a,b\n1,2,x\\\n\n3,4\n", tmp_path, found)
+    assert opened.rejects[0].text == "1,2,x\\\n"
+    assert opened.lines == [4]
+
+
 def test_long_reject_is_cut(tmp_path: Path) -> None:
     opened = open_bytes(b"a,b\n" + b"x" * 12_345 + b"\n", tmp_path)
     assert opened.rejects[0].text == "x" * 10_000 + "… (2,345 more)"
