@@ -15,7 +15,7 @@ from lakefall_plugins.csv.sniffing.rare import is_evident, is_headed, is_set_apa
 from lakefall_plugins.csv.sniffing.sample import Sample
 from lakefall_plugins.csv.sniffing.scoring import Scored, as_preferred, score
 from lakefall_plugins.csv.sniffing.several import several_in
-from lakefall_plugins.csv.sniffing.splitting import Way, split
+from lakefall_plugins.csv.sniffing.splitting import Split, Way, split
 
 _ANNOUNCED = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*(?:\n|$)', re.IGNORECASE)
 """What Excel understands as a first line: the delimiter."""
@@ -40,21 +40,24 @@ def contest(sample: Sample, options: CsvSnifferOptions, cells: Cells) -> Contest
         text = _without(text, 1, None)
     text = _without(text, options.preamble_lines or 0, options.comment)
 
-    def scores(delimiters: Sequence[str]) -> list[Scored]:
+    def read(delimiters: Sequence[str]) -> list[tuple[Way, Split]]:
         ways = candidates.ways(text, delimiters, options.quotechar, options.escapechar)
-        return [score(w, split(text, w, sample.truncated), cells, preferred) for w in ways]
+        return [(way, split(text, way, sample.truncated)) for way in ways]
+
+    def scores(read: Sequence[tuple[Way, Split]]) -> list[Scored]:
+        return [score(way, rows, cells, preferred) for way, rows in read]
 
     refused: list[Scored] = []
     if delimiter is not None:
-        scored = scores([delimiter])
+        scored = scores(read([delimiter]))
     else:
-        scored = scores(candidates.preferred_in(text, preferred))
+        scored = scores(read(candidates.preferred_in(text, preferred)))
         if not options.strict_delimiters:
             plain = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
-            others = scores(others_in(text, preferred))
-            shown = [s for s in others if is_headed(s, cells) or is_set_apart(s)]
-            rest = [s for s in others if s not in shown and not plain]
-            scored += [as_preferred(s, preferred) for s in shown]
+            others = read(others_in(text, preferred))
+            shown = [o for o in others if is_headed(*o, cells) or is_set_apart(o[1])]
+            scored += [as_preferred(s, preferred) for s in scores(shown)]
+            rest = [] if plain else scores([o for o in others if o not in shown])
             scored += [s for s in rest if is_evident(s, cells)]
             refused = [s for s in rest if s not in scored]
     scored = settle(without_misfits(scored, preferred), text, cells)

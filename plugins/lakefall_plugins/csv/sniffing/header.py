@@ -18,6 +18,7 @@ from lakefall_plugins.csv.sniffing.cells import TYPED, Cells, Kind
 _NUMERIC = {Kind.INTEGER, Kind.NUMBER}
 _BODY_ROWS = 100
 _COLUMNS = 200
+"""Columns that are looked at."""
 _DIGITS, _LETTERS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
 _IDENTIFIER = re.compile(r"[a-zA-Z]+(?:[_.]\w+)+|[a-z]+(?:[A-Z][a-z0-9]*)+")
 _COMMON_NAMES = """
@@ -55,7 +56,7 @@ def judge(
     """
     cells = cells or Cells()
     names = [cell.strip() for cell in first]
-    bits, reasons = _names_alone(names, cells)
+    bits, reasons = _names_alone(names[:_COLUMNS], cells)
     above, reason = _against_columns(names[:_COLUMNS], body[:_BODY_ROWS], cells)
     bits += above
     reasons += reason

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 from lakefall_plugins.csv.sniffing.cells import TYPED, Cells, Kind
 from lakefall_plugins.csv.sniffing.scoring import INNER, Scored
+from lakefall_plugins.csv.sniffing.splitting import Split, Way
 
 _OTHER = " :^~#&*!+=%$@/\\_-.<>?`()[]{}\x01\x02\x03\x1c\x1d\x1e\x1f"
 """ASCII punctuation and the separators of the C0 set."""
@@ -27,6 +28,8 @@ _NATURAL = frozenset("-_. /:")
 _ODD_SHARE = 0.02
 _TYPED_SHARE = 0.8
 _SAMPLE_ROWS = 100
+
+Cellses = Sequence[Sequence[str]]
 
 
 def others_in(text: str, preferred: Sequence[str]) -> list[str]:
@@ -73,52 +76,50 @@ def is_evident(scored: Scored, cells: Cells) -> bool:
     return scored.way.delimiter != " " or any(cells[c].kind in TYPED for c in rows[-1].cells)
 
 
-def is_headed(scored: Scored, cells: Cells) -> bool:
+def is_headed(way: Way, split: Split, cells: Cells) -> bool:
     """Whether the first line is a row of distinct names between the delimiter, and the rows below
     have as many cells. A column of ``a/b`` is called ``path``, and not ``id/name``."""
-    width, found = scored.width, scored.split
-    rows = [row.cells for row in found.rows if not row.blank]
-    if width < 2 or len(rows) < 2 or found.misplaced or found.open_end:
+    rows = [row.cells for row in split.rows if not row.blank]
+    if len(rows) < 2 or split.misplaced or split.open_end:
         return False
-    if len(rows[0]) != width or len(set(rows[0])) < width or not all(map(_is_name, rows[0])):
+    names = rows[0]
+    if len(names) < 2 or len(set(names)) < len(names) or not all(map(_is_name, names)):
         return False
-    body = [row for row in rows[1:] if len(row) == width]
+    body = [row for row in rows[1:] if len(row) == len(names)]
     if len(body) < (1 - _ODD_SHARE) * (len(rows) - 1):
         return False
     body = body[:_SAMPLE_ROWS]
-    lines = [scored.way.delimiter.join(row) for row in body]
-    return not _are_values(lines, cells) and _is_enough(scored, len(rows), body, cells)
+    lines = [way.delimiter.join(row) for row in body]
+    return not _are_values(lines, cells) and _is_enough(way.delimiter, rows, body, cells)
 
 
-def _is_enough(scored: Scored, rows: int, body: Sequence[Sequence[str]], cells: Cells) -> bool:
+def _is_enough(delimiter: str, rows: Cellses, body: Cellses, cells: Cells) -> bool:
     """Whether the columns below the names are more than words that the delimiter joins."""
-    delimiter, width = scored.way.delimiter, scored.width
+    width = len(rows[0])
     typed, natural = _typed_columns(body, cells), delimiter in _NATURAL
     if width > 2:
         return 2 * typed >= width if delimiter in _JOINING | {"/"} else typed > 0 or not natural
     if natural:
         return typed > 0 and delimiter not in _JOINING
-    return typed > 0 or rows > 3
+    return typed > 0 or len(rows) > 3
 
 
-def is_set_apart(scored: Scored) -> bool:
+def is_set_apart(split: Split) -> bool:
     """Whether the delimiter stands between quoted cells, in rows of one width."""
-    found, rows = scored.split, sum(not row.blank for row in scored.split.rows)
-    if (
-        scored.width < 2
-        or found.misplaced
-        or found.open_end
-        or scored.odd_rows > max(0.1 * rows, rows > 2)
-    ):
+    widths = Counter(len(row.cells) for row in split.rows if not row.blank)
+    if not widths or split.misplaced or split.open_end:
         return False
-    return found.quoted >= 0.5 * sum(len(row.cells) for row in found.rows)
+    width, rows = widths.most_common(1)[0]
+    if width < 2 or widths.total() - rows > max(0.1 * widths.total(), widths.total() > 2):
+        return False
+    return 2 * split.quoted >= sum(width * count for width, count in widths.items())
 
 
 def _is_name(cell: str) -> bool:
     return _NAME.fullmatch(cell.strip()) is not None
 
 
-def _typed_columns(body: Sequence[Sequence[str]], cells: Cells) -> int:
+def _typed_columns(body: Cellses, cells: Cells) -> int:
     """Columns of numbers, dates and the like."""
     count = 0
     for column in zip(*body, strict=True):
