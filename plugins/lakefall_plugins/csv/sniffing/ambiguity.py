@@ -24,6 +24,8 @@ ASSUMED_BITS = 24.0
 """Lead of two columns where nothing decides: that is what commas in CSV files mostly are."""
 HEADED_BITS = 24.0
 """Cost of taking a first line of bare names between delimiters, ``id,name``, for one cell."""
+TABBED_ROWS = 4
+"""Rows that are enough for tabs to decide against all else."""
 _NUMBERS, _HEAD = 0.9, 2
 """How many of the lines must be numbers, but for a title and a header."""
 _PLAIN = re.compile(r"[+-]?\d+(?:[.,]\d+)*")
@@ -101,6 +103,21 @@ def without_misfits(scored: Sequence[Scored], preferred: Sequence[str]) -> list[
         return kept
     shift = min(titled) + ASSUMED_BITS - column
     return [s if s.way.delimiter else replace(s, bits=s.bits + shift) for s in kept]
+
+
+def by_tabs(scored: Sequence[Scored]) -> list[Scored]:
+    """The scores without all others where tabs divide every row alike: texts hold commas and
+    blanks, but nobody types a tab into a cell."""
+    tabbed = [s for s in scored if s.way.delimiter == "\t" and is_whole(s) and s.width > 1]
+    if not tabbed or _rows(tabbed[0]) < TABBED_ROWS or not all(map(_is_filled, tabbed)):
+        return list(scored)
+    return [s for s in scored if s.way.delimiter == "\t"]
+
+
+def _is_filled(scored: Scored) -> bool:
+    """Whether every column holds something: a tab may also end the lines."""
+    rows = [row.cells for row in scored.split.rows if not row.blank]
+    return all(any(cell.strip() for cell in column) for column in zip(*rows, strict=True))
 
 
 def under_names(scored: Sequence[Scored], preferred: Sequence[str]) -> list[Scored]:

@@ -22,6 +22,8 @@ BLANK_BITS = 3.0
 PAUSE_BITS = 6.0
 """Saved where a blank follows a comma or a semicolon: so is prose written."""
 LIST_BITS, LIST_ITEM_BITS = 3.0, 2.0
+TAB_BITS = 8.0
+"""Besides: nobody types a tab into a cell."""
 ODD_QUOTE_BITS = 8.0
 """A cell with an odd number of quotes: more often a piece of a quoted cell than text."""
 
@@ -108,7 +110,10 @@ def text_bits(text: str) -> float:
     marks = len(_PUNCTUATION.findall(text))
     odd = ODD_QUOTE_BITS if text.count('"') % 2 else 0.0
     pauses = PAUSE_BITS * (text.count(", ") + text.count("; "))
-    return CHARACTER_BITS * (len(text) - marks) + PUNCTUATION_BITS * marks + odd - pauses + 1.0
+    tabs = TAB_BITS * text.count("\t")
+    return (
+        CHARACTER_BITS * (len(text) - marks) + PUNCTUATION_BITS * marks + odd + tabs - pauses + 1.0
+    )
 
 
 def classify(text: str, items: dict[str, float] | None = None) -> Cell:

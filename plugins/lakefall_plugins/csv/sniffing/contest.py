@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lakefall_plugins.csv.options import CsvSnifferOptions
 from lakefall_plugins.csv.sniffing import candidates
-from lakefall_plugins.csv.sniffing.ambiguity import settle, under_names, without_misfits
+from lakefall_plugins.csv.sniffing.ambiguity import by_tabs, settle, under_names, without_misfits
 from lakefall_plugins.csv.sniffing.cells import TYPED, Cells
 from lakefall_plugins.csv.sniffing.confidence import differs
 from lakefall_plugins.csv.sniffing.rare import is_evident, is_headed, is_set_apart, others_in
@@ -61,7 +61,7 @@ def contest(sample: Sample, options: CsvSnifferOptions, cells: Cells) -> Contest
             scored += [s for s in rest if is_evident(s, cells)]
             refused = [s for s in rest if s not in scored]
     scored = settle(without_misfits(scored, preferred), text, cells)
-    scored = under_names(scored, preferred)
+    scored = under_names(by_tabs(scored), preferred)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored, text, options.quotechar is None)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lakefall.model import Dialect, Reading
@@ -13,7 +13,7 @@ from lakefall_plugins.csv.sniffing.beyond import FIRST_TAIL, LARGEST_TAIL, tail
 from lakefall_plugins.csv.sniffing.cells import TYPED
 from lakefall_plugins.csv.sniffing.footer import footer_lines
 from lakefall_plugins.csv.sniffing.header import HeaderVerdict, judge
-from lakefall_plugins.csv.sniffing.layout import Layout, locate
+from lakefall_plugins.csv.sniffing.layout import Layout, first_record, locate
 from lakefall_plugins.csv.sniffing.sample import line_count, terminator
 from lakefall_plugins.csv.sniffing.splitting import Row, Way, split
 from lakefall_plugins.csv.sniffing.structure import Known, Structure, examine
@@ -42,6 +42,8 @@ def detect(
     way = with_late_quote(path, encoding.name, found, options)
     table = _table(found, options)
     verdict = _header(found, table, options, known_columns)
+    if not verdict.present and options.preamble_lines is None:
+        table = table.with_records_above(found.best.split.rows)
     structure = _structure(found, table, options) if verdict.present else Structure(0)
     return Dialect(
         delimiter=way.delimiter,
@@ -79,6 +81,13 @@ class _Table:
     width: int
     short: bool
     """Most records lack their last fields."""
+
+    def with_records_above(self, rows: Sequence[Row]) -> _Table:
+        """The same table, which begins with records of other widths."""
+        first = first_record(rows, self.layout.first)
+        if first == self.layout.first:
+            return self
+        return replace(self, layout=Layout(first, rows[first].line, self.layout.comment))
 
     def below(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
         """The rows after the first one, without blank lines and comments."""

@@ -9,6 +9,7 @@ from statistics import median_low
 from lakefall_plugins.csv.sniffing.cells import TYPED, classify
 from lakefall_plugins.csv.sniffing.splitting import Row
 
+_ROWS_BELOW = 10
 COMMENT_MARKS = ("#", "//", "%", ";", "!")
 
 
@@ -44,7 +45,7 @@ def _first_row(rows: Sequence[Row], width: int) -> int:
     for index, row in enumerate(rows):
         if row.blank or _is_title(rows, index, width, used) or _is_comment(row, rows, index, width):
             continue
-        if len(row.cells) == width or _is_short_header(rows, index, width):
+        if len(row.cells) == width or _is_other_header(rows, index, width):
             return index
     return next((i for i, row in enumerate(rows) if not row.blank), 0)
 
@@ -83,28 +84,50 @@ def _typed(row: Row) -> int:
     return sum(classify(cell).kind in TYPED for cell in row.cells)
 
 
-def _is_short_header(rows: Sequence[Row], index: int, width: int) -> bool:
-    """Whether a row of another width stands right before the table and names its columns.
+def _is_other_header(rows: Sequence[Row], index: int, width: int) -> bool:
+    """Whether a row of another width than the table stands right before it and names its columns.
 
-    Rows may end with a delimiter that the header lacks, or the other way round; or the header
-    simply misses a name.
+    Rows may end with a delimiter that the header lacks, or the other way round; the header may
+    miss a name; or texts hold delimiters, and every record is longer than it should be.
     """
     cells = [cell.strip() for cell in rows[index].cells]
-    if len(cells) < 2 or abs(len(cells) - width) > max(1, width // 10):
-        return False
-    if index + 1 == len(rows) or len(rows[index + 1].cells) != width or not all(cells[:-1]):
+    if len(cells) < 2 or index + 1 == len(rows) or not all(cells[:-1]):
         return False
     after = rows[index + 1]
-    ends_open = not cells[-1] if len(cells) > width else not after.cells[-1].strip()
-    return ends_open or (_typed(after) > 0 and _typed(rows[index]) == 0)
+    above_values = _typed(after) > 0 and _typed(rows[index]) == 0
+    if abs(len(cells) - width) <= max(1, width // 10) and len(after.cells) == width:
+        ends_open = not cells[-1] if len(cells) > width else not after.cells[-1].strip()
+        return ends_open or above_values
+    below = [row for row in rows[index + 1 :] if not row.blank][:_ROWS_BELOW]
+    longer = all(len(row.cells) >= len(cells) for row in below)
+    return above_values and longer and len(cells) > 2 and _are_names(rows[index])
+
+
+def _are_names(row: Row) -> bool:
+    """Whether a row may be one of names; prose has blanks after its commas."""
+    distinct = len(set(row.cells)) == len(row.cells)
+    return distinct and all(cell and cell[0] != " " for cell in row.cells)
 
 
 def _is_comment(row: Row, rows: Sequence[Row], index: int, width: int) -> bool:
     """Whether a row is a comment above the table although its width would fit."""
-    if width > 1 or not row.cells[0].startswith("#"):
-        return False
+    first = row.cells[0]
+    if width > 1:
+        return first in COMMENT_MARKS
     after = next((r for r in rows[index + 1 :] if not r.blank), None)
-    return after is not None
+    return first.startswith("#") and after is not None
+
+
+def first_record(rows: Sequence[Row], first: int) -> int:
+    """Index of the first record of a table without header: records of another width right above
+    the first one that fits are records, too, and no preamble."""
+    while first > 0 and _is_record(rows[first - 1]):
+        first -= 1
+    return first
+
+
+def _is_record(row: Row) -> bool:
+    return len(row.cells) > 1 and 2 * _typed(row) >= len(row.cells)
 
 
 def _comment(rows: Sequence[Row], width: int) -> str:

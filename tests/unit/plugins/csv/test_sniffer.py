@@ -84,7 +84,7 @@ def test_doubt_names_both_readings_and_the_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "least"), [(TIE, 0.5), ("a\tb|c\nd\te|f\n", 0.5), ("x,y\n1,'q'\n", 0.99)]
+    ("text", "least"), [(TIE, 0.5), ("a;b|c\nd;e|f\n", 0.5), ("x,y\n1,'q'\n", 0.99)]
 )
 def test_the_remedy_is_yaml_that_settles_the_doubt(tmp_path: Path, text: str, least: float) -> None:
     file = local(tmp_path, text)
