@@ -15,12 +15,10 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
 from time import process_time
@@ -28,7 +26,8 @@ from typing import Any
 
 from benchmarks.detection import habits_of_cells  # noqa: F401 -- registers its habits
 from benchmarks.detection.habits import HABITS
-from benchmarks.detection.laws import BrokenLawError, Opened, check, rows_of
+from benchmarks.detection.laws import BrokenLawError, Opened, check
+from benchmarks.detection.loaders import local_file, pipeline_run, rows_of
 from benchmarks.detection.mutating import MOST_BYTES, mutated
 
 from lakefall_plugins.types.expressions import BLANKS
@@ -100,13 +99,8 @@ def _steps(path: Path, run: Any, chance: Random) -> str:
     import dataclasses
 
     from lakefall.errors import LakefallError, TooManyRejectsError
-    from lakefall.model import LocalFile, SourceFile
 
-    stat = path.stat()
-    when = datetime.fromtimestamp(stat.st_mtime, UTC)
-    local = LocalFile(
-        SourceFile("t/file.csv", path.parent.name, stat.st_size, when, "t", "t"), path, stat.st_size
-    )
+    local = local_file(path)
     run = dataclasses.replace(run, workdir=path.parent / "scratch")
     try:
         dialect = run.pipeline.sniff(run, local, None)
@@ -115,17 +109,10 @@ def _steps(path: Path, run: Any, chance: Random) -> str:
         return "TooManyRejectsError"
     except LakefallError as error:
         return type(error).__name__
-    opened = Opened(path, records, _rows(records, run), _rejects(records.rejects))
+    opened = Opened(path, records, rows_of(records, run), _rejects(records.rejects))
     check(opened)
     _convert(opened, run, chance)
     return "loaded"
-
-
-def _rows(records: Any, run: Any) -> Any:
-    from lakefall import sql
-
-    with sql.connect(run.pipeline.config.engine, run.workdir, columns=len(records.header)) as c:
-        return rows_of(c, records)
 
 
 def _rejects(path: Path | None) -> list[Any]:
@@ -175,26 +162,17 @@ def _is_null(cell: str | None, kind: str) -> bool:
     return cell is None or (kind != "VARCHAR" and cell.strip(BLANKS) in ("", "NULL", "null", "\\N"))
 
 
-@contextmanager
-def pipeline_run() -> Iterator[Any]:
-    """A run of a pipeline that generates names and refuses no file for its rejects."""
-    from lakefall.cli.common import open_pipeline
-    from lakefall.cli.files import DEFAULTS
-    from lakefall.runner import Runner
-
-    with tempfile.TemporaryDirectory(prefix="fuzz_pipeline_") as folder:
-        path = Path(folder) / "fuzz.yaml"
-        path.write_text(DEFAULTS.format(folder=f'"{folder}"'), encoding="utf-8")
-        sets = ["sniffer.on_missing_header=generate", "sniffer.min_confidence=0"]
-        opened = open_pipeline(path, [*sets, "sink.max_rejected=100%"])
-        with Runner(opened).start(dry_run=True) as run:
-            yield run
+OPTIONS = (
+    "sniffer.on_missing_header=generate",
+    "sniffer.min_confidence=0",
+    "sink.max_rejected=100%",
+)
 
 
 def many(numbers: Sequence[int], seed: int, bench: Path | None) -> list[Case]:
     """Several cases in one process."""
     sources = origins(bench)
-    with pipeline_run() as run:
+    with pipeline_run(*OPTIONS) as run:
         return [one(number, seed, sources, run) for number in numbers]
 
 

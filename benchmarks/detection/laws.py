@@ -130,10 +130,3 @@ def nothing_is_replaced(opened: Opened, physical: Sequence[str]) -> None:
 def _must(holds: bool, law: str) -> None:
     if not holds:
         raise BrokenLawError(law)
-
-
-def rows_of(connection: Any, records: Records) -> list[tuple[str | None, ...]]:
-    rows: list[tuple[str | None, ...]] = connection.execute(
-        f"SELECT * FROM {records.sql}"
-    ).fetchall()
-    return rows

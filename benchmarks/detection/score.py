@@ -1,229 +1,185 @@
-"""Scores CSV detectors on labelled public files.
-
-    python benchmarks/detection/score.py [--bench FOLDER] [--halves]
-
-The files and the scorers are not part of this repository: they are read from a folder beside it
-(``../shared/bench``), which holds one folder per set with ``labels.jsonl``, ``score_dialect.py``
-and ``score_enc.py``. Detectors that are not installed are left out by name.
-"""
+"""Tables of scores on labelled public files, which lie outside of this repository."""
 
 from __future__ import annotations
 
-import argparse
-import csv
 import hashlib
 import importlib
-import sys
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from random import Random
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from benchmarks.detection.detectors import DETECTORS, ENCODINGS, installed, lakefall
+from benchmarks.detection.loaders import LOADERS, pipeline_run
+from benchmarks.detection.loaders import lakefall as lakefall_loader
+from benchmarks.detection.mutating import MOST_BYTES, mutated
+
 DIALECT_SETS = ("dialect_w3c_csvw", "dialect_csvsniffer_extra", "pollock_survey")
-ENCODING_SET = "encoding_cldr"
-COUNTS = ("files", "delimiter", "+ quote", "table", "no answer", "header", "preamble", "ms")
-HEAD = ("detector", "set", *COUNTS)
-Detector = Callable[[str], dict[str, Any]]
-
-
-def lakefall(path: str) -> dict[str, Any]:
-    from lakefall_plugins.csv.options import CsvSnifferOptions
-    from lakefall_plugins.csv.sniffing.dialect import detect
-
-    found = detect(Path(path), CsvSnifferOptions())
-    return {
-        "ok": True,
-        "delimiter": found.delimiter,
-        "quotechar": found.quotechar,
-        "escapechar": found.escapechar,
-        "encoding": found.encoding,
-        "has_header": found.has_header,
-        "skip_rows": found.preamble_lines,
-        "confidence": found.confidence,
-    }
-
-
-def stdlib(path: str) -> dict[str, Any]:
-    with Path(path).open(encoding="utf-8", errors="replace", newline="") as stream:
-        text = stream.read(8192)
-    found = csv.Sniffer().sniff(text, ",;\t|")
-    answer: dict[str, Any] = {"delimiter": found.delimiter, "quotechar": found.quotechar or '"'}
-    try:
-        answer["has_header"] = csv.Sniffer().has_header(text)
-    except csv.Error:
-        return answer
-    return answer
-
-
-def clevercsv(path: str) -> dict[str, Any]:
-    import clevercsv as library
-
-    with Path(path).open(encoding="utf-8", errors="replace", newline="") as stream:
-        found = library.Sniffer().sniff(stream.read(64_000))
-    if found is None:
-        return {}
-    return {
-        "ok": True,
-        "delimiter": found.delimiter,
-        "quotechar": found.quotechar,
-        "escapechar": found.escapechar,
-    }
-
-
-def duckdb(path: str) -> dict[str, Any]:
-    return _duckdb(path, "")
-
-
-def duckdb_lenient(path: str) -> dict[str, Any]:
-    return _duckdb(path, ", ignore_errors=true, strict_mode=false, null_padding=true")
-
-
-def _duckdb(path: str, more: str) -> dict[str, Any]:
-    import duckdb as engine
-
-    query = (
-        f'SELECT "Delimiter", "Quote", "Escape", "HasHeader", "SkipRows" FROM sniff_csv(?{more})'
-    )
-    with engine.connect() as connection:
-        row = connection.execute(query, [path]).fetchone()
-    if row is None:
-        return {}
-    values = ["" if value in ("\0", "(empty)", None) else value for value in row[:3]]
-    return {
-        "ok": True,
-        "delimiter": values[0],
-        "quotechar": values[1],
-        "escapechar": values[2],
-        "has_header": row[3],
-        "skip_rows": row[4],
-    }
-
-
-DETECTORS: dict[str, tuple[Detector, str]] = {
-    "lakefall": (lakefall, "lakefall_plugins"),
-    "csv.Sniffer, 8 KB": (stdlib, "csv"),
-    "clevercsv": (clevercsv, "clevercsv"),
-    "DuckDB": (duckdb, "duckdb"),
-    "DuckDB, lenient": (duckdb_lenient, "duckdb"),
-}
-
-
-def lakefall_encoding(path: str) -> str:
-    from lakefall_plugins.csv.encoding.detection import detect_encoding
-
-    return detect_encoding(Path(path)).name
-
-
-def charset_normalizer(path: str) -> str | None:
-    import charset_normalizer as library
-
-    best = library.from_bytes(Path(path).read_bytes()).best()
-    return best.encoding if best else None
-
-
-def chardet(path: str) -> str | None:
-    import chardet as library
-
-    return library.detect(Path(path).read_bytes())["encoding"]
-
-
-def utf8_else_cp1252(path: str) -> str:
-    try:
-        Path(path).read_bytes().decode("utf-8")
-    except UnicodeDecodeError:
-        return "cp1252"
-    return "utf-8"
-
-
-ENCODINGS: dict[str, tuple[Callable[[str], str | None], str]] = {
-    "lakefall": (lakefall_encoding, "lakefall_plugins"),
-    "charset-normalizer": (charset_normalizer, "charset_normalizer"),
-    "chardet": (chardet, "chardet"),
-    "UTF-8 else cp1252": (utf8_else_cp1252, "codecs"),
-}
-
-
-def installed(name: str, module: str) -> bool:
-    try:
-        importlib.import_module(module)
-    except ImportError:
-        print(f"{name}: left out, {module} is not installed")
-        return False
-    return True
+ENCODING_SET, TABLE_SET = "encoding_cldr", "pollock_survey"
+COUNTS = ("files", "delimiter", "and quote", "same table", "no answer", "header", "preamble", "ms")
+HALVES = ("a", "b")
+SURE = 0.9
+MUTATIONS = 8
 
 
 def half(path: str) -> str:
-    """Which half of a set a file belongs to: one for development, one for the proof."""
+    """Which half of a set a file belongs to: ``a`` for development, ``b`` for the proof."""
     return "ba"[hashlib.md5(path.encode()).digest()[-1] & 1]
 
 
-def dialects(bench: Path, halves: bool) -> None:
+def table(*head: str) -> None:
+    print(f"\n| {' | '.join(head)} |\n|{'---|' * len(head)}")
+
+
+def line(*cells: Any) -> None:
+    print(f"| {' | '.join(map(str, cells))} |", flush=True)
+
+
+def dialects(bench: Path) -> None:
+    """Delimiter, quote, header and preamble, by detector and half."""
     scorer = importlib.import_module("score_dialect")
-    print(f"| {' | '.join(HEAD)} |\n|{'---|' * len(HEAD)}")
+    table("detector", "half", *COUNTS)
     for name, (detector, module) in DETECTORS.items():
         if not installed(name, module):
             continue
-        everything = []
-        for folder in DIALECT_SETS:
-            results = scorer.score_set(str(bench / folder), detector)
-            everything += results
-            for part in ("a", "b") if halves else ("",):
-                chosen = [r for r in results if not part or half(r["path"]) == part]
-                print(_line(name, f"{folder} {part}".strip(), scorer.summary(chosen)), flush=True)
-        print(_line(f"**{name}**", "all", scorer.summary(everything)), flush=True)
+        results = [
+            result
+            for folder in DIALECT_SETS
+            for result in scorer.score_set(str(bench / folder), detector)
+        ]
+        for part in HALVES:
+            line(name, part, *_counts(scorer, [r for r in results if half(r["path"]) == part]))
+        line(f"**{name}**", "both", *_counts(scorer, results))
 
 
-def _line(name: str, folder: str, s: dict[str, Any]) -> str:
+def _counts(scorer: Any, results: Sequence[dict[str, Any]]) -> list[Any]:
+    s = scorer.summary(results)
     cells = [s["n"], s["delim"], s["dq"], s["table"], s["exc"]]
-    cells += [s.get("header", ""), s.get("preamble", ""), s["ms"]]
-    return f"| {name} | {folder} | " + " | ".join(map(str, cells)) + " |"
+    return [*cells, s.get("header", ""), s.get("preamble", ""), s["ms"]]
 
 
-def confidence(bench: Path) -> None:
-    """How often answers that call themselves sure are right."""
+def misses(bench: Path) -> None:
+    """lakefall's wrong answers, one a line."""
     scorer = importlib.import_module("score_dialect")
-    said: dict[str, float] = {}
-
-    def remember(path: str) -> dict[str, Any]:
-        answer = lakefall(path)
-        said[path] = answer["confidence"]
-        return answer
-
-    sure = right = 0
+    keys = ("delim", "dq", "table", "header", "preamble")
+    table("file", "half", "wrong", "answer")
     for folder in DIALECT_SETS:
-        for result in scorer.score_set(str(bench / folder), remember):
-            if said.get(str(bench / folder / result["path"]), 0.0) > 0.9:
-                sure += 1
-                right += result["table"]
-    print(f"\nlakefall: {right} of {sure} answers with a confidence above 0.9 give the right table")
+        for result in scorer.score_set(str(bench / folder), lakefall):
+            wrong = [key for key in keys if result.get(key) is False]
+            if wrong or "exc" in result:
+                answer = result.get("exc") or json.dumps(result["det"], ensure_ascii=False)
+                line(result["path"], half(result["path"]), ", ".join(wrong), answer)
 
 
 def encodings(bench: Path) -> None:
-    scorer = importlib.import_module("score_enc")
-    print("\n| encoding | right | files | ms |\n|---|---|---|---|")
+    """Files that decode to the text they were written from, by detector and half."""
+    labels = [
+        json.loads(text)
+        for text in (bench / ENCODING_SET / "labels.jsonl").read_text().splitlines()
+    ]
+    table("encoding by", *HALVES, "both", "of")
     for name, (detector, module) in ENCODINGS.items():
         if installed(name, module):
-            s = scorer.run(str(bench / ENCODING_SET), detector)
-            print(f"| {name} | {s['correct']} | {s['n']} | {s['ms']} |", flush=True)
+            right = dict.fromkeys(HALVES, 0)
+            for label in labels:
+                path = bench / ENCODING_SET / label["path"]
+                right[half(label["path"])] += _decodes(path, label["encoding"], detector)
+            line(name, *right.values(), sum(right.values()), len(labels))
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bench", type=Path, default=ROOT.parent / "shared" / "bench")
-    parser.add_argument("--halves", action="store_true", help="each set in two halves by name")
-    options = parser.parse_args()
-    bench = options.bench.resolve()
-    if not (bench / "score_dialect.py").exists():
-        print(
-            f"SKIPPED: no benchmark data in {bench}; name its folder with --bench", file=sys.stderr
-        )
-        return 0
-    sys.path[:0] = [str(bench), str(ROOT / "framework"), str(ROOT / "plugins")]
-    dialects(bench, options.halves)
-    confidence(bench)
-    encodings(bench)
-    return 0
+def _decodes(path: Path, encoding: str, detector: Callable[[str], str | None]) -> bool:
+    raw = path.read_bytes()
+    try:
+        found = raw.decode(detector(str(path)) or "ascii")
+    except (UnicodeDecodeError, LookupError):
+        return False
+    return found.lstrip("\ufeff") == raw.decode(encoding).lstrip("\ufeff")
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def tables(bench: Path) -> None:
+    """Pollock's score of 10: success, header, records and cells of the table that is loaded."""
+    try:
+        scorer = importlib.import_module("score_pollock")
+    except ImportError as error:
+        print(f"Pollock: left out, {error.name} is not installed")
+        return
+    table("Pollock score by", *HALVES, "both")
+    with pipeline_run("sniffer.on_missing_header=generate") as run:
+        line("lakefall", *_pollock(scorer, bench, lakefall_loader(run)))
+    for name, (loader, module) in LOADERS.items():
+        if installed(name, module):
+            line(name, *_pollock(scorer, bench, loader))
+
+
+def _pollock(scorer: Any, bench: Path, loader: Any) -> list[float]:
+    measured, _, _ = scorer.run(str(bench / TABLE_SET), loader=loader)
+    parts = [
+        {name: m for name, m in measured.items() if half(f"files/{name}") == part}
+        for part in HALVES
+    ]
+    return [scorer.totals(part)["simple"] for part in (*parts, measured)]
+
+
+def confidence(bench: Path) -> None:
+    """How often answers that call themselves sure are right, on the files and on damaged copies."""
+    scorer = importlib.import_module("score_dialect")
+    table(f"confidence above {SURE}", "half", "right", "of", "share", "answers in all")
+    for damaged in (False, True):
+        for part in HALVES:
+            sure, right, everything = _calibration(scorer, bench, part, damaged)
+            name = "mutated files" if damaged else "files"
+            line(name, part, right, sure, f"{right / sure:.1%}", everything)
+
+
+def _calibration(scorer: Any, bench: Path, part: str, damaged: bool) -> tuple[int, int, int]:
+    import tempfile
+
+    sure = right = everything = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "file.csv"
+        for path, label in _labelled(bench, part):
+            for raw in _copies(path, damaged):
+                copy.write_bytes(raw)
+                text, _ = scorer.text_of(raw, label.get("encoding"))
+                answer = _answer(str(copy)) if text.strip() else None
+                if answer is None:
+                    continue
+                everything += 1
+                if answer["confidence"] > SURE:
+                    sure += 1
+                    right += _is_right(scorer, label, answer, text)
+    return sure, right, everything
+
+
+def _labelled(bench: Path, part: str) -> list[tuple[Path, dict[str, Any]]]:
+    found = []
+    for folder in DIALECT_SETS:
+        for text in (bench / folder / "labels.jsonl").read_text(encoding="utf-8").splitlines():
+            label = json.loads(text)
+            if half(label["path"]) == part:
+                found.append((bench / folder / label["path"], label))
+    return found
+
+
+def _copies(path: Path, damaged: bool) -> list[bytes]:
+    raw = path.read_bytes()
+    if not damaged or not raw:
+        return [raw]
+    sources = (Random(f"files/{path.name}{seed}") for seed in range(MUTATIONS))
+    return [mutated(raw[:MOST_BYTES], chance) for chance in sources]
+
+
+def _answer(path: str) -> dict[str, Any] | None:
+    from lakefall.errors import LakefallError
+
+    try:
+        return lakefall(path)
+    except LakefallError:
+        return None
+
+
+def _is_right(scorer: Any, label: dict[str, Any], answer: dict[str, Any], text: str) -> bool:
+    """Delimiter and quote as labelled, or the same table."""
+    labels = [label, *([label["wrangling_dialect"]] if label.get("wrangling_dialect") else [])]
+    return any(any(scorer.cmp(each, answer, text)[1:]) for each in labels)

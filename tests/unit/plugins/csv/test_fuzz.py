@@ -39,7 +39,7 @@ def test_what_breaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     def crash(*_: object) -> None:
         raise ValueError("boom")
 
-    with fuzz.pipeline_run() as run:
+    with fuzz.pipeline_run(*fuzz.OPTIONS) as run:
         sources = ["habit:plain"]
         monkeypatch.setattr(fuzz, "check", broken)
         assert fuzz.one(0, 1, sources, run).problem == "a row is gone"
