@@ -39,6 +39,9 @@ def doubt(best: Scored, scored: Sequence[Scored], refused: Sequence[Scored]) -> 
         scored: all that took part, the cheapest first.
         refused: ways that did not take part, because nothing but their own rows speaks for them.
     """
+    if len(best.way.delimiter) > 1:
+        # A part of the delimiter divides the rows, too, and is no rival of the whole.
+        scored = [s for s in scored if s.way.delimiter not in best.way.delimiter]
     odds = _odds(best, scored)
     if best.width == 1:
         odds |= {way: REFUSED for way in refused if _divides(way)}

@@ -45,6 +45,7 @@ def detect(
     if not verdict.present and options.preamble_lines is None:
         table = table.with_records_above(found.best.split.rows)
     structure = _structure(found, table, options) if verdict.present else Structure(0)
+    footer = _footer_lines(path, encoding.name, found, table, way)
     return Dialect(
         delimiter=way.delimiter,
         quotechar=way.quotechar,
@@ -57,7 +58,7 @@ def detect(
         units_lines=structure.units_rows,
         unnamed_column=structure.unnamed_column,
         short_records=table.short and verdict.present,
-        footer_lines=_footer_lines(path, encoding.name, found, table, way),
+        footer_lines=footer,
         comment=table.layout.comment,
         comment_given=options.comment is not None,
         skip_initial_space=_skip_initial_space(found, table, way),
@@ -68,6 +69,7 @@ def detect(
             *_evidence(found, table),
             *verdict.evidence,
             *structure.evidence,
+            *([f"{_lines(footer)} below the table {_are(footer)} no part of it"] if footer else []),
         ),
         runner_up=_reading(found),
     )
@@ -165,6 +167,14 @@ def _skip_initial_space(found: Found, table: _Table, way: Way) -> bool:
         return False
     texts = (cell for row in table.below(best.split.rows) for cell in row[1:])
     return any(cells[text].kind not in TYPED and text.strip() for text in texts)
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line{'' if count == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
 
 
 _NAMES = {"": "no delimiter", "\t": "tab", " ": "blank"}

@@ -18,7 +18,7 @@ from lakefall_plugins.csv.sniffing.splitting import Way, split
 LARGEST_SAMPLE = 1 << 20
 DOUBTFUL_SAMPLE = 1 << 17
 """More text than this settles no doubt, unless it holds next to no rows."""
-ENOUGH_ROWS = 20
+ENOUGH_ROWS = 10
 ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
 BYTES_A_LINE = 64

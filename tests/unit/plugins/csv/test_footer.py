@@ -30,6 +30,7 @@ FOOTERS = {
 def test_footer(tmp_path: Path, below: str, lines: int, rows: int) -> None:
     found = sniff(tmp_path, TABLE + "4,dee,8.5\n" * rows + below)
     assert (found.footer_lines, found.delimiter) == (lines, ",")
+    assert any("below the table" in sentence for sentence in found.evidence) == (lines > 0)
 
 
 def test_names_in_the_first_column_are_no_notes(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ SEVERAL = {
 def test_it_is_named_and_refused(tmp_path: Path, text: str, delimiter: str) -> None:
     found = sniff(tmp_path, text)
     assert found.delimiter == delimiter
+    assert found.confidence > 0.5
     with pytest.raises(UnsupportedDialectError) as caught:
         open_path(tmp_path / "file.csv", tmp_path, found)
     assert repr(delimiter) in str(caught.value)
