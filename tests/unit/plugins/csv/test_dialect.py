@@ -178,6 +178,23 @@ def test_doubt_shows_in_the_confidence_and_the_runner_up(tmp_path: Path) -> None
     assert any("rows have" in sentence for sentence in sure.evidence)
 
 
+def test_quotes_that_are_taken_for_text_leave_doubt(tmp_path: Path) -> None:
+    rows = "".join(f'{n},"a{n}" b\n' for n in range(5)) * 6 + "".join(
+        f'{n},"c"\n' for n in range(32)
+    )
+    found = sniff(tmp_path, "n,t\n" + rows)
+    assert found.quotechar == ""
+    assert 0.5 < found.confidence < 0.9
+
+
+@pytest.mark.parametrize("mark", ["_", "-", "/", " "])
+def test_a_mark_that_divides_all_values_of_a_column_leaves_doubt(tmp_path: Path, mark: str) -> None:
+    words = ["stone", "river", "amber", "north", "market", "yellow", "forest", "ladder"]
+    found = sniff(tmp_path, "".join(f"{a}{mark}{a[::-1]}\n" for a in words))
+    assert found.delimiter == ""
+    assert 0.5 < found.confidence < 0.9
+
+
 RIVALS = {
     "words": "{0}a,{1}b;{2}c\n",
     "pipe and semicolon": "{0}a|{1}b;{2}c\n",

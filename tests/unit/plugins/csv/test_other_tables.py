@@ -27,6 +27,11 @@ def test_records_of_another_table_are_rejects_and_told(tmp_path: Path) -> None:
     )
 
 
+def test_blank_lines_do_not_part_a_table(tmp_path: Path) -> None:
+    opened = open_bytes(FIRST + b"x,y\n\n4,5\n\n6,7\n", tmp_path)
+    assert opened.records.rows_elsewhere == 3
+
+
 def test_several_tables_are_told_apart(tmp_path: Path) -> None:
     third = b"p,q,r,s\n" + b"1,2,3,4\n" * 5
     opened = open_bytes(FIRST + SECOND + third, tmp_path, max_rejected=0.1)

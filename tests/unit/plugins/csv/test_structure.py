@@ -122,6 +122,7 @@ NO_UNITS = {
     "missing values": "a,b,c\n-,-,-\n1,2,3\n4,5,6\n",
     "all of text": "size,town\nm,s\nkg,m\n",
     "one record": "time,depth\ns,m\n",
+    "a unit among missing values": "size,a,b,c,d\n,m,,,\nx,1,2,3,4\ny,5,6,7,8\n",
 }
 
 
