@@ -92,20 +92,27 @@ def _continues(upper: Sequence[str], row: Sequence[str], body: Cellses, cells: C
         return False
     if any(cells[cell].kind in TYPED for cell in upper if cell.strip()):
         return False
+    if _comes_again(row, named, body):
+        return False
     values = [at for at in named if is_of_values(at, body, cells)]
     return 2 * len(values) >= len(named)
 
 
+def _comes_again(row: Sequence[str], places: Sequence[int], body: Cellses) -> bool:
+    """Whether a cell stands again in its column below, so that it is a value."""
+    return any(at < len(below) and below[at] == row[at] for below in body for at in places)
+
+
 def _are_units(row: Sequence[str], body: Cellses, cells: Cells) -> bool:
-    """Whether a row holds units: each cell reads like one, and half of the columns of values have
-    theirs."""
+    """Whether a row holds units: each cell reads like one and stands nowhere below, and half of
+    the columns of values have theirs. A missing value may be written like no unit."""
     filled = [at for at, cell in enumerate(row) if cell.strip()]
     if len(row) < 2 or not body or not all(is_unit(row[at]) for at in filled):
         return False
-    if all(row[at].strip() in PLACEHOLDERS for at in filled):
+    if _comes_again(row, filled, body):
         return False
     values = [at for at in range(len(row)) if is_of_values(at, body, cells)]
-    over = [at for at in filled if at in values]
+    over = [at for at in filled if at in values and row[at].strip() not in PLACEHOLDERS]
     return len(over) > 0 and 2 * len(over) >= len(values)
 
 

@@ -121,6 +121,8 @@ NO_UNITS = {
     "categories": "sex,age\nM,31\nF,45\n",
     "missing values": "a,b,c\n-,-,-\n1,2,3\n4,5,6\n",
     "all of text": "size,town\nm,s\nkg,m\n",
+    "a missing value": "sex,class,age\nM,C,-\nF,B,25\nX,A,31\n",
+    "values that come again": "code,n\nm,h\nx,3\nm,4\n",
     "one record": "time,depth\ns,m\n",
     "a unit among missing values": "size,a,b,c,d\n,m,,,\nx,1,2,3,4\ny,5,6,7,8\n",
 }
