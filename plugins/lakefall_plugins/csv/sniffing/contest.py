@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakefall_plugins.csv.options import CsvSnifferOptions
 from lakefall_plugins.csv.sniffing import candidates
@@ -128,8 +128,8 @@ def _named(scored: Sequence[Scored], text: str, free: bool) -> Scored:
         ):
             return other
     if free and not best.way.quotechar and '"' in text:
-        way = Way(best.way.delimiter, '"', best.way.escapechar)
-        same = Scored(way, split(text, way), best.width, best.bits, best.odd_rows)
+        way = replace(best.way, quotechar='"')
+        same = replace(best, way=way, split=split(text, way))
         if not differs(same, best):
             return same
     return best

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lakefall.errors import EmptyFileError
@@ -81,6 +81,7 @@ def with_late_quote(path: Path, encoding: str, found: Found, options: CsvSniffer
     text = around_first_quote(path, encoding, way.delimiter, '"')
     if not text:
         return way
-    cells, ways = Cells(), (way, Way(way.delimiter, '"'), Way(way.delimiter, '"', "\\"))
+    quoted = replace(way, quotechar='"')
+    cells, ways = Cells(), (way, quoted, replace(quoted, escapechar="\\"))
     scored = [score(w, split(text, w, truncated=True), cells, options.delimiters) for w in ways]
     return min(scored, key=lambda s: s.bits).way

@@ -67,6 +67,11 @@ def test_columns_aligned_with_blanks(tmp_path: Path) -> None:
     assert opened.rows == [("ann", "1.5", "10.0"), ("bob", "12.5", "7.25"), ("cy", "3.0", "100.5")]
 
 
+def test_quotes_that_come_late_among_aligned_columns(tmp_path: Path) -> None:
+    found = sniff(tmp_path, ALIGNED + "dee  1.0   2.0\n" * 3000 + '"el m"  3.0  4.0\n')
+    assert (found.delimiter, found.quotechar, found.skip_initial_space) == (" ", '"', True)
+
+
 def test_blanks_before_the_first_column_and_after_the_last(tmp_path: Path) -> None:
     found = sniff(tmp_path, "  t   v \n 1  10 \n22   7 \n 3 150 \n")
     opened = open_path(tmp_path / "file.csv", tmp_path, found)

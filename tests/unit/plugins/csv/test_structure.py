@@ -188,6 +188,11 @@ def test_short_records_are_filled_where_most_are_short(tmp_path: Path) -> None:
     assert [line for line, _ in strict.reasons] == [2, 3, 4, 5]
 
 
+def test_short_records_with_quotes_inside_cells(tmp_path: Path) -> None:
+    found = sniff(tmp_path, SHORT.replace("p", 'p"p').replace("x", '5"'))
+    assert (found.short_records, found.quotechar) == (True, '"')
+
+
 NOT_SHORT = {
     "a few": "a,b,c\n1,2,3\n4,5\n6,7,8\n9,1,2\n",
     "few records": "a,b,c\n1,2,3\n4,5\n6,7\n",
