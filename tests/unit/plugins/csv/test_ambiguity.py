@@ -5,16 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sniffer_support import sniff
 
-from lakefall.model import Dialect
 from lakefall_plugins.csv.options import CsvSnifferOptions
 from lakefall_plugins.csv.sniffing.dialect import detect
-
-
-def sniff(folder: Path, text: str) -> Dialect:
-    path = folder / "file.csv"
-    path.write_text(text)
-    return detect(path, CsvSnifferOptions())
 
 
 @pytest.mark.parametrize("rows", [3, 300, 1500])

@@ -9,20 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sniffer_support import sniff
 
 from lakefall.errors import EmptyFileError
-from lakefall.model import Dialect
-from lakefall_plugins.csv.options import CsvSnifferOptions
-from lakefall_plugins.csv.sniffing.dialect import detect
-
-
-def sniff(
-    folder: Path, text: str | bytes, known: tuple[str, ...] = (), **options: object
-) -> Dialect:
-    path = folder / "file.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return detect(path, CsvSnifferOptions.model_validate(options), known)
-
 
 DELIMITED = {
     "comma": ("a,b\n1,2\n3,4\n", ","),

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from reader_support import open_path
-from test_structure import sniff, write
+from sniffer_support import sniff
 
 TABLE = "id,name,amount\n1,ann,5.5\n2,bob,6.25\n3,cy,7.75\n"
 FOOTERS = {
@@ -46,5 +46,4 @@ def test_any_number_of_empty_rows_is_a_footer(tmp_path: Path) -> None:
 
 
 def test_a_file_of_empty_rows_alone_has_no_footer(tmp_path: Path) -> None:
-    write(tmp_path, "a,b,c\n" + ",,\n" * 10)
     assert sniff(tmp_path, "a,b,c\n" + ",,\n" * 10).footer_lines == 0

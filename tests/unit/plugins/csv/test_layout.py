@@ -5,18 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from lakefall.model import Dialect
-from lakefall_plugins.csv.options import CsvSnifferOptions
-from lakefall_plugins.csv.sniffing.dialect import detect
+from sniffer_support import sniff
 
 TABLE = "id,name,amount\n1,ann,5.5\n2,bob,6.25\n3,cy,7.75\n"
-
-
-def sniff(folder: Path, text: str) -> Dialect:
-    path = folder / "file.csv"
-    path.write_text(text, newline="")
-    return detect(path, CsvSnifferOptions())
 
 
 PREAMBLES = {

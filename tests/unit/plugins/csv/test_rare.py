@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from reader_support import open_path
-from test_structure import sniff
+from sniffer_support import sniff
 
 ROWS = [["id", "name", "price"], ["1", "ann", "2.5"], ["2", "bob", "3.5"], ["3", "cy", "4.5"]]
 MARKS = "^~:#&!*$/+=@%?`<>()[]{}\\ -_."

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from reader_support import open_path
-from test_structure import sniff
+from sniffer_support import sniff
 
 from lakefall.errors import UnsupportedDialectError
 

@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import pytest
 from reader_support import open_path
+from sniffer_support import RUN, local, sniff, sniffer
 
 from lakefall.errors import MultiRowHeaderError
-from lakefall.model import Dialect
-from lakefall_plugins.csv.options import CsvSnifferOptions
 from lakefall_plugins.csv.reading.head import joined
-from lakefall_plugins.csv.sniffing.dialect import detect
 from lakefall_plugins.csv.sniffing.units import is_unit
-
-
-def write(folder: Path, text: str) -> Path:
-    path = folder / "file.csv"
-    path.write_text(text, newline="")
-    return path
-
-
-def sniff(folder: Path, text: str, **options: Any) -> Dialect:
-    return detect(write(folder, text), CsvSnifferOptions.model_validate(options))
-
 
 TWO_ROWS = {
     "spans": (
@@ -78,8 +64,6 @@ def test_a_given_number_of_header_rows_holds(tmp_path: Path) -> None:
 
 
 def test_a_header_on_two_rows_may_fail(tmp_path: Path) -> None:
-    from test_sniffer import RUN, local, sniffer
-
     file = local(tmp_path, TWO_ROWS["spans"][0])
     assert sniffer().sniff(RUN, file, None).header_lines == 2
     with pytest.raises(MultiRowHeaderError, match=r"^orders/a\.csv: .* 2 rows.* line 1") as caught:
