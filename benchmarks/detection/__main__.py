@@ -4,18 +4,19 @@
 
 The files and the scorers are not part of this repository: they are read from a folder beside it
 (``../shared/bench``), which holds one folder per set with ``labels.jsonl``, and ``score_*.py``.
-Detectors that are not installed are left out by name. ``types.py`` adds the inference of types
-where it is there. Both halves of each set are shown: rules were found on ``a``.
+Detectors that are not installed are left out by name. ``column_types.py`` adds the inference
+of types. Both halves of each set are shown: rules were found on ``a``.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.detection import score, timing
+from benchmarks.detection import tables, timing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -30,16 +31,23 @@ def main() -> int:
         )
         return 0
     sys.path.insert(0, str(bench))
-    score.dialects(bench)
-    score.misses(bench)
-    score.tables(bench)
-    score.encodings(bench)
-    score.confidence(bench)
+    tables.dialects(bench)
+    tables.misses(bench)
+    tables.tables(bench)
+    tables.encodings(bench)
+    tables.confidence(bench)
     timing.times(bench)
-    if (Path(__file__).parent / "types.py").exists():
-        command = [sys.executable, "-m", "benchmarks.detection.types", "--bench", str(bench)]
-        return subprocess.run(command, check=False, cwd=ROOT).returncode
-    return 0
+    return types(bench)
+
+
+def types(bench: Path) -> int:
+    """The inference of types, where its benchmark is there."""
+    path = Path(__file__).parent / "column_types.py"
+    if not path.exists():
+        return 0
+    command = [sys.executable, str(path), "--bench", str(bench), "--halves"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, check=False, env=environment).returncode
 
 
 if __name__ == "__main__":

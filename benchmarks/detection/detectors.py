@@ -7,7 +7,6 @@ libraries that are not installed are left out by name.
 from __future__ import annotations
 
 import csv
-import importlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,13 +130,3 @@ ENCODINGS: dict[str, tuple[EncodingDetector, str]] = {
     "chardet": (chardet, "chardet"),
     "UTF-8 else cp1252": (utf8_else_cp1252, "codecs"),
 }
-
-
-def installed(name: str, module: str) -> bool:
-    """Whether a library is there; says so where it is not."""
-    try:
-        importlib.import_module(module)
-    except ImportError:
-        print(f"{name}: left out, {module} is not installed")
-        return False
-    return True

@@ -12,7 +12,8 @@ from time import process_time
 from benchmarks.detection import habits_of_cells  # noqa: F401 -- registers its habits
 from benchmarks.detection.detectors import lakefall
 from benchmarks.detection.habits import HABITS
-from benchmarks.detection.score import DIALECT_SETS, line, table
+from benchmarks.detection.score import line, table
+from benchmarks.detection.tables import DIALECT_SETS
 
 BYTES = 64_000
 TRIES = 3
