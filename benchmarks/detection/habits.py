@@ -322,6 +322,15 @@ def second_table_below(chance: Random, count: int) -> Made:
 
 
 @habit
+def longer_table_below(chance: Random, count: int) -> Made:
+    rows = table(chance, count, (v.integer, v.decimal, v.word), least=5)
+    above = [["setting", "value"], ["depth", "5"], ["speed", "2.5"]]
+    longer = [rows[0], *rows[1:] * (1 + 12 // count)]
+    text = written(above) + "\n" + written(longer)
+    return Made(text.encode(), longer, preamble=4)
+
+
+@habit
 def blank_lines_between(chance: Random, count: int) -> Made:
     rows = table(chance, count)
     return Made(written(rows, end="\n\n").encode(), rows)

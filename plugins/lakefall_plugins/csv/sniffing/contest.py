@@ -45,7 +45,7 @@ def contest(sample: Sample, options: CsvSnifferOptions, cells: Cells) -> Contest
         return [(way, split(text, way, sample.truncated)) for way in ways]
 
     def scores(read: Sequence[tuple[Way, Split]]) -> list[Scored]:
-        return [score(way, rows, cells, preferred) for way, rows in read]
+        return [score(way, rows, cells, preferred, sample.beyond) for way, rows in read]
 
     refused: list[Scored] = []
     if delimiter is not None:

@@ -16,6 +16,7 @@ from lakefall_plugins.csv.sniffing.header import HeaderVerdict, judge
 from lakefall_plugins.csv.sniffing.layout import Layout, first_record, locate
 from lakefall_plugins.csv.sniffing.sample import line_count, terminator
 from lakefall_plugins.csv.sniffing.splitting import Row, Way, split
+from lakefall_plugins.csv.sniffing.stacked import Part
 from lakefall_plugins.csv.sniffing.structure import Known, Structure, examine
 from lakefall_plugins.csv.sniffing.weighing import Found, weigh, with_late_quote
 
@@ -83,6 +84,8 @@ class _Table:
     width: int
     short: bool
     """Most records lack their last fields."""
+    end: int
+    """Index of the row after its last one: that of the next table, or the end of the sample."""
 
     def with_records_above(self, rows: Sequence[Row]) -> _Table:
         """The same table, which begins with records of other widths."""
@@ -96,7 +99,7 @@ class _Table:
         mark = self.layout.comment
         return [
             row.cells
-            for row in rows[self.layout.first + 1 :]
+            for row in rows[self.layout.first + 1 : self.end]
             if not row.blank and not (mark and row.cells[0].startswith(mark))
         ]
 
@@ -104,14 +107,16 @@ class _Table:
 def _table(found: Found, options: CsvSnifferOptions) -> _Table:
     best, given = found.best, options.preamble_lines
     rows = best.split.rows
+    part = best.part or Part(0, len(rows))
     if best.short_below is not None and options.header != "absent":
-        line = rows[best.short_below].line
-        return _Table(Layout(best.short_below, line, options.comment or ""), best.width, short=True)
-    layout = locate(rows, best.width, options.comment)
+        layout = Layout(best.short_below, rows[best.short_below].line, options.comment or "")
+        return _Table(layout, best.width, short=True, end=part.end)
+    layout = locate(rows[part.start : part.end], best.width, options.comment)
+    first = part.start + layout.first
     if given is not None:
         first = next((i for i, row in enumerate(rows) if row.line >= given), 0)
-        layout = Layout(first, given, layout.comment)
-    return _Table(layout, best.width, short=False)
+    line = layout.preamble_lines if given is None else given
+    return _Table(Layout(first, line, layout.comment), best.width, short=False, end=part.end)
 
 
 def _header(
@@ -136,8 +141,11 @@ def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Struc
 
 
 def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> int:
+    rows = found.best.split.rows
+    if table.end < len(rows):
+        return 0  # another table follows, and its records are no footer
     if not found.sample.truncated:
-        rows = found.best.split.rows[table.layout.first :]
+        rows = rows[table.layout.first :]
         return footer_lines(rows, table.width, found.sample.lines) or 0
     size = FIRST_TAIL
     while size <= LARGEST_TAIL:
@@ -182,13 +190,18 @@ _NAMES = {"": "no delimiter", "\t": "tab", " ": "blank"}
 
 def _evidence(found: Found, table: _Table) -> list[str]:
     best = found.best
-    rows = [row for row in best.split.rows if not row.blank]
+    part = best.part or Part(0, len(best.split.rows))
+    inside = best.split.rows[part.start : part.end]
+    rows = [row for row in inside if not row.blank]
     name = _NAMES.get(best.way.delimiter, best.way.delimiter)
     if table.short:
         said = [f"{name}: most records lack their last fields, which become NULL"]
     else:
         regular = len(rows) - best.odd_rows
         said = [f"{name}: {regular} of {len(rows)} rows have {best.width} columns"]
+    if best.part is not None:
+        first, last = inside[0].line + 1, inside[-1].line + 1
+        said.append(f"of several tables the one on lines {first} to {last} is taken")
     if best.split.quoted:
         said.append(f"{best.split.quoted} cells stand in {best.way.quotechar}")
     if found.doubt.second is not None:

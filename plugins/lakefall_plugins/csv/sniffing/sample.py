@@ -23,6 +23,8 @@ class Sample:
     """How often each line end occurs."""
     truncated: bool
     """The file goes on after the sample."""
+    beyond: float = 0.0
+    """About how many times as long as the sample the rest of the file is."""
 
     @property
     def lines(self) -> int:
@@ -37,9 +39,11 @@ def take(path: Path, encoding: str, size: int, lines: int) -> Sample:
     """
     with path.open("rb") as stream:
         raw = stream.read(size)
-        truncated = bool(stream.read(1))
+    total = max(path.stat().st_size, len(raw))
+    truncated = total > len(raw)
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     text = decoder.decode(raw, final=not truncated).removeprefix("\ufeff")
+    everything = len(text) * total / max(1, len(raw))
     if truncated:
         text = text.removesuffix("\r")
         end = max(text.rfind("\n"), text.rfind("\r")) + 1
@@ -47,7 +51,8 @@ def take(path: Path, encoding: str, size: int, lines: int) -> Sample:
     ends = list(islice(_LINE_END.finditer(text), lines))
     if len(ends) == lines and ends[-1].end() < len(text):
         text, truncated = text[: ends[-1].end()], True
-    return Sample(normalise(text), dict(Counter(end.group() for end in ends)), truncated)
+    beyond = max(0.0, everything / len(text) - 1) if truncated and text else 0.0
+    return Sample(normalise(text), dict(Counter(end.group() for end in ends)), truncated, beyond)
 
 
 def line_count(text: str) -> int:

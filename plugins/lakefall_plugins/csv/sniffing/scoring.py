@@ -16,6 +16,7 @@ from math import log2
 from lakefall_plugins.csv.sniffing.cells import Cells, Kind
 from lakefall_plugins.csv.sniffing.short import header_above_short
 from lakefall_plugins.csv.sniffing.splitting import Row, Split, Way
+from lakefall_plugins.csv.sniffing.stacked import Part, main_part, parts
 
 COLUMN_BITS = 3.0
 """To say what kind a column is of."""
@@ -27,6 +28,8 @@ REPEATED_ODD_BITS = 8.0
 """To say that an odd row comes again."""
 ODD_CELL_BITS = 2.0
 """For each cell that an odd row has too many or too few."""
+STACKED_BITS = 10.0
+"""To say that another table begins."""
 SHORT_BITS = 3.0
 """To say that a row leaves out its last fields, where most do."""
 TITLE_BITS = 4.0
@@ -46,7 +49,7 @@ OPEN_END_BITS = 40.0
 INNER_BREAK_BITS = 1.0
 """A line end inside a quoted cell: allowed, but rarer than one between rows."""
 
-MOST_COLUMNS = 250
+MOST_COLUMNS = 150
 """Columns that are looked at, evenly spread."""
 
 _PRIOR_BITS = {"": 0.0, ",": 0.0, "\t": 1.0, ";": 1.0, "|": 2.0}
@@ -73,9 +76,13 @@ class Scored:
     """Rows of another width; blank lines and comments are none."""
     short_below: int | None = None
     """Index of the header where most rows below it leave out their last fields."""
+    part: Part | None = None
+    """The rows of the table, where others stand above or below it."""
 
 
-def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Scored:
+def score(
+    way: Way, split: Split, cells: Cells, preferred: Sequence[str], beyond: float = 0.0
+) -> Scored:
     """The cost of a way of reading, in bits; the cheapest is the best.
 
     Args:
@@ -83,33 +90,49 @@ def score(way: Way, split: Split, cells: Cells, preferred: Sequence[str]) -> Sco
         split: the sample's rows under that way.
         cells: shared between the ways that are compared.
         preferred: delimiters that need no strong evidence.
+        beyond: how many times as long as the sample the rest of the file is.
     """
+    use = use_bits(way.delimiter, preferred)
+    found = parts(split.rows, cells) if way.delimiter else [Part(0, len(split.rows))]
+    tables = [_table(split.rows[part.start : part.end], cells, use, way) for part in found]
+    main = main_part(found, split.rows, beyond)
+    part, table = found[main], tables[main]
     rows = [row for row in split.rows if not row.blank]
-    best: tuple[float, int, int] | None = None
-    for width in _widths(rows):
-        titles = _titles(split.rows, width)
-        found = _table_bits(rows, width, titles, cells, use_bits(way.delimiter, preferred))
-        if best is None or found[0] < best[0]:
-            best = found
-    header = header_above_short(split.rows, cells) if way.delimiter else None
-    if header is not None:
-        found = _short_bits(split.rows, header, cells, use_bits(way.delimiter, preferred))
-        if best is None or found[0] < best[0]:
-            best = found
-        else:
-            header = None
-    bits, width, odd = best or (0.0, 1, 0)
+    bits = sum(t.bits for t in tables) + STACKED_BITS * (len(tables) - 1)
     bits += prior_bits(way, preferred)
     distinct = len({row.cells for row in rows}) / len(rows) if rows else 1.0
     bits += (QUOTED_BITS * split.quoted + INNER_BREAK_BITS * split.inner_breaks) * distinct
     bits += MISPLACED_BITS * split.misplaced + OPEN_END_BITS * split.open_end
     bits -= PROTECTED_BITS * split.protected * distinct
-    return Scored(way, split, width, bits, odd, header)
+    short_below = None if table.short_below is None else part.start + table.short_below
+    return Scored(
+        way, split, table.width, bits, table.odd_rows, short_below, part if len(found) > 1 else None
+    )
 
 
-def _short_bits(
-    rows: Sequence[Row], header: int, cells: Cells, use: float
-) -> tuple[float, int, int]:
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One table's cost."""
+
+    bits: float
+    width: int = 1
+    odd_rows: int = 0
+    short_below: int | None = None
+
+
+def _table(rows: Sequence[Row], cells: Cells, use: float, way: Way) -> _Table:
+    """The cheapest reading of some rows as one table."""
+    filled = [row for row in rows if not row.blank]
+    ways = [
+        _table_bits(filled, width, _titles(rows, width), cells, use) for width in _widths(filled)
+    ]
+    header = header_above_short(rows, cells) if way.delimiter else None
+    if header is not None:
+        ways.append(replace(_short_bits(rows, header, cells, use), short_below=header))
+    return min(ways, key=lambda table: table.bits, default=_Table(0.0))
+
+
+def _short_bits(rows: Sequence[Row], header: int, cells: Cells, use: float) -> _Table:
     """The cost of a table whose records are taken as if they held their last fields, empty."""
     width = len(rows[header].cells)
     full, short = [], 0
@@ -119,8 +142,8 @@ def _short_bits(
             continue
         short += missing > 0
         full.append(Row(row.line, row.cells + ("",) * max(missing, 0)))
-    bits, _, odd = _table_bits(full, width, 0, cells, use)
-    return bits + SHORT_BITS * short, width, odd
+    table = _table_bits(full, width, 0, cells, use)
+    return replace(table, bits=table.bits + SHORT_BITS * short)
 
 
 def as_preferred(scored: Scored, preferred: Sequence[str]) -> Scored:
@@ -168,9 +191,7 @@ def _titles(rows: Sequence[Row], width: int) -> int:
     return blank
 
 
-def _table_bits(
-    rows: Sequence[Row], width: int, titles: int, cells: Cells, use: float
-) -> tuple[float, int, int]:
+def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, use: float) -> _Table:
     regular = [row.cells for row in rows if len(row.cells) == width]
     # Rows that repeat a whole row say nothing new, however they are read.
     regular = list(dict.fromkeys(regular))
@@ -189,7 +210,7 @@ def _table_bits(
         alike = len(rows) - titles - len(others)
         bits -= UNIFORM_BITS * min(alike, 10) * max(0.0, 1 - 5 * odd / (alike + odd))
         bits -= PERFECT_BITS * min(alike, 10) * (alike > 1 and alike == len(rows))
-    return bits, width, odd
+    return _Table(bits, width, odd)
 
 
 def _columns(

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 
 from lakefall_plugins.csv.sniffing.cells import TYPED, Cells
 from lakefall_plugins.csv.sniffing.splitting import Row
+from lakefall_plugins.csv.sniffing.stacked import is_name, is_of_values
 
-_COLUMN_SHARE = 0.8
-"""Share of a column's cells that are values where the column is one of values."""
 _LONGER_SHARE = 0.02
 _LEAST_COLUMNS, _LEAST_SHORT = 3, 3
 
@@ -28,21 +27,9 @@ def header_above_short(rows: Sequence[Row], cells: Cells) -> int | None:
     longer = sum(len(row) > len(names) for row in body)
     if shorter < _LEAST_SHORT or 2 * shorter <= len(body) or longer > _LONGER_SHARE * len(body):
         return None
-    if len(set(names)) < len(names) or not all(_is_name(name, cells) for name in names):
+    if len(set(names)) < len(names) or not all(is_name(name, cells) for name in names):
         return None
     # A title with commas is followed by the names, and those by values.
     values = [at for at in range(len(names)) if is_of_values(at, body[1:], cells)]
     fits = [at for at in values if at < len(body[0]) and cells[body[0][at]].kind in TYPED]
     return first if 2 * len(fits) >= len(values) else None
-
-
-def is_of_values(at: int, body: Sequence[Sequence[str]], cells: Cells) -> bool:
-    """Whether a column holds numbers, dates and the like."""
-    filled = [row[at] for row in body if at < len(row) and row[at].strip()]
-    typed = sum(cells[cell].kind in TYPED for cell in filled)
-    return typed > 0 and typed >= _COLUMN_SHARE * len(filled)
-
-
-def _is_name(cell: str, cells: Cells) -> bool:
-    """Whether a cell may name a column; prose has a blank after its commas."""
-    return bool(cell.strip()) and cell[0] != " " and cells[cell.strip()].kind not in TYPED

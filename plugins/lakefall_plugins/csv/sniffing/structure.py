@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from lakefall_plugins.csv.reading.head import joined
 from lakefall_plugins.csv.sniffing.cells import TYPED, Cells
-from lakefall_plugins.csv.sniffing.short import is_of_values
+from lakefall_plugins.csv.sniffing.stacked import is_of_values
 from lakefall_plugins.csv.sniffing.units import PLACEHOLDERS, is_unit
 
 MOST_HEADER_ROWS = 3

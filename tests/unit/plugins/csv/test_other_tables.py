@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from reader_support import dialect, open_bytes
+from reader_support import dialect, open_bytes, open_path
+from sniffer_support import sniff
 
 from lakefall.errors import TooManyRejectsError
 from lakefall_plugins.csv.reading.others import OtherTable, OtherTables
@@ -51,6 +52,14 @@ def test_a_table_of_nothing_excuses_no_other(tmp_path: Path) -> None:
     """A title taken for a header must not make a whole file a success without a row."""
     with pytest.raises(TooManyRejectsError):
         open_bytes(b"Sales,by day,in euro\n" + SECOND, tmp_path, max_rejected=0.5)
+
+
+def test_another_table_is_no_habit_of_short_records(tmp_path: Path) -> None:
+    """Its records were filled, and loaded into the first table."""
+    found = sniff(tmp_path, FIRST + b"\n" + SECOND)
+    assert not found.short_records
+    opened = open_path(tmp_path / "file.csv", tmp_path, found, max_rejected=0.1)
+    assert (len(opened.rows), opened.records.rows_elsewhere) == (30, 41)
 
 
 def test_names_alone_are_no_table() -> None:

@@ -183,6 +183,7 @@ NOT_SHORT = {
     "longer ones, too": "a,b,c\n1,2\n3,4\n5,6,7,8\n9,1\n",
     "a title with commas": "Sales, all of them, by day, in euro\na,b,c\n1,2,3\n4,5,6\n",
     "a title without blanks": "north,south,east,west\na,b,c\n1,2,3\n4,5,6\n",
+    "another table": "a,b,c\n1,2,3\n4,5,6\n" + "x,y\n" + "7,8\n" * 9,
     "values above": "1,2,3,4\n5,6\n7,8\n9,1\n",
 }
 
