@@ -129,6 +129,10 @@ class NoHeaderError(FileFormatError):
         self.dialect = dialect
 
 
+class MultiRowHeaderError(NoHeaderError):
+    """The header stands on several rows, and nobody said that they may be joined."""
+
+
 class LowConfidenceError(FileFormatError):
     """Two readings of the file are about as likely.
 

@@ -85,7 +85,8 @@ class Dialect:
     """How a file is written (RFC 4180 names the parts)."""
 
     delimiter: str
-    """One character; ``''`` for a file of a single column."""
+    """One character; ``''`` for a file of a single column. A sniffer may also find several
+    characters, which no reader takes."""
     quotechar: str
     """``'"'``, ``"'"`` or ``''`` for none."""
     escapechar: str
@@ -98,7 +99,14 @@ class Dialect:
     preamble_lines: int = 0
     """Physical lines before the header (or before the first record where there is no header)."""
     header_lines: int = 1
-    """Physical rows that make up the header; 0 without one."""
+    """Rows that make up the header, their cells joined; 0 without one."""
+    units_lines: int = 0
+    """Rows right below the header that hold units of measurement, and no record."""
+    unnamed_column: str = ""
+    """``first`` or ``last`` where the header lacks the name of that column: every record has one
+    field more."""
+    short_records: bool = False
+    """Most records lack their last fields: that is how the file is written."""
     footer_lines: int = 0
     """Physical lines after the last record of the table that are not part of it."""
     comment: str = ""
@@ -154,6 +162,9 @@ class Records:
     lines: Path
     """Where row numbers turn into physical lines (``LineMap.load``)."""
     warnings: tuple[str, ...] = ()
+    rows_elsewhere: int = 0
+    """Rejected records that belong to another table further down the file: they say nothing
+    about how well this one was read."""
     proved: bool = True
     """False for a quick look: reading all rows may still show that they are not all alike."""
 
@@ -270,6 +281,8 @@ class Converted:
     """Parquet with every reject of the file: records and cells (columns of ``Reject``)."""
     ingested_at: datetime
     warnings: tuple[str, ...] = ()
+    rows_elsewhere: int = 0
+    """Rejected records of other tables in the file (``Records.rows_elsewhere``)."""
 
 
 @dataclass(frozen=True, slots=True)

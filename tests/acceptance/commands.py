@@ -36,7 +36,7 @@ PRELOAD = [
     "lakefall_plugins.catalogue",
     "lakefall_plugins.folder",
     "lakefall_plugins.csv.reader",
-    "lakefall_plugins.csv.convert",
+    "lakefall_plugins.csv.converting.convert",
     "lakefall_plugins.csv.sniffer",
     "lakefall_plugins.threshold",
     "lakefall_plugins.iceberg.sink",

@@ -37,5 +37,13 @@ class CsvSnifferOptions(Options):
     """The encoding, if known: a name that CPython's codecs know."""
     preamble_lines: int | None = Field(default=None, ge=0)
     """Lines before the header, if known."""
+    header_lines: int | None = Field(default=None, ge=1)
+    """Rows that make up the header, if known; the cells of each column are joined by a blank."""
+    on_multi_row_header: Literal["join", "fail"] = "join"
+    """What becomes of a file whose header stands on several rows where ``header_lines`` is not
+    given: the rows are joined, or the file fails."""
+    units_row: Literal["detect", "present", "absent"] = "detect"
+    """Whether a row of units (``m/s``, ``[kg]``) stands right below the header. It is no record
+    and is skipped."""
     comment: Character | None = None
     """Lines that begin with this are skipped; ``""`` for none."""

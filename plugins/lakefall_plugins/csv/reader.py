@@ -11,17 +11,18 @@ from lakefall.errors import EmptyFileError, StructureError, TooManyRejectsError
 from lakefall.model import Converted, Dialect, LocalFile, Records, TablePlan, text_column
 from lakefall.plugin import Options, Plugin, Stage, hookimpl
 from lakefall.run import Run
-from lakefall_plugins.csv.columns import OnMisfit
-from lakefall_plugins.csv.convert import convert
-from lakefall_plugins.csv.decoding import Codec, codec_of, transcode
-from lakefall_plugins.csv.head import Head, read_head
+from lakefall_plugins.csv.converting.columns import OnMisfit
+from lakefall_plugins.csv.converting.convert import convert
+from lakefall_plugins.csv.encoding.decoding import Codec, codec_of, transcode
 from lakefall_plugins.csv.lines import LineMapWriter
-from lakefall_plugins.csv.rejects import RejectWriter
+from lakefall_plugins.csv.reading.head import Head, read_head
+from lakefall_plugins.csv.reading.others import LEAST_RECORDS, told
+from lakefall_plugins.csv.reading.rejects import RejectWriter
+from lakefall_plugins.csv.reading.repair import Repaired, Target, repair
+from lakefall_plugins.csv.reading.scan import UNUSED, plain_dialect, scan
+from lakefall_plugins.csv.reading.scratch import Scratch, writing
+from lakefall_plugins.csv.reading.syntax import Copier, large_fields, supported
 from lakefall_plugins.csv.relation import note_nulls, proving, relation
-from lakefall_plugins.csv.repair import Repaired, Target, repair
-from lakefall_plugins.csv.scan import UNUSED, plain_dialect, scan
-from lakefall_plugins.csv.scratch import Scratch, writing
-from lakefall_plugins.csv.syntax import Copier, large_fields, supported
 
 FEW = 20
 """A share of fewer records than this says nothing, unless it is all of them."""
@@ -31,9 +32,10 @@ _GLOB = frozenset("*?[]{}")
 class CsvReaderOptions(Options):
     """What becomes of records and cells that do not fit."""
 
-    short_records: Literal["reject", "fill"] = "reject"
+    short_records: Literal["detect", "reject", "fill"] = "detect"
     """A record with fewer fields than the header: rejected, or taken with NULL in the columns
-    that it lacks at its end, as spreadsheets and some registers leave them out."""
+    that it lacks at its end, as spreadsheets and some registers leave them out. ``detect`` takes
+    them where more than half of the records that the sniffer sees are short."""
 
     on_misfit: OnMisfit = "null"
     """What becomes of a cell that does not parse into its column's type: NULL, its record is
@@ -56,7 +58,8 @@ class CsvReader(Plugin[CsvReaderOptions]):
             head = read_head(local.path, codec, dialect)
         if not head.header:
             raise EmptyFileError(f"{local.file.key}: no record in the file")
-        fill = self.options.short_records == "fill"
+        short = self.options.short_records
+        fill = dialect.short_records if short == "detect" else short == "fill"
         opening = _Opening(run, local, dialect, codec, head, scratch, quick, fill)
         records = opening.plain() or opening.repaired()
         _judge(run, records)
@@ -71,8 +74,11 @@ class CsvReader(Plugin[CsvReaderOptions]):
 
 
 def _judge(run: Run, found: Records | Converted) -> None:
-    """Fail a file of which too little is left."""
+    """Fail a file of which too little is left. Other tables in it do not count, unless next to
+    nothing is the first one."""
     read, rejected = found.rows_read, found.rows_rejected
+    if read - found.rows_elsewhere >= LEAST_RECORDS:
+        read, rejected = read - found.rows_elsewhere, rejected - found.rows_elsewhere
     limit = run.pipeline.max_rejected
     if rejected <= limit * read or (read < FEW and rejected < read):
         return
@@ -177,7 +183,8 @@ class _Opening:
             sql=table,
             rejects=rejects,
             lines=self.scratch.file("lines"),
-            warnings=_filled(found.filled),
+            rows_elsewhere=sum(table.records for table in found.others),
+            warnings=(*_filled(found.filled), *told(found.others)),
         )
 
     def _linked(self, path: Path) -> Path:

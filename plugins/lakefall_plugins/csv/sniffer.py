@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from lakefall.errors import LowConfidenceError, NoHeaderError
+from lakefall.errors import LowConfidenceError, MultiRowHeaderError, NoHeaderError
 from lakefall.plugin import Plugin, Stage, hookimpl
-
-from .dialect import detect
-from .options import CsvSnifferOptions
+from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffing.dialect import detect
 
 if TYPE_CHECKING:
     from lakefall.model import Dialect, LocalFile, Reading, SourceFile, TableState
@@ -32,6 +31,7 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
             EncodingError: the option ``encoding`` names no encoding.
             LowConfidenceError: another reading is about as likely.
             NoHeaderError: the first row is one of data, and no names may be generated.
+            MultiRowHeaderError: the header stands on several rows, which may not be joined.
         """
         del run
         known = [column.source_name or column.name for column in table.columns] if table else []
@@ -47,13 +47,35 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
             and options.on_missing_header == "fail"
         ):
             raise NoHeaderError(_headless(local.file, dialect), dialect)
+        if (
+            dialect.header_lines > 1
+            and options.header_lines is None
+            and options.on_multi_row_header == "fail"
+        ):
+            raise MultiRowHeaderError(_many_rows(local.file, dialect), dialect)
         return dialect
 
 
+def _for_table(file: SourceFile, options: str) -> str:
+    """Options of the sniffer as YAML, for the file's table where there is one."""
+    sniffer = f"sniffer: {options}"
+    return f"tables: {{{file.table}: {{{sniffer}}}}}" if file.table else sniffer
+
+
+def _many_rows(file: SourceFile, dialect: Dialect) -> str:
+    first = dialect.preamble_lines + 1
+    joined = _for_table(file, "{on_multi_row_header: join}")
+    single = _for_table(file, "{header_lines: 1}")
+    return (
+        f"{file.key}: the header stands on {dialect.header_lines} rows, the first on line {first}, "
+        f"and on_multi_row_header is fail. To join them: {joined}; to take the first alone: "
+        f"{single}"
+    )
+
+
 def _headless(file: SourceFile, dialect: Dialect) -> str:
-    before, after = ("tables: {" + file.table + ": {", "}}") if file.table else ("", "")
     ways = "{header: present}", "{on_missing_header: generate}"
-    named, generated = (f"{before}sniffer: {way}{after}" for way in ways)
+    named, generated = (_for_table(file, way) for way in ways)
     return (
         f"{file.key}: no header: line {dialect.preamble_lines + 1} reads like a record, not like "
         f"names. If it is the header: {named}; to call the columns col_1, col_2, ...: {generated}"
@@ -69,8 +91,7 @@ def _unsure(file: SourceFile, dialect: Dialect, least: float) -> str:
     overrides = [_override(dialect, other)]
     if other is not None:
         overrides.append(_override(other, dialect))
-    before, after = ("tables: {" + file.table + ": {", "}}") if file.table else ("", "")
-    remedies = " or ".join(f"{before}sniffer: {o}{after}" for o in overrides)
+    remedies = " or ".join(_for_table(file, override) for override in overrides)
     return f"{said}. Decide in the pipeline file: {remedies}"
 
 

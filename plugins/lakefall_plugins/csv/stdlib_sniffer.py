@@ -11,8 +11,7 @@ from pydantic import Field
 from lakefall.errors import EmptyFileError, LowConfidenceError, NoHeaderError
 from lakefall.model import Dialect
 from lakefall.plugin import Options, Plugin, Stage, hookimpl
-
-from .sample import line_ends, terminator
+from lakefall_plugins.csv.sniffing.sample import line_ends, terminator
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -5,16 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sniffer_support import sniff
 
-from lakefall.model import Dialect
-from lakefall_plugins.csv.dialect import detect
 from lakefall_plugins.csv.options import CsvSnifferOptions
-
-
-def sniff(folder: Path, text: str) -> Dialect:
-    path = folder / "file.csv"
-    path.write_text(text)
-    return detect(path, CsvSnifferOptions())
+from lakefall_plugins.csv.sniffing.dialect import detect
 
 
 @pytest.mark.parametrize("rows", [3, 300, 1500])
@@ -126,3 +120,12 @@ def test_a_header_of_names_outweighs_ragged_rows(tmp_path: Path, rows: str) -> N
     path = tmp_path / "short.csv"
     path.write_text(f"id,name\n{rows}")
     assert detect(path, CsvSnifferOptions()).delimiter == ","
+
+
+def test_tabs_decide_against_commas_in_the_text(tmp_path: Path) -> None:
+    text = "".join(f"{'np'[n % 2]}\tI like it, number {n}; really\n" for n in range(8))
+    assert sniff(tmp_path, text).delimiter == "\t"
+
+
+def test_a_tab_at_the_end_of_the_lines_decides_nothing(tmp_path: Path) -> None:
+    assert sniff(tmp_path, "".join(f"{n},a{n},{n * 3}\t\n" for n in range(8))).delimiter == ","

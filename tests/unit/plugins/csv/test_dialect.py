@@ -9,20 +9,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sniffer_support import sniff
 
 from lakefall.errors import EmptyFileError
-from lakefall.model import Dialect
-from lakefall_plugins.csv.dialect import detect
-from lakefall_plugins.csv.options import CsvSnifferOptions
-
-
-def sniff(
-    folder: Path, text: str | bytes, known: tuple[str, ...] = (), **options: object
-) -> Dialect:
-    path = folder / "file.csv"
-    path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return detect(path, CsvSnifferOptions.model_validate(options), known)
-
 
 DELIMITED = {
     "comma": ("a,b\n1,2\n3,4\n", ","),
@@ -90,8 +79,14 @@ def test_quotes(tmp_path: Path, text: str, delimiter: str, quote: str, escape: s
     assert (found.delimiter, found.quotechar, found.escapechar) == (delimiter, quote, escape)
 
 
+def test_a_blank_before_numbers_only_does_no_harm(tmp_path: Path) -> None:
+    """Blanks around values that have a type mean nothing, and a file read as it is is read fast."""
+    assert not sniff(tmp_path, "a, b, c\n1, 2, 3\n4, 5, 6\n").skip_initial_space
+
+
 def test_blank_after_the_delimiter_is_reported(tmp_path: Path) -> None:
-    assert sniff(tmp_path, "a, b, c\n1, 2, 3\n4, 5, 6\n").skip_initial_space
+    assert sniff(tmp_path, "a, b, c\n1, x, 3\n4, y z, 6\n").skip_initial_space
+    assert sniff(tmp_path, 'a, b, c\n1, "2", 3\n4, "5", 6\n').skip_initial_space
     assert not sniff(tmp_path, "a,b\nx y, z\nx,y\n").skip_initial_space
 
 
@@ -170,6 +165,23 @@ def test_doubt_shows_in_the_confidence_and_the_runner_up(tmp_path: Path) -> None
     assert unsure.runner_up is not None
     assert {unsure.delimiter, unsure.runner_up.delimiter} == {",", ";"}
     assert any("rows have" in sentence for sentence in sure.evidence)
+
+
+def test_quotes_that_are_taken_for_text_leave_doubt(tmp_path: Path) -> None:
+    rows = "".join(f'{n},"a{n}" b\n' for n in range(5)) * 6 + "".join(
+        f'{n},"c"\n' for n in range(32)
+    )
+    found = sniff(tmp_path, "n,t\n" + rows)
+    assert found.quotechar == ""
+    assert 0.5 < found.confidence < 0.9
+
+
+@pytest.mark.parametrize("mark", ["_", "-", "/", " "])
+def test_a_mark_that_divides_all_values_of_a_column_leaves_doubt(tmp_path: Path, mark: str) -> None:
+    words = ["stone", "river", "amber", "north", "market", "yellow", "forest", "ladder"]
+    found = sniff(tmp_path, "".join(f"{a}{mark}{a[::-1]}\n" for a in words))
+    assert found.delimiter == ""
+    assert 0.5 < found.confidence < 0.9
 
 
 RIVALS = {

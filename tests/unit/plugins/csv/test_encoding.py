@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lakefall.errors import EmptyFileError, EncodingError, NotTextError
-from lakefall_plugins.csv.encoding import detect_encoding
+from lakefall_plugins.csv.encoding.detection import detect_encoding
 
 FRENCH = "Département;élève;français\nÎle-de-France;Zoë;où\nRhône;Gaël;déjà\nCôte-d’Or;naïf;forêt\n"
 GERMAN = "Straße;Größe;Mädchen\nKönigsstraße;fünf;Lübeck\nMünchen;schön;Käse\n"
@@ -91,6 +91,22 @@ def test_ascii_is_utf8(tmp_path: Path) -> None:
 def test_the_first_high_byte_may_come_late(tmp_path: Path, encoding: str) -> None:
     raw = b"a,b\n" + b"1,2\n" * 600_000 + "Zoë,déjà\n".encode(encoding)
     assert detect_encoding(write(tmp_path, raw)).name == encoding
+
+
+def test_bytes_that_come_late_may_change_the_answer(tmp_path: Path) -> None:
+    """The first high bytes read like cp1252, which does not know the last ones."""
+    head = "dort,café,káva,čaj\n".replace("č", "c") * 40_000
+    tail = "Ťažký,Šťastný,Źródło\n" * 2_000
+    raw = head.encode("cp1250") + tail.encode("cp1250")
+    assert detect_encoding(write(tmp_path, head.encode("cp1250"))).name == "cp1252"
+    found = detect_encoding(write(tmp_path, raw))
+    assert raw.decode(found.name) == head + tail
+    assert "does not know" in found.evidence[-1]
+
+
+def test_a_byte_that_no_likely_encoding_knows_changes_nothing(tmp_path: Path) -> None:
+    raw = FRENCH.encode("cp1252") * 2000 + b"\x81\x8d\x8f\x90\x9d,x\n"
+    assert detect_encoding(write(tmp_path, raw)).name == "cp1252"
 
 
 def test_a_sequence_across_blocks_is_whole(tmp_path: Path) -> None:

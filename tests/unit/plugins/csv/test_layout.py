@@ -5,18 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from lakefall.model import Dialect
-from lakefall_plugins.csv.dialect import detect
-from lakefall_plugins.csv.options import CsvSnifferOptions
+from sniffer_support import sniff
 
 TABLE = "id,name,amount\n1,ann,5.5\n2,bob,6.25\n3,cy,7.75\n"
-
-
-def sniff(folder: Path, text: str) -> Dialect:
-    path = folder / "file.csv"
-    path.write_text(text, newline="")
-    return detect(path, CsvSnifferOptions())
 
 
 PREAMBLES = {
@@ -51,22 +42,30 @@ def test_the_header_may_lack_the_last_delimiter(tmp_path: Path) -> None:
     assert sniff(tmp_path, "x,y,z\n1,2,3,\n4,5,6,\n7,8,9,\n").preamble_lines == 0
 
 
-FOOTERS = {
-    "none": ("", 0),
-    "blank lines": ("\n\n", 0),
-    "a note": ("Source: the ministry\n", 1),
-    "a set-off word": ("\nend\n", 1),
-    "two notes": ("\nTotal rows: 3\nSource: the ministry\n", 2),
-    "a record that was cut short": ("4", 0),
-    "the DOS mark": ("\x1a", 1),
-}
+@pytest.mark.parametrize("mark", ["#", "%", "//", "!"])
+def test_a_mark_alone_begins_a_comment(tmp_path: Path, mark: str) -> None:
+    text = f"{mark} made by\n{mark} some one\n" + "".join(
+        f"{n} {n * 2.5} {n * n}\n" for n in range(9)
+    )
+    found = sniff(tmp_path, text)
+    assert (found.delimiter, found.preamble_lines, found.has_header) == (" ", 2, False)
 
 
-@pytest.mark.parametrize("rows", [1, 2000], ids=["short", "long"])
-@pytest.mark.parametrize(("below", "lines"), FOOTERS.values(), ids=FOOTERS)
-def test_footer(tmp_path: Path, below: str, lines: int, rows: int) -> None:
-    found = sniff(tmp_path, TABLE + "4,dee,8.5\n" * rows + below)
-    assert (found.footer_lines, found.delimiter) == (lines, ",")
+def test_names_may_begin_with_a_comment_mark(tmp_path: Path) -> None:
+    found = sniff(tmp_path, "##format=x\n#chrom\tpos\tref\n1\t100\tA\n1\t200\tC\n")
+    assert (found.delimiter, found.preamble_lines, found.has_header) == ("\t", 1, True)
+
+
+def test_names_above_records_that_are_too_long(tmp_path: Path) -> None:
+    """Texts with commas and no quotes: the header is no preamble, so that the file fails."""
+    rows = "".join(f"{n},n{n},hello{', well' * (n % 3)}, yes\n" for n in range(9))
+    found = sniff(tmp_path, "id,name,text\n" + rows)
+    assert (found.preamble_lines, found.has_header) == (0, True)
+
+
+def test_a_record_of_another_width_above_the_others_is_no_preamble(tmp_path: Path) -> None:
+    found = sniff(tmp_path, "1,2\n3,4,5\n6,7,8\n9,1,2\n")
+    assert (found.preamble_lines, found.has_header) == (0, False)
 
 
 def test_comments_inside_the_table(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_support import dialect, open_bytes
 
-from lakefall_plugins.csv import decoding
+from lakefall_plugins.csv.encoding import decoding
 
 PRELUDE = """
     import resource, sys

@@ -172,6 +172,16 @@ def test_trailing_delimiters(tmp_path: Path) -> None:
     assert in_header.rows == [("1", "2"), ("3", "4")]
 
 
+@pytest.mark.parametrize("damage", [b"", b"7\n"])
+def test_empty_fields_beyond_the_last_column_are_none(tmp_path: Path, damage: bytes) -> None:
+    """DuckDB took any number of them, the csv module's way only one: the same line was loaded or
+    rejected, as the rest of its file was."""
+    opened = open_bytes(b"a,b\n1,2,,,\n,,,,,\n3,4\n" + damage, tmp_path)
+    assert opened.plain == (not damage)
+    assert opened.rows == [("1", "2"), (None, None), ("3", "4")]
+    assert opened.lines == [2, 3, 4]
+
+
 def test_header_only(tmp_path: Path) -> None:
     for data in (b"a,b\n", b"a,b", b"# x\na,b\n"):
         opened = open_bytes(data, tmp_path, dialect(comment="#"))
@@ -235,6 +245,14 @@ def test_skip_initial_space(tmp_path: Path) -> None:
     assert opened.rows == [("1", "x, y"), ("2", None), ("3", "")]
 
 
+@pytest.mark.parametrize("quote", ['"', ""])
+def test_null_among_columns_aligned_with_blanks(tmp_path: Path, quote: str) -> None:
+    found = dialect(delimiter=" ", skip_initial_space=True, quotechar=quote)
+    opened = open_bytes(b"a  b c\n 3 \\N   4\n\\N  5  \\N\n", tmp_path, found)
+    assert opened.records.header == ("a", "b", "c")
+    assert opened.rows == [("3", None, "4"), (None, "5", None)]
+
+
 def test_too_many_rejects(tmp_path: Path) -> None:
     data = b"a,b\n" + b"1,2\n" * 10 + b"1\n" * 11
     with pytest.raises(TooManyRejectsError, match=r"11 of 21 records.*line 12: 1 field"):
@@ -247,6 +265,14 @@ def test_a_share_of_few_records_says_nothing_unless_it_is_all(tmp_path: Path) ->
     assert (small.rows, len(small.rejects)) == ([("3", "4")], 2)
     with pytest.raises(TooManyRejectsError, match="2 of 2 records"):
         open_bytes(b"a,b\n1\n2\n", tmp_path, max_rejected=0.5)
+
+
+def test_a_line_end_that_is_escaped_stays_in_the_reject(tmp_path: Path) -> None:
+    """The record's own line end is no part of it; the one before it was lost, too."""
+    found = dialect(escapechar="\\", quotechar="")
+    opened = open_bytes(b"a,b\n1,2,x\\\n\n3,4\n", tmp_path, found)
+    assert opened.rejects[0].text == "1,2,x\\\n"
+    assert opened.lines == [4]
 
 
 def test_long_reject_is_cut(tmp_path: Path) -> None:

@@ -2,33 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 from pydantic import ValidationError
+from sniffer_support import RUN, local, sniffer
 
 from lakefall.errors import EmptyFileError, LowConfidenceError, NoHeaderError
-from lakefall.model import Column, Dialect, LocalFile, SourceFile, TableState, from_json, to_json
+from lakefall.model import Column, Dialect, TableState, from_json, to_json
 from lakefall.plugin import Stage
 from lakefall_plugins.csv.options import CsvSnifferOptions
 from lakefall_plugins.csv.sniffer import CsvSniffer
-
-RUN: Any = None
-"""Sniffing needs nothing of the run."""
-
-
-def local(folder: Path, text: str) -> LocalFile:
-    path = folder / "cached"
-    path.write_text(text)
-    modified = datetime(2024, 1, 1, tzinfo=UTC)
-    return LocalFile(SourceFile("orders/a.csv", "e", 1, modified, "orders", "orders"), path, 1)
-
-
-def sniffer(**options: object) -> CsvSniffer:
-    return CsvSniffer(CsvSnifferOptions.model_validate(options))
 
 
 def table(*names: str) -> TableState:
@@ -84,7 +69,7 @@ def test_doubt_names_both_readings_and_the_remedy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "least"), [(TIE, 0.5), ("a\tb|c\nd\te|f\n", 0.5), ("x,y\n1,'q'\n", 0.99)]
+    ("text", "least"), [(TIE, 0.5), ("a;b|c\nd;e|f\n", 0.5), ("x,y\n1,'q'\n", 0.99)]
 )
 def test_the_remedy_is_yaml_that_settles_the_doubt(tmp_path: Path, text: str, least: float) -> None:
     file = local(tmp_path, text)

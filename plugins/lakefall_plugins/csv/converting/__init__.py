@@ -1,0 +1,1 @@
+"""Records to typed Parquet, and what did not parse to rejects."""

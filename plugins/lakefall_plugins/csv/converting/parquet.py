@@ -1,0 +1,135 @@
+"""Writing typed rows to Parquet files that carry the plan's field ids."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from lakefall import sql
+from lakefall.model import Records, TablePlan
+from lakefall.naming import AUDIT_COLUMNS
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from lakefall_plugins.csv.converting.columns import TypedColumn
+
+VECTOR = 2_048
+"""Rows that DuckDB works on at a time."""
+GROUP_ROWS = 122_880
+GROUP_BYTES = 32 << 20
+"""Bytes of CSV that one row group may come from: it is held in memory until it is written."""
+FILE_BYTES = 512 << 20
+"""Size at which a Parquet file is closed and the next begun, and the size of a CSV file from
+which on that is done at all: Iceberg's own target."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the files of one conversion look like."""
+
+    columns: tuple[TypedColumn, ...]
+    plan: TablePlan
+    source_file: str
+    ingested_at: datetime
+    group_rows: int
+
+    @property
+    def audit(self) -> tuple[str, str]:
+        """SQL of the audit columns' values."""
+        when = self.ingested_at.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
+        return sql.literal(self.source_file), f"TIMESTAMP '{when}'"
+
+    @property
+    def selection(self) -> str:
+        """SQL of the typed columns."""
+        return ", ".join(f"{c.value} AS {sql.identifier(c.name)}" for c in self.columns)
+
+    @property
+    def field_ids(self) -> dict[str, int]:
+        """Ids by name; empty where the sink has none."""
+        ids = {c.name: c.planned.field_id for c in self.columns}
+        ids |= dict(
+            zip(AUDIT_COLUMNS, (self.plan.source_file_id, self.plan.ingested_at_id), strict=True)
+        )
+        return ids if all(ids.values()) else {}
+
+
+def group_rows(records: Records) -> int:
+    """Rows of a row group, so that its memory does not depend on how wide the rows are."""
+    width = max(1, records.local.size // max(1, records.rows_read))
+    return min(GROUP_ROWS, max(VECTOR, GROUP_BYTES // width // VECTOR * VECTOR))
+
+
+def copy(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, relation: str, folder: Path, size: int
+) -> None:
+    """Let DuckDB write the typed rows of ``relation`` into ``folder``.
+
+    Args:
+        relation: SQL of rows of text.
+        size: bytes of the CSV file.
+    """
+    source_file, ingested_at = (
+        f"{value} AS {name}" for value, name in zip(layout.audit, AUDIT_COLUMNS, strict=True)
+    )
+    options = ["FORMAT parquet", "COMPRESSION zstd", f"ROW_GROUP_SIZE {layout.group_rows}"]
+    if layout.field_ids:
+        ids = ", ".join(f"{sql.literal(name)}: {i}" for name, i in layout.field_ids.items())
+        options.append(f"FIELD_IDS {{{ids}}}")
+    target = folder / "part.parquet"
+    if size > FILE_BYTES:
+        target = folder / "parts"
+        options.append(f"FILE_SIZE_BYTES {FILE_BYTES}")
+    query = (
+        f"COPY (SELECT {layout.selection}, {source_file}, {ingested_at} FROM {relation}) "
+        f"TO {sql.literal(str(target))} ({', '.join(options)})"
+    )
+    sql.rows(connection, query)
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the footers of the files say."""
+
+    paths: tuple[Path, ...]
+    rows: int
+    nulls: dict[str, int]
+    """NULLs by column; a column whose footer does not tell is missing."""
+
+
+def written(folder: Path) -> Written:
+    """Read the footers of all files in a folder."""
+    import pyarrow.parquet as pq
+
+    paths: list[Path] = []
+    rows = 0
+    nulls: dict[str, int] = {}
+    unknown: set[str] = set()
+    for path in sorted(folder.rglob("*.parquet")):
+        metadata = pq.read_metadata(path)
+        if not metadata.num_rows:
+            continue
+        paths.append(path)
+        rows += metadata.num_rows
+        for group in range(metadata.num_row_groups):
+            row_group = metadata.row_group(group)
+            for position in range(row_group.num_columns):
+                column = row_group.column(position)
+                name, statistics = column.path_in_schema, column.statistics
+                if statistics is None or not statistics.has_null_count:
+                    unknown.add(name)
+                    continue
+                nulls[name] = nulls.get(name, 0) + statistics.null_count
+    known = {name: count for name, count in nulls.items() if name not in unknown}
+    return Written(tuple(paths), rows, known)
+
+
+def fresh(folder: Path) -> Path:
+    """The folder, empty."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    return folder

@@ -1,0 +1,86 @@
+"""The beginning of a file as text."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Whole lines from the beginning of a file."""
+
+    text: str
+    """Line ends normalised to ``\\n``; no byte order mark."""
+    line_ends: dict[str, int]
+    """How often each line end occurs."""
+    truncated: bool
+    """The file goes on after the sample."""
+    beyond: float = 0.0
+    """About how many times as long as the sample the rest of the file is."""
+
+    @property
+    def lines(self) -> int:
+        """Physical lines in the sample."""
+        return line_count(self.text)
+
+
+def take(path: Path, encoding: str, size: int, lines: int) -> Sample:
+    """Read the first ``size`` bytes, at most so many lines, and cut them at a line end.
+
+    Bytes that do not decode become U+FFFD.
+    """
+    with path.open("rb") as stream:
+        raw = stream.read(size)
+    total = max(path.stat().st_size, len(raw))
+    truncated = total > len(raw)
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    text = decoder.decode(raw, final=not truncated).removeprefix("\ufeff")
+    everything = len(text) * total / max(1, len(raw))
+    if truncated:
+        text = text.removesuffix("\r")
+        end = max(text.rfind("\n"), text.rfind("\r")) + 1
+        text = text[:end] or text
+    ends = list(islice(_LINE_END.finditer(text), lines))
+    if len(ends) == lines and ends[-1].end() < len(text):
+        text, truncated = text[: ends[-1].end()], True
+    beyond = max(0.0, everything / len(text) - 1) if truncated and text else 0.0
+    return Sample(normalise(text), dict(Counter(end.group() for end in ends)), truncated, beyond)
+
+
+def line_count(text: str) -> int:
+    """Physical lines of a text whose line ends are ``\\n``."""
+    return text.count("\n") + (bool(text) and not text.endswith("\n"))
+
+
+def normalise(text: str) -> str:
+    """The text with every line end as ``\\n``."""
+    if "\r" not in text:
+        return text
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def line_ends(text: str) -> dict[str, int]:
+    """How often each line end occurs in a text."""
+    return dict(Counter(_LINE_END.findall(text)))
+
+
+def terminator(ends: Mapping[str, int], inside: int = 0) -> str:
+    """The line end of the records; ``'mixed'`` for several, ``'\\n'`` for none.
+
+    Args:
+        ends: how often each line end occurs.
+        inside: line ends inside quoted cells: a rarer kind of line end is theirs.
+    """
+    used = sorted((end for end in ends if ends[end]), key=lambda end: -ends[end])
+    if not used:
+        return "\n"
+    rest = sum(ends[end] for end in used[1:])
+    return used[0] if rest <= inside else "mixed"

@@ -1,0 +1,81 @@
+"""One truth: what the sniffer says of made-up files is what the reader loads, cell by cell."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+from benchmarks.detection import habits_of_cells  # noqa: F401 -- registers its habits
+from benchmarks.detection.habits import HABITS
+from benchmarks.detection.laws import BrokenLawError, Opened, check
+from reader_support import open_path
+
+from lakefall_plugins.csv.options import CsvSnifferOptions
+from lakefall_plugins.csv.sniffing.dialect import detect
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_the_table_that_was_written_is_the_one_that_is_read(tmp_path: Path, habit: str) -> None:
+    for seed in range(4):
+        chance = Random(f"{habit}/{seed}")
+        made = HABITS[habit](chance, chance.choice([6, 12, 40]))
+        path = tmp_path / "file.csv"
+        path.write_bytes(made.data)
+        found = detect(path, CsvSnifferOptions())
+        assert (found.has_header, found.preamble_lines) == (made.header, made.preamble)
+        opened = open_path(path, tmp_path, found)
+        header = [cell.strip() for cell in opened.records.header]
+        rows = [[(cell or "").strip(" ") for cell in row] for row in opened.rows]
+        expected = [[cell.strip(" ") for cell in row] for row in made.table]
+        assert [header, *rows] == (expected if made.header else [header, *expected])
+        check(Opened(path, opened.records, opened.rows, opened.rejects))
+
+
+def opened(folder: Path) -> Opened:
+    path = folder / "file.csv"
+    path.write_text('a,b\n1,"x\ny"\n3\n\n4,z\n')
+    found = open_path(path, folder, detect(path, CsvSnifferOptions(delimiter=",")))
+    return Opened(path, found.records, found.rows, found.rejects)
+
+
+def test_the_laws_hold(tmp_path: Path) -> None:
+    check(opened(tmp_path))
+
+
+def test_a_lost_row_breaks_a_law(tmp_path: Path) -> None:
+    good = opened(tmp_path)
+    with pytest.raises(BrokenLawError, match="good rows"):
+        check(Opened(good.path, good.records, good.rows[1:], good.rejects))
+
+
+def test_a_lost_reject_breaks_a_law(tmp_path: Path) -> None:
+    good = opened(tmp_path)
+    with pytest.raises(BrokenLawError, match="rejects"):
+        check(Opened(good.path, good.records, good.rows, []))
+
+
+def test_a_lost_line_breaks_a_law(tmp_path: Path) -> None:
+    from dataclasses import replace
+
+    good = opened(tmp_path)
+    records = replace(good.records, lines_skipped=0)
+    with pytest.raises(BrokenLawError, match="6 lines, but 5"):
+        check(Opened(good.path, records, good.rows, good.rejects))
+
+
+@pytest.mark.parametrize("cell", [None, "x", "x\ny "])
+def test_another_cell_breaks_a_law(tmp_path: Path, cell: str | None) -> None:
+    good = opened(tmp_path)
+    rows = [("1", cell), *good.rows[1:]]
+    with pytest.raises(BrokenLawError):
+        check(Opened(good.path, good.records, rows, good.rejects))
+
+
+def test_a_replaced_character_breaks_a_law(tmp_path: Path) -> None:
+    from benchmarks.detection.laws import nothing_is_replaced
+
+    good = opened(tmp_path)
+    rows = [("1", "\ufffd"), *good.rows[1:]]
+    with pytest.raises(BrokenLawError, match="replaced"):
+        nothing_is_replaced(Opened(good.path, good.records, rows, []), ["a,b\n"])
