@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
@@ -18,14 +19,15 @@ from lakefall.sql import connect
 from lakefall.types import TypeCandidate, TypeSettings
 from lakefall_plugins.inference.choosing import FALLBACK, Chooser, ColumnRule
 from lakefall_plugins.inference.counting import Counter
-from lakefall_plugins.inference.explaining import Verdict, ambiguous, explain
+from lakefall_plugins.inference.explaining import Verdict, ambiguous, explain, subject
 from lakefall_plugins.inference.survey import Survey
 from lakefall_plugins.inference.tally import total
-from lakefall_plugins.types.date import pattern
+from lakefall_plugins.types.layouts import COMMON, SPECIFIED, Layout, expand
 
 
 def _date_format(text: str) -> str:
-    pattern(text)
+    if text != COMMON:
+        Layout(text)
     return text
 
 
@@ -46,9 +48,19 @@ class ThresholdOptions(Options):
     null_values: tuple[str, ...] = ("", "NULL", "null", "\\N")
     """Texts that stand for no value, in columns that are not text."""
     date_formats: tuple[Annotated[str, AfterValidator(_date_format)], ...] = Field(
-        default=("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y"), min_length=1
+        default=(*SPECIFIED, COMMON), min_length=1
     )
-    """Formats of dates, preferred first, in the letters of strptime: %Y %y %m %d %b %B."""
+    """Formats of dates, preferred first, in the letters of strptime: %Y %y %m %d %b %B. A date
+    with a time of day after it is a timestamp in the same format. `common` stands for other usual
+    ones: 2024/01/15, 2024.01.15, 15.01.2024, 15-01-2024, 01-15-2024, and months by name in any
+    place; day first, unless the format before it is month first. Without `common` the list is
+    the letter of the specification."""
+    two_digit_years: bool = False
+    """Read dates with years of two digits as well, in the same formats: 69 to 99 are 19.., others
+    20.. (POSIX)."""
+    boolean: Literal["words_and_digits", "words"] = "words_and_digits"
+    """What a boolean is: true, false, yes, no, 1 and 0 (the specification), or the words alone, so
+    that a column of 0 and 1 is INTEGER."""
     columns: Mapping[str, str] = Field(default_factory=dict)
     """Column name, sanitised or as in the header, to a type: no inference for these."""
 
@@ -61,7 +73,12 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
 
     def settings(self) -> TypeSettings:
         """What every type is told."""
-        return TypeSettings(self.options.date_formats, self.options.leading_zeros)
+        options = self.options
+        return TypeSettings(
+            date_formats=expand(options.date_formats, two_digit_years=options.two_digit_years),
+            leading_zeros=options.leading_zeros,
+            boolean=options.boolean,
+        )
 
     def null_values(self) -> tuple[str, ...]:
         """Texts that stand for no value, in columns that are not text."""
@@ -104,9 +121,18 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                 for each, names in zip(records, headers, strict=True)
             ]
             alone = [survey.verdicts() for survey in surveys]
+            verdicts = {
+                name: together(
+                    name,
+                    [(s, v[name]) for s, v in zip(surveys, alone, strict=True) if name in v],
+                    chooser,
+                )
+                for name in sources
+            }
+            verdicts = with_misfits(verdicts, surveys, chooser)
             return Schema(
                 tuple(
-                    self._column(name, cell, surveys, alone, chooser)
+                    self._column(name, cell, surveys, verdicts[name], chooser)
                     for name, cell in sources.items()
                 )
             )
@@ -119,18 +145,16 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         name: str,
         source_name: str,
         surveys: Sequence[Survey],
-        alone: Sequence[Mapping[str, Verdict]],
+        verdict: Verdict,
         chooser: Chooser,
     ) -> Column:
-        votes = [(s, v[name]) for s, v in zip(surveys, alone, strict=True) if name in v]
-        verdict = together(name, votes, chooser)
         reading = None if verdict.reading is None else chooser.readings[verdict.reading]
         return Column(
             name=name,
             source_name=source_name,
             type=reading.type if reading else FALLBACK,
             nullable=(
-                len(votes) < len(surveys)
+                any(name not in survey.names for survey in surveys)
                 or verdict.seen.sampled
                 or verdict.seen.empty > 0
                 or (verdict.reading is not None and not verdict.tally.fits_all(verdict.reading))
@@ -210,17 +234,39 @@ def together(name: str, votes: Sequence[tuple[Survey, Verdict]], chooser: Choose
         tally = total(v.tally for _, v in votes)
         reading = next(iter(readings)) if readings else chooser.choose(tally, rule)
         return Verdict(rule, reading, tally, seen)
-    tallies = [(survey.key, survey.full(name)) for survey, _ in heard]
+    tallies = [(survey, survey.full(name)) for survey, _ in heard]
     tally = total(each for _, each in tallies)
     reading = chooser.choose(tally, rule)
-    if reading is not None:
-        formats = {
-            key: chooser.readings[better].format
-            for key, each in tallies
-            if (better := chooser.better_format(each, reading)) is not None
-        }
-        if formats:
-            chosen = chooser.readings[reading].format
-            note = ", ".join(f"{key} is written as {found}" for key, found in formats.items())
-            return Verdict(rule, None, tally, seen, f"{note}, the other files as {chosen}")
+    if reading is None:
+        return Verdict(rule, reading, tally, seen)
+    formats = {
+        survey.key: chooser.readings[better].written
+        for survey, each in tallies
+        if (better := chooser.better_format(each, reading)) is not None
+    }
+    if formats:
+        chosen = chooser.readings[reading].written
+        note = ", ".join(f"{key} is written as {found}" for key, found in formats.items())
+        return Verdict(rule, None, tally, seen, f"{note}, the other files as {chosen}")
+    tally = total(survey.compared(name, each, reading) for survey, each in tallies)
     return Verdict(rule, reading, tally, seen)
+
+
+def with_misfits(
+    verdicts: Mapping[str, Verdict], surveys: Sequence[Survey], chooser: Chooser
+) -> dict[str, Verdict]:
+    """The verdicts with the first value, over the files in order, that their evidence shows."""
+    found = dict(verdicts)
+    for sampled in (False, True):
+        wanted = {
+            name: reading
+            for name, verdict in verdicts.items()
+            if verdict.tally.sampled is sampled
+            and (reading := subject(verdict, chooser)) is not None
+        }
+        for survey in surveys:
+            here = {name: reading for name, reading in wanted.items() if name in survey.names}
+            for name, spot in survey.first_misfits(here, sampled=sampled).items():
+                found[name] = replace(found[name], misfit=spot)
+                del wanted[name]
+    return found

@@ -91,12 +91,12 @@ def test_yaml_date_formats_order(lake: Lake) -> None:
 
 
 def test_yaml_date_formats_of_ones_own(lake: Lake) -> None:
-    data = "id,v\n11,15.01.2024\n12,31.12.2023\n"
+    data = "id,v\n11,2024 d15 m01\n12,2023 d31 m12\n"
     lake.put("before/a.csv", data)
     lake.run()
     assert lake.types("before")["v"] == "VARCHAR"
     lake.put("after/a.csv", data)
-    lake.configure(type_inferer={"date_formats": ["%d.%m.%Y"]})
+    lake.configure(type_inferer={"date_formats": ["%Y d%d m%m"]})
     lake.run()
     assert lake.types("after")["v"] == "DATE"
     assert lake.column("after", "v") == ["2024-01-15", "2023-12-31"]

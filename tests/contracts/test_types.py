@@ -7,16 +7,24 @@ from lakefall.types import TypeSettings
 from lakefall_plugins.types.boolean import Boolean
 from lakefall_plugins.types.date import Date
 from lakefall_plugins.types.decimal import Decimal
+from lakefall_plugins.types.layouts import COMMON, SPECIFIED, expand
 from lakefall_plugins.types.numbers import Bigint, Double, Integer
-from lakefall_plugins.types.timestamp import Timestamp
+from lakefall_plugins.types.time import Time
+from lakefall_plugins.types.timestamp import Timestamp, TimestampTz
 from lakefall_plugins.types.uuid import Uuid
 from lakefall_plugins.types.varchar import Varchar
 
 AS_NUMBERS = TypeSettings(leading_zeros="number")
+ALL_LAYOUTS = TypeSettings(expand((*SPECIFIED, COMMON), two_digit_years=True))
 
 
 class TestBoolean(TypeContract):
     plugin = Boolean
+
+
+class TestBooleanWords(TypeContract):
+    plugin = Boolean
+    settings = TypeSettings(boolean="words")
 
 
 class TestInteger(TypeContract):
@@ -69,8 +77,31 @@ class TestWrittenDate(TypeContract):
     settings = TypeSettings(date_formats=("%d.%m.%y", "%d %b %Y", "%B %d, %Y", "%Y%m%d"))
 
 
+class TestDateInEveryLayout(TypeContract):
+    plugin = Date
+    settings = ALL_LAYOUTS
+
+
+class TestTime(TypeContract):
+    plugin = Time
+
+
 class TestTimestamp(TypeContract):
     plugin = Timestamp
+
+
+class TestTimestampInEveryLayout(TypeContract):
+    plugin = Timestamp
+    settings = ALL_LAYOUTS
+
+
+class TestTimestampTz(TypeContract):
+    plugin = TimestampTz
+
+
+class TestTimestampTzInEveryLayout(TypeContract):
+    plugin = TimestampTz
+    settings = ALL_LAYOUTS
 
 
 class TestUuid(TypeContract):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lakefall.types import TypeCandidate
+from lakefall.types import TypeCandidate, contradict
 from lakefall_plugins.inference.tally import Tally
 
 FALLBACK = "VARCHAR"
@@ -50,25 +50,35 @@ class Chooser:
         return best
 
     def tied(self, tally: Tally, reading: int) -> tuple[int, ...]:
-        """Other formats of the same type that parse as many values."""
-        chosen = self.readings[reading]
+        """Readings that contradict this one and parse as many values; one a format."""
+        found: dict[str, int] = {}
+        for r in self._rivals(reading):
+            if tally.fits.get(r) == tally.fitting(reading):
+                found.setdefault(self.readings[r].format, r)
+        return tuple(found.values())
+
+    def ambiguous(self, tally: Tally, reading: int) -> tuple[int, ...]:
+        """Of those the ones that take some value otherwise."""
         return tuple(
-            r
-            for r in self.proposed
-            if self.readings[r].type == chosen.type
-            and self.readings[r].format != chosen.format
-            and tally.fits.get(r) == tally.fitting(reading)
+            r for r in self.tied(tally, reading) if tally.differing.get((reading, r), 0) > 0
         )
 
     def better_format(self, tally: Tally, reading: int) -> int | None:
-        """Another format of the same type that parses more values."""
+        """A reading that contradicts this one and parses more values."""
+        better = [r for r in self._rivals(reading) if tally.fitting(r) > tally.fitting(reading)]
+        return self._most(tally, better)
+
+    def _rivals(self, reading: int) -> list[int]:
         chosen = self.readings[reading]
-        rivals = [
+        return [
             r
             for r in self.proposed
-            if self.readings[r].type == chosen.type and tally.fitting(r) > tally.fitting(reading)
+            if contradict(self.readings[r], chosen)
+            and (
+                self.readings[r].type == chosen.type
+                or (chosen.numeric and self.readings[r].numeric)
+            )
         ]
-        return self._most(tally, rivals)
 
     def qualifies(self, tally: Tally, reading: int) -> bool:
         """Whether enough of the values parse, and no value bars the type."""
