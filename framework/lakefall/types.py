@@ -23,6 +23,8 @@ class TypeSettings:
     """``text``: a leading zero bars numbers for the whole column; ``number``: it is dropped."""
     boolean: str = "words_and_digits"
     """``words_and_digits``: true, false, yes, no, 1, 0; ``words``: without the digits."""
+    number_formats: tuple[str, ...] = ("1234.5",)
+    """The number 1234.5 as files may write it, preferred first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ BUILTINS: tuple[tuple[str, str, str], ...] = (
     ("type", "timestamp", "lakefall_plugins.types.timestamp:Timestamp"),
     ("type", "timestamp_tz", "lakefall_plugins.types.timestamp:TimestampTz"),
     ("type", "uuid", "lakefall_plugins.types.uuid:Uuid"),
+    ("type", "json", "lakefall_plugins.types.json:Json"),
     ("type", "varchar", "lakefall_plugins.types.varchar:Varchar"),
     ("validator", "pandera", "lakefall_plugins.pandera:PanderaValidator"),
     ("sink", "iceberg", "lakefall_plugins.iceberg.sink:IcebergSink"),

@@ -23,6 +23,8 @@ class ColumnRule:
     """The reading of the type that the table gives it."""
     text: str = ""
     """Why it is text whatever it holds; ``''`` when its values decide."""
+    barred: str = ""
+    """Why it is no number whatever it holds; ``''`` when its values decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Chooser:
             return None
         if rule.forced is not None:
             return self._most(tally, rule.forced)
-        best = self._best(tally)
+        best = self._best(tally, rule)
         reached = tally.filled if best is None else tally.fitting(best)
         if rule.existing is not None and tally.fitting(rule.existing) >= reached:
             return rule.existing
@@ -86,8 +88,12 @@ class Chooser:
             return False
         return 0 < tally.fitting(reading) >= self.threshold * tally.filled - ROUNDING
 
-    def _best(self, tally: Tally) -> int | None:
-        qualified = [r for r in self.proposed if self.qualifies(tally, r)]
+    def _best(self, tally: Tally, rule: ColumnRule) -> int | None:
+        qualified = [
+            r
+            for r in self.proposed
+            if self.qualifies(tally, r) and not (rule.barred and self.readings[r].numeric)
+        ]
         if self.first:
             return next(iter(qualified), None)
         return self._most(tally, qualified)

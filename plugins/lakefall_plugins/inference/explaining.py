@@ -39,7 +39,9 @@ def subject(verdict: Verdict, chooser: Chooser) -> int | None:
     tally, reading = verdict.tally, verdict.reading
     if reading is not None:
         return None if tally.fits_all(reading) else reading
-    if verdict.rule.text or verdict.note or not tally.filled or _only_barred(tally, chooser):
+    if verdict.rule.text or verdict.note or not tally.filled:
+        return None
+    if _barred(verdict, chooser) or _only_barred(tally, chooser):
         return None
     best = max(chooser.proposed, key=tally.fitting, default=None)
     return best if best is not None and tally.fitting(best) else None
@@ -86,6 +88,9 @@ def _typed(verdict: Verdict, reading: int, chooser: Chooser, *, several: bool) -
 def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]:
     tally = verdict.tally
     scope = _scope(tally)
+    if _barred(verdict, chooser):
+        yield f"{FALLBACK}: {verdict.rule.barred}"
+        return
     if _only_barred(tally, chooser):
         for reason, hits in tally.vetoes.items():
             if hits.count:
@@ -104,6 +109,14 @@ def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]
     )
 
 
+def _barred(verdict: Verdict, chooser: Chooser) -> bool:
+    """Whether the column would be numeric if the rule did not bar it."""
+    return bool(verdict.rule.barred) and any(
+        chooser.readings[r].numeric and chooser.qualifies(verdict.tally, r)
+        for r in chooser.proposed
+    )
+
+
 def _only_barred(tally: Tally, chooser: Chooser) -> bool:
     """Whether the column would be numeric if nothing barred it."""
     barred = sum(hits.count for hits in tally.vetoes.values())
@@ -118,7 +131,9 @@ def _rivals(verdict: Verdict, chooser: Chooser) -> tuple[int, ...]:
     governed = verdict.rule.existing == verdict.reading
     if verdict.reading is None or governed or not verdict.tally.filled:
         return ()
-    return chooser.ambiguous(verdict.tally, verdict.reading)
+    rivals = chooser.ambiguous(verdict.tally, verdict.reading)
+    allowed = verdict.rule.forced
+    return rivals if allowed is None else tuple(r for r in rivals if r in allowed)
 
 
 def _first(spot: Spot | None, several: bool, *, text: bool = False) -> str:

@@ -13,6 +13,7 @@ from lakefall_plugins.types.date import FAMILY
 from lakefall_plugins.types.layouts import ISO
 from lakefall_plugins.types.moments import DATE, GLOBS, OFFSET, TIME, Moment
 
+ZONED = "TIMESTAMP WITH TIME ZONE"
 EPOCHS = {"%s": 1_000_000, "%Q": 1_000}
 """Formats of numbers since 1970 in UTC, only for columns that the options give them: seconds (as
 in strftime of glibc) and milliseconds; microseconds of each."""
@@ -52,7 +53,7 @@ class TimestampTz(TypePlugin[NoOptions]):
 
     @override
     def for_type(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
-        if type_name != "TIMESTAMP WITH TIME ZONE":
+        if type_name not in (ZONED, "TIMESTAMP_TZ", "TIMESTAMPTZ"):
             return None
         moment = moments.of_format(format)
         return _zoned(moment, 551) if moment else _zoned_iso()
@@ -169,10 +170,10 @@ def _epoch(format: str) -> TypeCandidate:
 
 def _zoned_iso() -> TypeCandidate:
     return TypeCandidate(
-        type="TIMESTAMP WITH TIME ZONE",
+        type=ZONED,
         order=550,
         iceberg="timestamptz",
-        duckdb="TIMESTAMP WITH TIME ZONE",
+        duckdb=ZONED,
         parse=_parse_zoned,
         layout=moments.ISO_NAME,
         family=FAMILY,
@@ -206,10 +207,10 @@ def _parse_zoned(text: str) -> str:
 
 def _zoned(moment: Moment, order: int) -> TypeCandidate:
     return TypeCandidate(
-        type="TIMESTAMP WITH TIME ZONE",
+        type=ZONED,
         order=order,
         iceberg="timestamptz",
-        duckdb="TIMESTAMP WITH TIME ZONE",
+        duckdb=ZONED,
         parse=moment.parse(_aware, zoned=True),
         format=moment.format,
         family=FAMILY,

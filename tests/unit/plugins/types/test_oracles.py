@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import decimal
+import json
 import re
 from decimal import ROUND_DOWN, InvalidOperation
 from decimal import Decimal as PyDecimal
@@ -18,6 +19,7 @@ from lakefall.plugin import NoOptions
 from lakefall.types import TypeCandidate, TypeSettings
 from lakefall_plugins.types.boolean import Boolean
 from lakefall_plugins.types.decimal import Decimal, DecimalOptions
+from lakefall_plugins.types.json import Json
 from lakefall_plugins.types.numbers import Bigint, Double, Integer
 from lakefall_plugins.types.uuid import Uuid
 
@@ -189,3 +191,44 @@ def test_uuids_come_back(parse: Parse, values: list[UUID]) -> None:
     texts = [f(str(v)) for v in values for f in (str.lower, str.upper)]
     found = [UUID(v) for v in parse(one(Uuid(NoOptions())), texts)]
     assert found == [v for v in values for _ in range(2)]
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
+)
+
+
+def as_json(text: str) -> str | None:
+    """The text, where Python takes it for an object or an array of RFC 8259."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    try:
+        value = json.loads(text, parse_constant=refuse)
+    except ValueError:
+        return None
+    return text.rstrip() if isinstance(value, (dict, list)) and text[:1] in "{[" else None
+
+
+@given(
+    values=st.lists(json_values, max_size=20),
+    escaped=st.booleans(),
+    texts=st.lists(st.text('{}[]",:\\ntrue 01.-eNaIfy/*', max_size=12), max_size=40),
+)
+@settings(deadline=None, max_examples=100)
+def test_json_is_what_python_takes_for_it(
+    parse: Parse, values: list[Any], escaped: bool, texts: list[str]
+) -> None:
+    texts = [*texts, *(json.dumps(v, ensure_ascii=escaped) for v in values)]
+    assert parse(one(Json(NoOptions())), texts) == [as_json(t) for t in texts]
+
+
+def test_half_a_character_is_no_json(parse: Parse) -> None:
+    """Python lets a lone surrogate pass, which no UTF-8 text can hold."""
+    assert parse(one(Json(NoOptions())), ['["\\ud83d\\ude00"]', '["\\ud83d"]']) == [
+        '["\\ud83d\\ude00"]',
+        None,
+    ]
