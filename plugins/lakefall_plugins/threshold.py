@@ -138,4 +138,5 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
             format=reading.format if reading else "",
             evidence=explain(verdict, chooser, several=len(surveys) > 1),
             ambiguous=ambiguous(verdict, chooser),
+            from_format=chooser.replaced(verdict.reading, verdict.rule),
         )

@@ -65,6 +65,14 @@ class Chooser:
             r for r in self.tied(tally, reading) if tally.differing.get((reading, r), 0) > 0
         )
 
+    def replaced(self, reading: int | None, rule: ColumnRule) -> str | None:
+        """The table's format, where the reading takes all of its texts alike and more."""
+        if reading is None or rule.existing is None:
+            return None
+        chosen, table = self.readings[reading], self.readings[rule.existing]
+        alike = chosen.type == table.type or (chosen.numeric and table.numeric)
+        return table.format if alike and table.format in chosen.extends else None
+
     def better_format(self, tally: Tally, reading: int) -> int | None:
         """A reading that contradicts this one and parses more values."""
         better = [r for r in self._rivals(reading) if tally.fitting(r) > tally.fitting(reading)]

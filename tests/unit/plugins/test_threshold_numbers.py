@@ -137,7 +137,9 @@ def test_a_format_that_extends_the_tables_contradicts_nothing(
     text = "v\n" + "5\n" * 20 + '"1,234"\n'
     found = infer(text, table=table(v="INTEGER"), number_formats=["1234.5", "1,234.5"],
                   sample_rows=sample_rows).columns[0]  # fmt: skip
-    assert (found.type, found.format) == ("INTEGER", "1,234.5")
+    assert (found.type, found.format, found.from_format) == ("INTEGER", "1,234.5", "")
+    plain = infer("v\n5\n", table=table(v="INTEGER"), number_formats=["1234.5", "1,234.5"])
+    assert (plain.columns[0].format, plain.columns[0].from_format) == ("", None)
 
 
 # --- set by options ------------------------------------------------------------------------------
