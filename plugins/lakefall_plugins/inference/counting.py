@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lakefall import sql
@@ -23,14 +24,22 @@ longer than reading the file once more, and its vectors do not fit into the memo
 _AS_NUMBER = "DOUBLE"
 
 
-@dataclass(frozen=True, slots=True)
 class Counter:
     """Counts over one file."""
 
-    connection: duckdb.DuckDBPyConnection
-    records: Records
-    readings: Sequence[TypeCandidate]
-    null_values: Sequence[str]
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        records: Records,
+        readings: Sequence[TypeCandidate],
+        null_values: Sequence[str],
+    ) -> None:
+        self.connection = connection
+        self.records = records
+        self.readings = readings
+        self.null_values = null_values
+        self._heads: dict[int, str] = {}
+        """Rows -> the table that holds so many first ones; ``''`` before it is made."""
 
     def profile(
         self,
@@ -47,14 +56,13 @@ class Counter:
             limit: look at that many rows only; 0 at all.
             always: position -> readings that are counted without a telltale too.
         """
-        scope = self._scope(limit)
         found: dict[int, Tally] = {}
         for group in _groups(positions, COLUMNS_A_PASS):
-            hopeful = self._first_look(group, scope, found)
+            hopeful = self._first_look(group, limit, found)
             for position, readings in (always or {}).items():
                 if position in group:
                     hopeful.setdefault(position, set()).update(readings)
-            self._second_look(hopeful, scope, found)
+            self._second_look(hopeful, limit, found)
         return found
 
     def prove(self, wanted: Mapping[int, Sequence[int]]) -> dict[int, Tally]:
@@ -93,7 +101,7 @@ class Counter:
         found: dict[int, dict[tuple[int, int], int]] = {p: {} for p in wanted}
         asked = {p: pairs for p, r in wanted.items() if (pairs := self._pairs(r))}
         for positions in _groups(list(asked), COLUMNS_A_PASS):
-            source = self._source(positions, self._scope(limit))
+            source = self._source(positions, limit)
             expressions = [
                 f"count_if({self._differs(pair, text_column(p))})"
                 for p in positions
@@ -116,7 +124,7 @@ class Counter:
                 for reading, of in columns.items()
             )
             query = (
-                f"{self._cells(positions, self._scope(limit))}"
+                f"{self._cells(positions, limit)}"
                 f" SELECT k, min(row), arg_min(x, row) FROM bare WHERE CASE {cases} END GROUP BY k"
             )
             for position, row, text in self._rows(query):
@@ -140,9 +148,10 @@ class Counter:
         firsts = range(len(plain) + len(telltales), len(judged))
         counts = [f"count_if(j{i})" for i in range(len(judged))]
         counts += [f"min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})" for i in firsts]
-        rows = limit or self.records.rows_good
+        sampled = 0 < limit < self.records.rows_good
         for position in positions:
-            found[position] = Tally(rows=rows, sampled=bool(limit))
+            rows = limit if sampled else self.records.rows_good
+            found[position] = Tally(rows=rows, sampled=sampled)
         hopeful: dict[int, set[int]] = {}
         for position, filled, *answer in self._judged(positions, limit, judged, counts):
             numbers = iter(answer)
@@ -222,13 +231,23 @@ class Counter:
             f" WHERE x IS NOT NULL AND NOT {self._token(bare)})"
         )
 
-    def _scope(self, limit: int) -> int:
-        """The limit, or 0 where it is all of the file."""
-        return limit if limit < self.records.rows_good else 0
-
     def _source(self, positions: Sequence[int], limit: int) -> str:
         if not limit:
             return self.records.sql
+        wide = len(self.records.header) > COLUMNS_A_PASS
+        if wide or limit >= self.records.rows_good or limit not in self._heads:
+            self._heads.setdefault(limit, "")
+            return self._first_rows(positions, limit)
+        if not self._heads[limit]:
+            # Who asks twice asks more often, and the head of a large file is slow to find.
+            name = f"head_{uuid.uuid4().hex}"
+            everything = range(len(self.records.header))
+            rows = self._first_rows(everything, limit)
+            self._rows(f"CREATE TEMPORARY TABLE {name} AS FROM {rows}")
+            self._heads[limit] = name
+        return self._heads[limit]
+
+    def _first_rows(self, positions: Sequence[int], limit: int) -> str:
         columns = ", ".join(text_column(p) for p in positions)
         return f"(SELECT {columns} FROM {self.records.sql} LIMIT {limit})"
 

@@ -1,6 +1,14 @@
-"""Times of day and offsets from UTC as patterns and as SQL."""
+"""Times of day and offsets from UTC as patterns and as SQL.
+
+A pattern is matched twice at most: as a guard, and to take the parts of a text out. To compile a
+pattern costs more than to match it to a sample's texts.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+
+from lakefall.sql import literal
 
 _HOURS = "(?:[01]?[0-9]|2[0-3])"
 _HALF_HOURS = "(?:0?[1-9]|1[0-2])"
@@ -10,25 +18,48 @@ TIME = f"(?:{_HALF_HOURS}{_REST} ?{_MARK}|{_HOURS}{_REST})"
 """9:05, 21:05:07.25, 9:05 PM; a time with AM or PM counts hours from 1 to 12. No groups."""
 OFFSET = "(?:Z|UTC|GMT|(?:UTC|GMT)?[+-](?:[01]?[0-9]|2[0-3])(?::?[0-5][0-9])?)"
 """``Z``, ``UTC``, ``+02:00``, ``-0530``, ``GMT+2``. No groups."""
+TIME_PARTS = ("clock", "mark")
+TIME_GROUPS = r"([0-9:.]*[0-9])(?: ?([AaPp])\.?[Mm]\.?)?"
+"""The same for a text that is known to match ``TIME``, with a group for each of its parts."""
+OFFSET_PARTS = ("sign", "hours", "minutes")
+OFFSET_GROUPS = "(?:Z|UTC|GMT)?(?:([+-])([0-9]{1,2}):?([0-9]{2})?)?"
 _NOON, _HALF_DAY = "TIME '12:00:00'", "INTERVAL 12 HOUR"
 
 
-def time(text: str) -> str:
-    """SQL of the TIME of a text that matches ``TIME``."""
-    clock = f"try_cast(regexp_extract({text}, '^[0-9:.]+[0-9]') AS TIME)"
-    mark = f"lower(regexp_extract({text}, '({_MARK[:6]})[.Mm]', 1))"
+def with_parts(
+    text: str, pattern: str, parts: tuple[str, ...], body: Callable[[Callable[[str], str]], str]
+) -> str:
+    """SQL that takes a text's parts out once.
+
+    Args:
+        pattern: with one group for each of ``parts``; a group that is not there is ``''``.
+        body: SQL, given the SQL of a part by its name.
+    """
+    listed = ", ".join(map(literal, parts))
+    found = f"regexp_extract({text}, {literal(pattern)}, [{listed}])"
+    return bound(found, lambda each: body(lambda part: f"{each}.{part}"))
+
+
+def bound(value: str, body: Callable[[str], str]) -> str:
+    """SQL that uses a value more than once and computes it once."""
+    return f"list_transform([{value}], lambda found: {body('found')})[1]"
+
+
+def time(part: Callable[[str], str]) -> str:
+    """SQL of the TIME that the parts of ``TIME_GROUPS`` are; NULL without a clock."""
+    clock, mark = f"try_cast({part('clock')} AS TIME)", part("mark")
     return (
-        f"CASE {mark} WHEN '' THEN {clock}"
-        f" WHEN 'p' THEN CASE WHEN {clock} < {_NOON} THEN {clock} + {_HALF_DAY} ELSE {clock} END"
-        f" ELSE CASE WHEN {clock} < {_NOON} THEN {clock} ELSE {clock} - {_HALF_DAY} END END"
+        f"CASE WHEN {mark} IN ('p', 'P') AND {clock} < {_NOON} THEN {clock} + {_HALF_DAY}"
+        f" WHEN {mark} IN ('a', 'A') AND {clock} >= {_NOON} THEN {clock} - {_HALF_DAY}"
+        f" ELSE {clock} END"
     )
 
 
-def offset(text: str) -> str:
-    """SQL of an OFFSET as an INTERVAL east of UTC; of an empty text and of UTC itself 0."""
+def offset(part: Callable[[str], str]) -> str:
+    """SQL of the parts of ``OFFSET_GROUPS`` as an INTERVAL east of UTC; of UTC itself 0."""
 
-    def part(group: int) -> str:
-        found = f"regexp_extract({text}, '([+-])([0-9]{{1,2}}):?([0-9]{{2}})?$', {group})"
-        return found if group == 1 else f"coalesce(try_cast({found} AS INTEGER), 0)"
+    def number(name: str) -> str:
+        return f"coalesce(try_cast({part(name)} AS INTEGER), 0)"
 
-    return f"to_minutes(CASE {part(1)} WHEN '-' THEN -1 ELSE 1 END * (60 * {part(2)} + {part(3)}))"
+    sign = f"CASE {part('sign')} WHEN '-' THEN -1 ELSE 1 END"
+    return f"to_minutes({sign} * (60 * {number('hours')} + {number('minutes')}))"

@@ -47,7 +47,8 @@ _NAMED = (
     f"{_SHORT}[a-zA-Z]{{0,6}}{_BETWEEN}{{0,3}}[0-9]"
 )
 """Near enough to a date with a month's name."""
-_YEAR_FIRST = "[0-9][0-9][0-9][0-9]-*"
+_LONGEST = 60
+"""Bytes of the longest date with a month's name and a time of day, and some more."""
 
 
 @dataclass(frozen=True)
@@ -117,14 +118,23 @@ class Layout:
 
     def telltale(self, text: str) -> str:
         """SQL boolean that is true for every text in this layout, and for few others."""
+        # The engine computes a WHEN only for what has come so far: what is cheap is asked first.
         if self.named:
-            return f"regexp_matches({text}, '{_NAMED}')"
+            return (
+                f"CASE WHEN strlen({text}) BETWEEN 6 AND {_LONGEST}"
+                f" THEN regexp_matches({text}, '{_NAMED}') ELSE false END"
+            )
         found = re.fullmatch(r"%\w([-/. ])%\w\1%\w", self.format)
         if found is None:
             return f"({text} GLOB '*[0-9]*')"
-        three = f"{text} GLOB '[0-9]*{found[1]}[0-9]*{found[1]}[0-9]*'"
+        mark = found[1]
         # ISO dates have a reading of their own.
-        return f"({three} AND NOT {text} GLOB '{_YEAR_FIRST}')" if found[1] == "-" else f"({three})"
+        first = "[0-9]{1,2}" if mark == "-" else "[0-9]{1,4}"
+        near = f"^{first}[{mark}][0-9]{{1,2}}[{mark}][0-9]{{2,4}}([ ,T]|$)"
+        return (
+            f"CASE WHEN {text} GLOB '[0-9]*{mark}[0-9]*{mark}[0-9]*'"
+            f" THEN regexp_matches({text}, '{near}') ELSE false END"
+        )
 
     def of_text(self, text: str) -> str:
         """SQL of the DATE that a text is, NULL for every other text."""

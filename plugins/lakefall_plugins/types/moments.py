@@ -20,6 +20,7 @@ OFFSET = "(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
 FIRST, LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
 """0001-01-01 and the last microsecond of 9999, in microseconds since 1970."""
 _BETWEEN = "(?:,? {1,2}|T)"
+_PARTS = ("day", *clock.TIME_PARTS, *clock.OFFSET_PARTS)
 Wrap = Callable[[str], str]
 """SQL of microseconds since 1970 in UTC -> SQL of the value."""
 
@@ -60,25 +61,22 @@ class Moment:
 
     def parse(self, wrap: Wrap, *, zoned: bool) -> Callable[[str], str]:
         """The parser; ``zoned`` wants an offset, otherwise a date alone is midnight."""
-        day, between = self.layout.pattern, _BETWEEN
-        whole = f"{day}{between}{clock.TIME} ?{clock.OFFSET}"
+        day = self.layout.pattern
+        whole = f"{day}{_BETWEEN}{clock.TIME} ?{clock.OFFSET}"
         if not zoned:
-            whole = f"{day}(?:{between}{clock.TIME}(?: ?{clock.OFFSET})?)?"
-        grouped = f"^({day})(?:{between}({clock.TIME})(?: ?({clock.OFFSET}))?)?$"
+            whole = f"{day}(?:{_BETWEEN}{clock.TIME}(?: ?{clock.OFFSET})?)?"
+        grouped = f"^({day})(?:{_BETWEEN}{clock.TIME_GROUPS} ?{clock.OFFSET_GROUPS})?$"
 
-        def part(text: str, group: int) -> str:
-            return f"regexp_extract({text}, {literal(grouped)}, {group})"
+        def moment(part: Callable[[str], str]) -> str:
+            time = f"coalesce({clock.time(part)}, TIME '00:00:00')"
+            return f"epoch_us({self.layout.value(part('day'))} + {time} - {clock.offset(part)})"
 
         def parse(text: str) -> str:
-            time, offset = part(text, 2), part(text, 3)
-            moment = (
-                f"epoch_us({self.layout.value(part(text, 1))} + CASE {time} WHEN '' THEN"
-                f" TIME '00:00:00' ELSE {clock.time(time)} END - {clock.offset(offset)})"
+            microseconds = clock.with_parts(text, grouped, _PARTS, moment)
+            value = clock.bound(
+                microseconds, lambda each: f"CASE WHEN {within(each)} THEN {wrap(each)} END"
             )
-            return (
-                f"CASE WHEN regexp_full_match({text}, {literal(whole)})"
-                f" AND {within(moment)} THEN {wrap(moment)} END"
-            )
+            return f"CASE WHEN regexp_full_match({text}, {literal(whole)}) THEN {value} END"
 
         return parse
 

@@ -38,4 +38,5 @@ class Time(TypePlugin[NoOptions]):
 
 
 def _parse(text: str) -> str:
-    return f"CASE WHEN regexp_full_match({text}, '{clock.TIME}') THEN {clock.time(text)} END"
+    value = clock.with_parts(text, f"^{clock.TIME_GROUPS}$", clock.TIME_PARTS, clock.time)
+    return f"CASE WHEN regexp_full_match({text}, '{clock.TIME}') THEN {value} END"
