@@ -141,6 +141,12 @@ class TestTimestampInEveryLayout(TypeContract):
     settings = ALL_LAYOUTS
 
 
+class TestTimestampInIsoAlone(TypeContract):
+    plugin = Timestamp
+    options = {"layouts": "iso"}
+    settings = ALL_LAYOUTS
+
+
 class TestTimestampTz(TypeContract):
     plugin = TimestampTz
 

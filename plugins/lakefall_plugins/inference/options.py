@@ -15,6 +15,8 @@ from lakefall_plugins.types.number_formats import MOST, PLAIN, number_format
 
 def _date_format(text: str) -> str:
     if text != COMMON:
+        if "%" not in text:
+            raise ValueError(f"{text!r} is neither a format such as %d.%m.%Y nor `{COMMON}`")
         Layout(text)
     return text
 
@@ -55,8 +57,8 @@ class ThresholdOptions(Options):
     """Formats of dates, preferred first, in the letters of strptime: %Y %y %m %d %b %B. A date
     with a time of day after it is a timestamp in the same format. `common` stands for other usual
     ones: 2024/01/15, 2024.01.15, 15.01.2024, 15-01-2024, 01-15-2024, and months by name in any
-    place; day first, unless the format before it is month first. Without `common` the list is
-    the letter of the specification."""
+    place; day first, unless the format before it is month first. Without `common`, and with
+    `{use: timestamp, layouts: iso}` among the types, this is the letter of the specification."""
     two_digit_years: bool = False
     """Read dates with years of two digits as well, in the same formats: 69 to 99 are 19.., others
     20.. (POSIX)."""

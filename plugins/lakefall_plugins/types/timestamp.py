@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Literal
 
 from typing_extensions import override
 
-from lakefall.plugin import NoOptions
+from lakefall.plugin import NoOptions, Options
 from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types import moments
 from lakefall_plugins.types.date import FAMILY
@@ -19,7 +20,15 @@ EPOCHS = {"%s": 1_000_000, "%Q": 1_000}
 in strftime of glibc) and milliseconds; microseconds of each."""
 
 
-class Timestamp(TypePlugin[NoOptions]):
+class TimestampOptions(Options):
+    """Which layouts of timestamps inference proposes."""
+
+    layouts: Literal["dates", "iso"] = "dates"
+    """`dates`: ISO 8601, and every format of `date_formats` with a time of day after it; `iso`:
+    ISO 8601 alone (the letter of the specification)."""
+
+
+class Timestamp(TypePlugin[TimestampOptions]):
     """Date and time of day: ISO 8601, or a configured date's layout; offsets become UTC."""
 
     name = "timestamp"
@@ -27,6 +36,8 @@ class Timestamp(TypePlugin[NoOptions]):
     @override
     def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
         yield _iso()
+        if self.options.layouts == "iso":
+            return
         for position, moment in enumerate(moments.layouts(settings.date_formats), start=601):
             yield _candidate(moment, position)
 

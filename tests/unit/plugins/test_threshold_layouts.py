@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from threshold_support import DEFAULT, Infer, column, inferer, side_by_side, table
 
 from lakefall.errors import FormatConflictError
+from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types.time import Time
-from lakefall_plugins.types.timestamp import TimestampTz
+from lakefall_plugins.types.timestamp import Timestamp, TimestampTz
+from lakefall_plugins.types.varchar import Varchar
 
 
 @pytest.fixture
@@ -52,6 +59,16 @@ def test_without_common_only_the_formats_that_are_listed_count(infer: Infer) -> 
     assert column(infer, "15|01|2024", date_formats=["%d|%m|%Y"]).type == "DATE"
 
 
+def test_the_letter_of_the_specification(tmp_path: Path) -> None:
+    """ISO 8601 alone is a timestamp, three formats are dates."""
+    letter = [*(t for t in DEFAULT if t is not Timestamp), (Timestamp, {"layouts": "iso"})]
+    listed = ["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y"]
+    found = inferer(tmp_path)(side_by_side([v for v, _, _ in COMMON]), types=letter,
+                              date_formats=listed).columns  # fmt: skip
+    expected = {13: "TIMESTAMP", 15: "INTEGER"}
+    assert {i: c.type for i, c in enumerate(found) if c.type != "VARCHAR"} == expected
+
+
 def test_years_of_two_digits_are_an_option(infer: Infer) -> None:
     columns = [["15/01/24", "31/12/99"], ["1/15/24"], ["90.01.31"], ["10-Jun-91"],
                ["5/11/15 17:26", "5/25/15 9:15"], ["29/07/1933", "3/7/14"]]  # fmt: skip
@@ -86,6 +103,55 @@ def test_zero_and_one_are_integers_where_booleans_are_words(infer: Infer) -> Non
     columns = [["0", "1"], ["true", "no"], ["0", "yes"]]
     found = infer(side_by_side(columns), boolean="words").columns
     assert [c.type for c in found] == ["INTEGER", "BOOLEAN", "VARCHAR"]
+
+
+# --- telltales -----------------------------------------------------------------------------------
+
+CELLS = ["0", "5", "1.5", "1.234", "3,5", "1.234,5", "$5", "25/01/2024", "01/02/2024", "x", "",
+         "01-02-2024", "2024-01-15", "2024-01-15 10:30", "1/2/03", "7 May 2018", "1/2/2024 9:05",
+         "9:05", "2024-01-15T10:30Z", "99/12/31", "00501"]  # fmt: skip
+OPTIONS = {
+    "two_digit_years": True,
+    "number_formats": ["1234.5", "1.234,5", "$1,234.5"],
+    "threshold": 0.7,
+}
+
+
+def without_telltales(plugin: type[TypePlugin[Any]]) -> type[TypePlugin[Any]]:
+    """The same type, whose every reading is tried on every column."""
+
+    class Tried(plugin):  # type: ignore[misc, valid-type]
+        def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
+            for candidate in super().candidates(settings):
+                yield replace(candidate, telltale=None)
+
+    return Tried
+
+
+@given(
+    columns=st.lists(
+        st.lists(st.sampled_from(CELLS), min_size=2, max_size=2).flatmap(
+            lambda few: st.lists(st.sampled_from(few), min_size=1, max_size=12)
+        ),
+        min_size=4,
+        max_size=20,
+    ),
+    sample_rows=st.sampled_from([2, 1000]),
+)
+@settings(deadline=None, max_examples=10)
+def test_what_is_not_tried_for_want_of_a_telltale_would_not_be_chosen(
+    tmp_path_factory: pytest.TempPathFactory, columns: list[list[str]], sample_rows: int
+) -> None:
+    run = inferer(tmp_path_factory.mktemp("telltales"))
+    quoted = [[f'"{cell}"' for cell in cells] for cells in columns]
+    types = (*DEFAULT[:-1], Time, TimestampTz)
+    found, expected = (
+        run(side_by_side(quoted), types=(*chosen, Varchar), sample_rows=sample_rows, **OPTIONS)
+        for chosen in (types, [without_telltales(t) for t in types])
+    )
+    assert [(c.type, c.format, c.nullable, c.ambiguous) for c in found.columns] == [
+        (c.type, c.format, c.nullable, c.ambiguous) for c in expected.columns
+    ]
 
 
 # --- what is ambiguous ---------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from lakefall.plugin import NoOptions
 from lakefall.sql import connect
 from lakefall.types import TypeCandidate
 from lakefall_plugins.types.time import Time
-from lakefall_plugins.types.timestamp import Timestamp, TimestampTz
+from lakefall_plugins.types.timestamp import Timestamp, TimestampOptions, TimestampTz
 
 TIMESTAMPTZ = "TIMESTAMP WITH TIME ZONE"
 ISO = re.compile(
@@ -76,7 +76,7 @@ def as_moment(text: str) -> datetime | None:
 @settings(deadline=None, max_examples=200)
 def test_timestamps_are_those_of_fromisoformat(parse: Parse, texts: list[str]) -> None:
     expected = [m and m.replace(tzinfo=None) for m in map(as_moment, texts)]
-    assert parse(one(Timestamp(NoOptions())), texts) == expected
+    assert parse(one(Timestamp(TimestampOptions())), texts) == expected
 
 
 @given(texts=iso_like)
@@ -107,13 +107,15 @@ def test_a_moment_written_in_any_zone_is_the_same_moment(
     texts = [m.isoformat() for m in moments]
     expected = [m.astimezone(UTC) for m in moments]
     assert parse(one(TimestampTz(NoOptions())), texts) == expected
-    assert parse(one(Timestamp(NoOptions())), texts) == [m.replace(tzinfo=None) for m in expected]
+    assert parse(one(Timestamp(TimestampOptions())), texts) == [
+        m.replace(tzinfo=None) for m in expected
+    ]
 
 
 @pytest.mark.parametrize("zone", ["America/New_York", "Asia/Kathmandu"])
 def test_the_zone_of_the_session_changes_nothing(tmp_path: Path, zone: str) -> None:
     texts = ["2024-01-15T10:30:00+02:00", "2024-01-15T10:30:00Z", "2024-01-15T10:30:00"]
-    custom = Timestamp(NoOptions()).for_type("TIMESTAMP", "%d/%m/%Y %H:%M:%S", PLAIN)
+    custom = Timestamp(TimestampOptions()).for_type("TIMESTAMP", "%d/%m/%Y %H:%M:%S", PLAIN)
     assert custom
     with connect(Engine(threads=1), tmp_path) as connection:
         connection.execute(f"SET TimeZone = '{zone}'")
@@ -123,7 +125,7 @@ def test_the_zone_of_the_session_changes_nothing(tmp_path: Path, zone: str) -> N
             query = f"SELECT {candidate.parse('x')} FROM (VALUES {rows}) t(x)"
             return [row[0] for row in connection.execute(query).fetchall()]
 
-        assert ask(one(Timestamp(NoOptions())), *texts) == [
+        assert ask(one(Timestamp(TimestampOptions())), *texts) == [
             datetime(2024, 1, 15, 8, 30),
             datetime(2024, 1, 15, 10, 30),
             datetime(2024, 1, 15, 10, 30),
@@ -209,7 +211,7 @@ def test_moments_of_other_layouts_are_those_of_strptime(
     parse: Parse, date_format: str, texts: list[str]
 ) -> None:
     layout = f"{date_format} %H:%M:%S"
-    candidate = Timestamp(NoOptions()).for_type("TIMESTAMP", layout, PLAIN)
+    candidate = Timestamp(TimestampOptions()).for_type("TIMESTAMP", layout, PLAIN)
     zoned = TimestampTz(NoOptions()).for_type(TIMESTAMPTZ, layout, PLAIN)
     assert candidate
     assert zoned
@@ -234,13 +236,13 @@ def test_moments_of_other_layouts_are_those_of_strptime(
     ],
 )
 def test_moments_with_the_months_name(parse: Parse, text: str, expected: datetime | None) -> None:
-    candidate = Timestamp(NoOptions()).for_type("TIMESTAMP", "%d %b %Y %H:%M:%S", PLAIN)
+    candidate = Timestamp(TimestampOptions()).for_type("TIMESTAMP", "%d %b %Y %H:%M:%S", PLAIN)
     assert candidate
     assert parse(candidate, [text]) == [expected]
 
 
 def test_an_offset_may_not_leave_the_years_that_there_are(parse: Parse) -> None:
-    candidate = Timestamp(NoOptions()).for_type("TIMESTAMP", "%d/%m/%Y %H:%M:%S", PLAIN)
+    candidate = Timestamp(TimestampOptions()).for_type("TIMESTAMP", "%d/%m/%Y %H:%M:%S", PLAIN)
     assert candidate
     assert parse(candidate, ["1/1/0001 0:30+01:00", "31/12/9999 23:30-01:00"]) == [None, None]
 
@@ -254,7 +256,7 @@ def test_an_offset_may_not_leave_the_years_that_there_are(parse: Parse) -> None:
 def test_epochs_are_numbers_since_1970(
     parse: Parse, format: str, per_second: int, moments: list[datetime]
 ) -> None:
-    candidate = Timestamp(NoOptions()).for_type("TIMESTAMP", format, PLAIN)
+    candidate = Timestamp(TimestampOptions()).for_type("TIMESTAMP", format, PLAIN)
     assert candidate
     whole = [m.replace(microsecond=0) for m in moments]
     seconds = [(m - datetime(1970, 1, 1)) // timedelta(seconds=1) for m in whole]
@@ -262,8 +264,8 @@ def test_epochs_are_numbers_since_1970(
 
 
 def test_epochs_take_fractions_to_the_microsecond(parse: Parse) -> None:
-    seconds = Timestamp(NoOptions()).for_type("TIMESTAMP", "%s", PLAIN)
-    milliseconds = Timestamp(NoOptions()).for_type("TIMESTAMP", "%Q", PLAIN)
+    seconds = Timestamp(TimestampOptions()).for_type("TIMESTAMP", "%s", PLAIN)
+    milliseconds = Timestamp(TimestampOptions()).for_type("TIMESTAMP", "%Q", PLAIN)
     assert seconds
     assert milliseconds
     texts = ["1.000001", "-1.5", "1.0000001"]
