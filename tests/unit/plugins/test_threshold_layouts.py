@@ -245,3 +245,7 @@ def test_two_files_of_a_new_table_are_decided_together(infer: Infer) -> None:
     )  # fmt: skip
     found = infer("at\n01/02/2024\n", "at\n03/04/2024\n").columns[0]
     assert (found.format, found.ambiguous) == ("%d/%m/%Y", True)
+    found = infer("at\n01/02/2024\n", "at\n03/04/2024 9:00\n").columns[0]
+    assert (found.type, found.format, found.ambiguous) == (
+        "TIMESTAMP", "%d/%m/%Y %H:%M:%S", True,
+    )  # fmt: skip

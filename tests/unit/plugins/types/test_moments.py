@@ -297,3 +297,15 @@ written_times = st.tuples(st.times(), st.sampled_from(CLOCKS), st.booleans()).ma
 @settings(deadline=None, max_examples=200)
 def test_times_are_those_of_strptime(parse: Parse, texts: list[str]) -> None:
     assert parse(one(Time(NoOptions())), texts) == [as_time(t) for t in texts]
+
+
+@pytest.mark.parametrize(
+    ("text", "hour", "minute"),
+    [
+        ("12:00 AM", 0, 0), ("12:59 am", 0, 59), ("1:00 AM", 1, 0), ("11:59 AM", 11, 59),
+        ("12:00 PM", 12, 0), ("12:59 p.m.", 12, 59), ("1:00PM", 13, 0), ("11:59 PM", 23, 59),
+        ("0:00", 0, 0), ("12:00", 12, 0),
+    ],
+)  # fmt: skip
+def test_noon_and_midnight(parse: Parse, text: str, hour: int, minute: int) -> None:
+    assert parse(one(Time(NoOptions())), [text]) == [time(hour, minute)]
