@@ -76,7 +76,7 @@ class Survey:
         tallies = self.counter.profile(positions, limit, {p: self._asked(p) for p in positions})
         leaders = {p: self.chooser.choose(t, self._rule(p)) for p, t in tallies.items()}
         tied = {
-            p: [leader, *self.chooser.tied(tallies[p], leader)]
+            p: [leader, *self._rivals(p, tallies[p], leader)]
             for p, leader in leaders.items()
             if leader is not None
         }
@@ -99,10 +99,15 @@ class Survey:
         leader = self.chooser.choose(tally, rule)
         if leader is None or not tally.filled:
             return ()
-        beside = [*self.chooser.tied(tally, leader)]
+        beside = [*self._rivals(position, tally, leader)]
         if rule.existing is not None:
             beside.append(rule.existing)
         return tuple(dict.fromkeys([leader, *beside]))
+
+    def _rivals(self, position: int, tally: Tally, leader: int) -> tuple[int, ...]:
+        """Readings that may make the choice ambiguous; none where the table has made it."""
+        governed = self._rule(position).existing == leader
+        return () if governed else self.chooser.tied(tally, leader)
 
     def _settled(self, position: int, first: Tally, proof: Tally) -> bool:
         """Whether all rows say what the first ones said."""
@@ -142,8 +147,8 @@ class Survey:
         text = f"holds {spot.text!r}; " if spot else ""
         raise FormatConflictError(
             f"{where}: column {name!r} {text}its values read as {file.written}, but the table's "
-            f"format is {table.written}. Write the file in the table's format, or give it a table "
-            "of its own"
+            f"format is {table.written}. Write the file in the table's format, give it a table of "
+            "its own, or, where the table's format was a wrong guess, `lakefall rebuild` the table"
         )
 
     def _rule(self, position: int) -> ColumnRule:
