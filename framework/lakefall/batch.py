@@ -183,6 +183,12 @@ class TableBatch:
         decided = {c.name: c for c in self._joint.columns}
         return Schema(tuple(decided.get(c.name, c) for c in schema.columns))
 
+    def trial(self, records: Sequence[Records], plan: TablePlan) -> list[Outcome]:
+        """What becomes of these files under the plan; they are converted, nothing is written."""
+        converted: dict[str, Converted] = {}
+        broken = self._convert_all(records, plan, converted)
+        return [*broken, *(_dry(c) for c in converted.values())]
+
     def commit_rebuild(self, records: Sequence[Records], plan: TablePlan) -> BatchResult:
         """Swap the table's schema and rows for these files'.
 

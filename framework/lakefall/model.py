@@ -192,6 +192,9 @@ class Column:
     """Sentences for people: ``3 values with a leading zero, first on line 512``."""
     ambiguous: bool = False
     """More than one format fits every value; the configured order decided."""
+    from_format: str | None = None
+    """The format that the table gives the column, where ``format`` takes all of its texts alike
+    and more; None where it has none, or the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +238,8 @@ class PlannedColumn:
     change: Change = Change.KEEP
     from_type: str = ""
     """The table's type before (WIDEN), or the type that the files ask for (CONFLICT)."""
+    from_format: str | None = None
+    """The table's format before, where ``format`` replaces it; None where it stays."""
     on_misfit: str = "null"
     """What becomes of a value that does not parse into ``type``: ``null`` (the cell becomes NULL
     and is kept as a reject) or ``reject`` (the whole record is rejected)."""

@@ -4,32 +4,51 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections.abc import Collection, Mapping
 
 from lakefall import deletion, naming, sql
 from lakefall.batch import BatchResult, TableBatch
 from lakefall.errors import LakefallError, TableError, as_foreseen
-from lakefall.model import Decision, Records, Schema, SourceFile, TablePlan
+from lakefall.model import Decision, Records, Schema, SourceFile, Status, TablePlan
 from lakefall.report import FilePlan, PlanReport, RebuildReport
 from lakefall.run import Run
 from lakefall.runner import Runner, batches
+from lakefall.second_chances import Rejected, chance, still_there
+from lakefall.second_chances import rejected as find_rejected
 
 NO_FILE = "(rows of no file)"
 """Stands for rows that somebody else wrote."""
 
 
-def plan(runner: Runner, tables: tuple[str, ...] = (), keys: tuple[str, ...] = ()) -> PlanReport:
-    """Dialect, types, schema change and replaced rows of every file that a run would load."""
+def plan(
+    runner: Runner,
+    tables: tuple[str, ...] = (),
+    keys: tuple[str, ...] = (),
+    *,
+    rejected: bool = False,
+) -> PlanReport:
+    """Dialect, types, schema change and replaced rows of every file that a run would load.
+
+    ``rejected`` plans for ``retry --rejected`` instead: the files that have rejects, and what of
+    them would be won, for which they are converted.
+    """
     with runner.start(dry_run=True) as run:
-        decisions = {d.file.key: d for d in runner.decide(run, tables=tables, keys=keys)}
+        before: dict[str, Rejected] = {}
+        if rejected:
+            before, left = still_there(runner, run, find_rejected(run, tables, keys))
+            for sentence in left:
+                run.warn(sentence)
+            keys = tuple(sorted(before))
+        decisions = {} if rejected and not keys else _decide(runner, run, tables, keys, before)
         replaced = {e.key: e.row_count for e in runner.pipeline.history(run) if e.row_count}
         plans: dict[str, FilePlan] = {
             key: FilePlan(d) for key, d in decisions.items() if not d.pending
         }
         for batch in batches(run, [d.file for d in decisions.values() if d.pending]):
-            for file_plan in _plan_batch(batch, decisions):
+            for file_plan in _plan_batch(batch, decisions, before):
                 key = file_plan.decision.file.key
                 plans[key] = dataclasses.replace(file_plan, rows_replaced=replaced.get(key, 0))
-        found = [] if tables or keys else deletion.find(run, decisions.keys())
+        found = [] if tables or keys or rejected else deletion.find(run, decisions.keys())
         gone = [
             FilePlan(
                 Decision(file, pending=False, reason=deletion.would_go(rows)),
@@ -42,17 +61,42 @@ def plan(runner: Runner, tables: tuple[str, ...] = (), keys: tuple[str, ...] = (
         return PlanReport((*(plans[key] for key in decisions), *gone), runner.warnings)
 
 
-def _plan_batch(batch: TableBatch, decisions: dict[str, Decision]) -> list[FilePlan]:
+def _decide(
+    runner: Runner,
+    run: Run,
+    tables: Collection[str],
+    keys: Collection[str],
+    before: Mapping[str, Rejected],
+) -> dict[str, Decision]:
+    found = runner.decide(run, tables=tables, keys=keys, force=bool(before))
+    return {
+        d.file.key: dataclasses.replace(d, reason=_reason(before[d.file.key]))
+        if d.pending and d.file.key in before
+        else d
+        for d in found
+    }
+
+
+def _reason(rejected: Rejected) -> str:
+    return f"{rejected.rows:,} records rejected and {rejected.cells:,} values NULL"
+
+
+def _plan_batch(
+    batch: TableBatch, decisions: dict[str, Decision], before: Mapping[str, Rejected]
+) -> list[FilePlan]:
     try:
         records, failed = batch.open()
         plans = [FilePlan(decisions[o.file.key], error=o.error) for o in failed]
-        return [*plans, *_plan_records(batch, records, decisions)]
+        return [*plans, *_plan_records(batch, records, decisions, before)]
     finally:
         shutil.rmtree(batch.run.workdir, ignore_errors=True)
 
 
 def _plan_records(
-    batch: TableBatch, records: list[Records], decisions: dict[str, Decision]
+    batch: TableBatch,
+    records: list[Records],
+    decisions: dict[str, Decision],
+    before: Mapping[str, Rejected],
 ) -> list[FilePlan]:
     """The joint plan; where one file spoils that, each alone, as a run does."""
     if not records:
@@ -61,12 +105,31 @@ def _plan_records(
         schema, table_plan = batch.plan(records, batch.state())
     except Exception as error:  # noqa: BLE001 -- told as the plan of these files
         if len(records) > 1:
-            return [p for r in records for p in _plan_records(batch, [r], decisions)]
+            return [p for r in records for p in _plan_records(batch, [r], decisions, before)]
         decision = decisions[records[0].local.file.key]
         return [FilePlan(decision, records[0].dialect, records[0], error=str(as_foreseen(error)))]
-    return [
+    plans = [
         FilePlan(decisions[r.local.file.key], r.dialect, r, schema, table_plan) for r in records
     ]
+    return _with_chances(batch, plans, before) if before else plans
+
+
+def _with_chances(
+    batch: TableBatch, plans: list[FilePlan], before: Mapping[str, Rejected]
+) -> list[FilePlan]:
+    tried = {}
+    if plans[0].table_plan:
+        records = [p.records for p in plans if p.records]
+        tried = {o.file.key: o for o in batch.trial(records, plans[0].table_plan)}
+    found = []
+    for each in plans:
+        key = each.decision.file.key
+        outcome = tried[key]
+        if outcome.status is Status.FAILED:
+            found.append(dataclasses.replace(each, error=outcome.error))
+        else:
+            found.append(dataclasses.replace(each, chance=chance(before[key], outcome)))
+    return found
 
 
 def rebuild(

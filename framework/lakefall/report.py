@@ -41,6 +41,48 @@ class RunReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Chance:
+    """What was rejected of a file, and what still is, or would be, when it is loaded again."""
+
+    key: str
+    rows_before: int
+    """Whole records."""
+    rows_left: int
+    cells_before: int
+    """Cells that became NULL."""
+    cells_left: int
+
+    @property
+    def rows_won(self) -> int:
+        """Below 0 where more is rejected than before."""
+        return self.rows_before - self.rows_left
+
+    @property
+    def cells_won(self) -> int:
+        """Below 0 where more becomes NULL than before, as it does where records are won."""
+        return self.cells_before - self.cells_left
+
+    @property
+    def changes(self) -> bool:
+        """Whether anything comes out otherwise than before."""
+        return bool(self.rows_won or self.cells_won)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryReport:
+    """What ``retry --rejected`` did."""
+
+    run: RunReport
+    chances: tuple[Chance, ...]
+    """Of the files that were loaded."""
+    left: tuple[str, ...]
+    """Sentences about files with rejects that were not."""
+
+    def chance(self, key: str) -> Chance | None:
+        return next((c for c in self.chances if c.key == key), None)
+
+
+@dataclass(frozen=True, slots=True)
 class FilePlan:
     """What a run would do with one file."""
 
@@ -54,6 +96,8 @@ class FilePlan:
     error: str = ""
     gone: bool = False
     """Gone from the source: the run would delete its ``rows_replaced`` rows."""
+    chance: Chance | None = None
+    """What loading it again would win of its rejects; None where that was not asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +113,11 @@ class PlanReport:
 
     @property
     def changes(self) -> bool:
-        return any((f.decision.pending and not f.error) or f.gone for f in self.files)
+        return any(
+            f.gone
+            or (f.decision.pending and not f.error and (f.chance is None or f.chance.changes))
+            for f in self.files
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,10 @@ class TypeSettings:
     date_formats: tuple[str, ...] = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y")
     leading_zeros: str = "text"
     """``text``: a leading zero bars numbers for the whole column; ``number``: it is dropped."""
+    boolean: str = "words_and_digits"
+    """``words_and_digits``: true, false, yes, no, 1, 0; ``words``: without the digits."""
+    number_formats: tuple[str, ...] = ("1234.5",)
+    """The number 1234.5 as files may write it, preferred first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,17 @@ class TypeCandidate:
     """SQL of a non-null, trimmed text -> SQL of the value, NULL meaning "not mine"."""
     format: str = ""
     """Which of several layouts this candidate parses, such as ``%d/%m/%Y``."""
+    layout: str = ""
+    """What people call the layout; the format where nothing is said."""
+    family: str = ""
+    """What else may read the same text as another value: readings of one family whose formats
+    contradict each other never share a column. ``''`` for none."""
+    extends: tuple[str, ...] = ()
+    """Formats of the family whose every text it reads too, as the same value: they do not
+    contradict it."""
+    telltale: Callable[[str], str] | None = None
+    """SQL of a non-null, trimmed text -> SQL boolean, cheap: a text that this candidate reads and
+    more specific ones do not. In a column without one it is not tried at all."""
     numeric: bool = False
     """Whether a veto bars it."""
     veto: Callable[[str], str] | None = None
@@ -61,8 +76,25 @@ class TypeCandidate:
     trim: bool = True
     """Whether blanks around a value are ignored."""
     udf: Udf | None = None
+    """What ``parse`` calls."""
     examples: tuple[str, ...] = field(default=())
     counter_examples: tuple[str, ...] = field(default=())
+
+    @property
+    def written(self) -> str:
+        """The layout in words for people; ``''`` where there is only one."""
+        return self.layout or self.format
+
+
+def contradict(one: TypeCandidate, other: TypeCandidate) -> bool:
+    """Whether some text may be read by both, as different values."""
+    return (
+        bool(one.family)
+        and one.family == other.family
+        and one.format != other.format
+        and one.format not in other.extends
+        and other.format not in one.extends
+    )
 
 
 class TypePlugin(Plugin[O_co], Generic[O_co]):

@@ -91,12 +91,12 @@ def test_yaml_date_formats_order(lake: Lake) -> None:
 
 
 def test_yaml_date_formats_of_ones_own(lake: Lake) -> None:
-    data = "id,v\n11,15.01.2024\n12,31.12.2023\n"
+    data = "id,v\n11,2024 d15 m01\n12,2023 d31 m12\n"
     lake.put("before/a.csv", data)
     lake.run()
     assert lake.types("before")["v"] == "VARCHAR"
     lake.put("after/a.csv", data)
-    lake.configure(type_inferer={"date_formats": ["%d.%m.%Y"]})
+    lake.configure(type_inferer={"date_formats": ["%Y d%d m%m"]})
     lake.run()
     assert lake.types("after")["v"] == "DATE"
     assert lake.column("after", "v") == ["2024-01-15", "2023-12-31"]
@@ -253,3 +253,21 @@ def test_yaml_validator(embedded: EmbeddedLake, on_violation: str) -> None:
     else:
         assert run.of("orders/a.csv")["status"] == "failed"
         assert not embedded.exists("orders")
+
+
+def test_yaml_what_was_rejected_gets_a_second_chance(lake: Lake) -> None:
+    """`plan --rejected` says what `retry --rejected` wins once an option has changed."""
+    good = "".join(f"{i},{i}\n" for i in range(11, 31))
+    lake.put("t/a.csv", f"id,v\n{good}31,N/A\n32,unknown\n")
+    lake.put("t/b.csv", f"id,v\n{good}33,5\n")
+    lake.run()
+    assert len(lake.rejects()) == 2
+    lake.configure(type_inferer={"null_values": ["", "N/A"]})
+    keys = ("key", "rows_won", "rows_left", "cells_won", "cells_left")
+    wanted = [("t/a.csv", 0, 0, 1, 1)]
+    planned = lake.cli("plan", str(lake.pipeline), "--rejected", "--json")
+    assert (planned.code, [tuple(o[k] for k in keys) for o in planned.objects]) == (2, wanted)
+    retried = lake.cli("retry", str(lake.pipeline), "--rejected", "--json")
+    assert (retried.code, [tuple(o[k] for k in keys) for o in retried.objects]) == (0, wanted)
+    (left,) = lake.rejects()
+    assert (left["key"], left["text"]) == ("t/a.csv", "unknown")

@@ -6,7 +6,15 @@ from typing import Annotated
 
 import typer
 
-from lakefall.cli.common import Json, Keys, OnlyKeys, OnlyTables, PipelineFile, Set, TableName
+from lakefall.cli.common import (
+    Json,
+    OnlyKeys,
+    OnlyTables,
+    PipelineFile,
+    Set,
+    SomeKeys,
+    TableName,
+)
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Do everything but write.")]
 
@@ -49,29 +57,50 @@ def run(
 
 def retry(
     pipeline: PipelineFile,
-    key: Keys,
+    key: SomeKeys = [],
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Load the files that have rejects.")
+    ] = False,
+    table: OnlyTables = [],
     sets: Set = [],
     json: Json = False,
 ) -> None:
     """Load these files again, whether they failed before or not.
 
-    Should this be interrupted, the next run takes them up. Reports what `run` reports.
+    Should this be interrupted, the next run takes them up. Reports what `run` reports. With
+    --rejected, for when an option has changed: every file that has rejects, of these keys and
+    tables where some are given; reports as well how many of the records that were rejected and of
+    the values that became NULL are won. --json then adds: rows_won, rows_left, cells_won,
+    cells_left (none for a file that failed).
 
     \b
     Example: lakefall retry pipelines/local.yaml orders/2024.csv
+    Example: lakefall retry pipelines/local.yaml --rejected --table orders
     """
+    from lakefall import second_chances
     from lakefall.cli import reports
     from lakefall.cli.common import known, open_pipeline
     from lakefall.cli.progress import listener
+    from lakefall.errors import UsageError
     from lakefall.runner import Runner
 
+    if not rejected and (table or not key):
+        raise UsageError("name the keys of the files, or pass --rejected for those with rejects")
     with listener() as told:
         runner = Runner(open_pipeline(pipeline, sets, told))
         with runner.start() as run:
             known(run, key)
-            run.pipeline.release(run, key)
-        report = runner.run(keys=key)
-    reports.run(report, json=json)
+            if not rejected:
+                run.pipeline.release(run, key)
+        if rejected:
+            retried = second_chances.retry(runner, table, key)
+            report = retried.run
+        else:
+            report = runner.run(keys=key)
+    if rejected:
+        reports.retry(retried, json=json)
+    else:
+        reports.run(report, json=json)
     raise typer.Exit(130 if report.interrupted else 1 if report.failed else 0)
 
 
@@ -79,6 +108,9 @@ def plan(
     pipeline: PipelineFile,
     table: OnlyTables = [],
     file: OnlyKeys = [],
+    rejected: Annotated[
+        bool, typer.Option("--rejected", help="Say what `retry --rejected` would win.")
+    ] = False,
     sets: Set = [],
     json: Json = False,
 ) -> None:
@@ -87,7 +119,9 @@ def plan(
     Nothing is written. For each file: its dialect, with how sure that is and what the second choice
     was; each column's type with the evidence; what changes in the table; how many rows would be
     replaced. Exits with 0 when there is nothing to do, 2 when there are changes, 1 when a file
-    would fail.
+    would fail. With --rejected, the files that have rejects are read to the end, and it says how
+    many of them `retry --rejected` would win; --json then adds rows_won, rows_left, cells_won,
+    cells_left, and exit code 2 means that something would be won.
 
     \b
     Example: lakefall plan pipelines/local.yaml --file orders/2024.csv
@@ -100,7 +134,7 @@ def plan(
 
     with listener() as told:
         runner = Runner(open_pipeline(pipeline, sets, told))
-        report = planning.plan(runner, tuple(table), tuple(file))
+        report = planning.plan(runner, tuple(table), tuple(file), rejected=rejected)
     reports.plan(report, json=json)
     raise typer.Exit(1 if report.failed else 2 if report.changes else 0)
 

@@ -17,7 +17,14 @@ from lakefall.model import (
     Status,
 )
 from lakefall.profile import StepTime
-from lakefall.report import FilePlan, PlanReport, RebuildReport, RunReport
+from lakefall.report import (
+    Chance,
+    FilePlan,
+    PlanReport,
+    RebuildReport,
+    RetryReport,
+    RunReport,
+)
 from lakefall.wording import dialect_words, with_key
 
 # --- run ---
@@ -35,6 +42,53 @@ def run(report: RunReport, *, json: bool) -> None:
             say(f"{outcome.status}: {with_key(outcome.file.key, outcome.error)}")
     if not json:
         say(_summary(report))
+
+
+def retry(report: RetryReport, *, json: bool) -> None:
+    """What became of every file that was loaded again, and of its rejects."""
+    outcomes = report.run.outcomes
+    if json:
+        for outcome in outcomes:
+            chance = report.chance(outcome.file.key)
+            emit({**outcome_object(outcome), **(chance_object(chance) if chance else {})})
+    elif outcomes:
+        _show_outcomes(outcomes)
+        _show_chances(report.chances)
+    for outcome in outcomes:
+        if outcome.error:
+            say(f"{outcome.status}: {with_key(outcome.file.key, outcome.error)}")
+    for sentence in report.left:
+        say(sentence)
+    if not json:
+        say(_summary(report.run) if outcomes else "nothing to load again: no file with rejects")
+    if report.chances:
+        say(_won(report.chances, "won"))
+
+
+def chance_object(chance: Chance) -> dict[str, int]:
+    """What ``--rejected`` adds to a line of JSON."""
+    return {
+        "rows_won": chance.rows_won,
+        "rows_left": chance.rows_left,
+        "cells_won": chance.cells_won,
+        "cells_left": chance.cells_left,
+    }
+
+
+def _show_chances(chances: Sequence[Chance]) -> None:
+    heads = ["file", "records won", "still rejected", "values won", "still NULL"]
+    rows = [[c.key, c.rows_won, c.rows_left, c.cells_won, c.cells_left] for c in chances]
+    table(heads, rows, right=",".join(heads[1:]))
+
+
+def _won(chances: Sequence[Chance], verb: str) -> str:
+    files = sum(c.changes for c in chances)
+    return (
+        f"{verb} {sum(c.rows_won for c in chances):,} records and "
+        f"{sum(c.cells_won for c in chances):,} values in {files} of {len(chances)} files; "
+        f"{sum(c.rows_left for c in chances):,} records and "
+        f"{sum(c.cells_left for c in chances):,} values stay rejected"
+    )
 
 
 def outcome_object(outcome: Outcome) -> dict[str, Any]:
@@ -141,6 +195,9 @@ def plan(report: PlanReport, *, json: bool) -> None:
     for file in report.files:
         if file.error:
             say(f"would fail: {file.decision.file.key}: {file.error}")
+    chances = [file.chance for file in report.files if file.chance]
+    if chances:
+        say(_won(chances, "would win"))
     if not json:
         pending = sum(f.decision.pending for f in report.files)
         failing = sum(bool(f.error) for f in report.files)
@@ -168,6 +225,7 @@ def plan_object(plan: FilePlan) -> dict[str, Any]:
         "rows_rejected": plan.records.rows_rejected if plan.records else 0,
         "rows_replaced": plan.rows_replaced,
         "error": plan.error,
+        **(chance_object(plan.chance) if plan.chance else {}),
     }
 
 
@@ -200,6 +258,11 @@ def _show_plan(plan: FilePlan) -> None:
         told.append(
             f"  records: {r.rows_read:,}, of which {r.rows_rejected:,} rejected; replaces "
             f"{plan.rows_replaced:,} rows"
+        )
+    if plan.chance:
+        told.append(
+            f"  would win {plan.chance.rows_won:,} records and {plan.chance.cells_won:,} values; "
+            f"{plan.chance.rows_left:,} and {plan.chance.cells_left:,} would stay rejected"
         )
     if plan.table_plan:
         created = plan.table_plan.created

@@ -208,6 +208,37 @@ class TypeContract(PluginContract):
                     f"{candidate.type}: {text[:80]!r} bars the column, and parses as {value!r}",
                 )
 
+    def test_a_telltale_tells(self) -> None:
+        for candidate in self.candidates():
+            if candidate.telltale is None:
+                continue
+            texts = [*candidate.examples, *candidate.counter_examples, *HOSTILE]
+            shown = self._column(candidate.telltale("x"), texts).to_pylist()
+            for text, told in zip(texts, shown, strict=True):
+                expect(told is not None, f"{candidate.type}: the telltale of {text[:80]!r} is NULL")
+            expect(
+                any(shown[: len(candidate.examples)]),
+                f"{candidate.type}: no example has the telltale, so the reading is never tried",
+            )
+
+    def test_what_it_extends_it_takes_as_the_same_value(self) -> None:
+        for candidate in self.candidates():
+            for extended in candidate.extends:
+                other = self.make().for_type(candidate.type, extended, self.settings)
+                if other is None or other.format != extended:
+                    continue
+                for text, value, same in zip(
+                    other.examples,
+                    self.parse(other, other.examples),
+                    self.parse(candidate, other.examples),
+                    strict=True,
+                ):
+                    expect(
+                        value == same,
+                        f"{candidate.type} {candidate.written}: {text!r} is {same!r}, but "
+                        f"{value!r} as {other.written}, which it extends",
+                    )
+
 
 def _iceberg(duckdb: str) -> str:
     decimal = re.fullmatch(r"DECIMAL\((\d+), ?(\d+)\)", duckdb)

@@ -70,10 +70,12 @@ def _stage_columns(run: Run, transaction: Transaction, plan: TablePlan) -> tuple
 def _stage_properties(run: Run, transaction: Transaction, plan: TablePlan) -> None:
     properties = transaction.table_metadata.properties
     wanted: dict[str, str] = {}
+    before: dict[str, str | None] = {}
     for column in plan.columns:
         implied = types.from_iceberg(iceberg_type(run, column.type))
         if column.format:
             wanted[names.format_property(column.name)] = column.format
+            before[names.format_property(column.name)] = column.from_format
         if column.type not in (implied, "TIMESTAMP(6)"):
             wanted[names.type_property(column.name)] = column.type
     if plan.rebuild:
@@ -82,7 +84,7 @@ def _stage_properties(run: Run, transaction: Transaction, plan: TablePlan) -> No
         if stale:
             transaction.remove_properties(*stale)
     for name, value in wanted.items():
-        if not plan.rebuild and properties.get(name, value) != value:
+        if not plan.rebuild and properties.get(name, value) not in (value, before.get(name)):
             raise PlanOutdatedError(
                 f"table {plan.table!r} was given {name}={properties[name]!r} meanwhile"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lakefall.types import TypeCandidate
+from lakefall.types import TypeCandidate, contradict
 from lakefall_plugins.inference.tally import Tally
 
 FALLBACK = "VARCHAR"
@@ -23,6 +23,8 @@ class ColumnRule:
     """The reading of the type that the table gives it."""
     text: str = ""
     """Why it is text whatever it holds; ``''`` when its values decide."""
+    barred: str = ""
+    """Why it is no number whatever it holds; ``''`` when its values decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,32 +45,50 @@ class Chooser:
             return None
         if rule.forced is not None:
             return self._most(tally, rule.forced)
-        best = self._best(tally)
+        best = self._best(tally, rule)
         reached = tally.filled if best is None else tally.fitting(best)
         if rule.existing is not None and tally.fitting(rule.existing) >= reached:
             return rule.existing
         return best
 
     def tied(self, tally: Tally, reading: int) -> tuple[int, ...]:
-        """Other formats of the same type that parse as many values."""
-        chosen = self.readings[reading]
+        """Readings that contradict this one and parse as many values; one a format."""
+        found: dict[str, int] = {}
+        for r in self._rivals(reading):
+            if tally.fits.get(r) == tally.fitting(reading):
+                found.setdefault(self.readings[r].format, r)
+        return tuple(found.values())
+
+    def ambiguous(self, tally: Tally, reading: int) -> tuple[int, ...]:
+        """Of those the ones that take some value otherwise."""
         return tuple(
-            r
-            for r in self.proposed
-            if self.readings[r].type == chosen.type
-            and self.readings[r].format != chosen.format
-            and tally.fits.get(r) == tally.fitting(reading)
+            r for r in self.tied(tally, reading) if tally.differing.get((reading, r), 0) > 0
         )
 
+    def replaced(self, reading: int | None, rule: ColumnRule) -> str | None:
+        """The table's format, where the reading takes all of its texts alike and more."""
+        if reading is None or rule.existing is None:
+            return None
+        chosen, table = self.readings[reading], self.readings[rule.existing]
+        alike = chosen.type == table.type or (chosen.numeric and table.numeric)
+        return table.format if alike and table.format in chosen.extends else None
+
     def better_format(self, tally: Tally, reading: int) -> int | None:
-        """Another format of the same type that parses more values."""
+        """A reading that contradicts this one and parses more values."""
+        better = [r for r in self._rivals(reading) if tally.fitting(r) > tally.fitting(reading)]
+        return self._most(tally, better)
+
+    def _rivals(self, reading: int) -> list[int]:
         chosen = self.readings[reading]
-        rivals = [
+        return [
             r
             for r in self.proposed
-            if self.readings[r].type == chosen.type and tally.fitting(r) > tally.fitting(reading)
+            if contradict(self.readings[r], chosen)
+            and (
+                self.readings[r].type == chosen.type
+                or (chosen.numeric and self.readings[r].numeric)
+            )
         ]
-        return self._most(tally, rivals)
 
     def qualifies(self, tally: Tally, reading: int) -> bool:
         """Whether enough of the values parse, and no value bars the type."""
@@ -76,8 +96,12 @@ class Chooser:
             return False
         return 0 < tally.fitting(reading) >= self.threshold * tally.filled - ROUNDING
 
-    def _best(self, tally: Tally) -> int | None:
-        qualified = [r for r in self.proposed if self.qualifies(tally, r)]
+    def _best(self, tally: Tally, rule: ColumnRule) -> int | None:
+        qualified = [
+            r
+            for r in self.proposed
+            if self.qualifies(tally, r) and not (rule.barred and self.readings[r].numeric)
+        ]
         if self.first:
             return next(iter(qualified), None)
         return self._most(tally, qualified)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lakefall_plugins.inference.choosing import FALLBACK, Chooser, ColumnRule
-from lakefall_plugins.inference.tally import Hits, Spot, Tally
+from lakefall_plugins.inference.tally import Spot, Tally
 
 SHOWN = 40
 """Characters of a value that a sentence shows."""
@@ -25,11 +25,26 @@ class Verdict:
     """What is known of rows and empty cells; counts more rows where only text was found."""
     note: str = ""
     """Why it is text, where counts alone do not say."""
+    misfit: Spot | None = None
+    """The first value that does not parse under ``subject``."""
 
 
 def ambiguous(verdict: Verdict, chooser: Chooser) -> bool:
     """Whether another format parses as many values, and nobody but the order decided."""
     return bool(_rivals(verdict, chooser))
+
+
+def subject(verdict: Verdict, chooser: Chooser) -> int | None:
+    """The reading whose first misfit the evidence shows; None where it shows none."""
+    tally, reading = verdict.tally, verdict.reading
+    if reading is not None:
+        return None if tally.fits_all(reading) else reading
+    if verdict.rule.text or verdict.note or not tally.filled:
+        return None
+    if _barred(verdict, chooser) or _only_barred(tally, chooser):
+        return None
+    best = max(chooser.proposed, key=tally.fitting, default=None)
+    return best if best is not None and tally.fitting(best) else None
 
 
 def explain(verdict: Verdict, chooser: Chooser, *, several: bool) -> tuple[str, ...]:
@@ -59,34 +74,46 @@ def _typed(verdict: Verdict, reading: int, chooser: Chooser, *, several: bool) -
     fits = tally.fitting(reading)
     yield f"{chosen.type}: {fits:,} of {_values(tally.filled)}{how}{_scope(tally)}"
     if fits < tally.filled:
-        hits = tally.misfits.get(reading, Hits())
         count = tally.filled - fits
         do = "does" if count == 1 else "do"
-        yield f"{_values(count)} {do} not parse{_first(hits, several, text=True)}"
+        yield f"{_values(count)} {do} not parse{_first(verdict.misfit, several, text=True)}"
     if verdict.rule.existing == reading:
         yield "the table's type"
     if rivals := _rivals(verdict, chooser):
-        formats = " and ".join([chosen.format, *(chooser.readings[r].format for r in rivals)])
-        yield f"ambiguous: {formats} parse the same values; the order of date_formats decides"
+        formats = " and ".join([chosen.written, *(chooser.readings[r].written for r in rivals)])
+        option = "number_formats" if chosen.numeric else "date_formats"
+        yield f"ambiguous: {formats} parse the same values; the order of {option} decides"
 
 
 def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]:
     tally = verdict.tally
     scope = _scope(tally)
+    if _barred(verdict, chooser):
+        yield f"{FALLBACK}: {verdict.rule.barred}"
+        return
     if _only_barred(tally, chooser):
         for reason, hits in tally.vetoes.items():
             if hits.count:
-                yield f"{FALLBACK}: {_values(hits.count)} {reason}{_first(hits, several)}{scope}"
+                first = _first(hits.first, several)
+                yield f"{FALLBACK}: {_values(hits.count)} {reason}{first}{scope}"
         return
     best = max(chooser.proposed, key=tally.fitting, default=None)
     if best is None or not tally.fitting(best):
         yield f"{FALLBACK}: no other type fits any of {_values(tally.filled)}{scope}"
         return
     found, share = tally.fitting(best), f"{chooser.threshold:.0%}"
-    other = _first(tally.misfits.get(best, Hits()), several, text=True)
+    other = _first(verdict.misfit, several, text=True)
     yield (
         f"{FALLBACK}: {found:,} of {_values(tally.filled)} parse as "
         f"{chooser.readings[best].type}, fewer than {share}{scope}; the others{other}"
+    )
+
+
+def _barred(verdict: Verdict, chooser: Chooser) -> bool:
+    """Whether the column would be numeric if the rule did not bar it."""
+    return bool(verdict.rule.barred) and any(
+        chooser.readings[r].numeric and chooser.qualifies(verdict.tally, r)
+        for r in chooser.proposed
     )
 
 
@@ -104,16 +131,16 @@ def _rivals(verdict: Verdict, chooser: Chooser) -> tuple[int, ...]:
     governed = verdict.rule.existing == verdict.reading
     if verdict.reading is None or governed or not verdict.tally.filled:
         return ()
-    return chooser.tied(verdict.tally, verdict.reading)
+    rivals = chooser.ambiguous(verdict.tally, verdict.reading)
+    allowed = verdict.rule.forced
+    return rivals if allowed is None else tuple(r for r in rivals if r in allowed)
 
 
-def _first(hits: Hits, several: bool, *, text: bool = False) -> str:
-    if hits.first is None:
+def _first(spot: Spot | None, several: bool, *, text: bool = False) -> str:
+    if spot is None:
         return ""
-    shown = f" {_quoted(hits.first.text)}" if text else ""
-    return f", first{shown} on line {line_of(hits.first):,}" + (
-        f" of {hits.first.key}" if several else ""
-    )
+    shown = f" {_quoted(spot.text)}" if text else ""
+    return f", first{shown} on line {line_of(spot):,}" + (f" of {spot.key}" if several else "")
 
 
 def line_of(spot: Spot) -> int:

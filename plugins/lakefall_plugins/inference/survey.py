@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakefall.errors import FormatConflictError
+from lakefall.types import contradict
 from lakefall_plugins.inference.choosing import Chooser, ColumnRule
 from lakefall_plugins.inference.counting import Counter
 from lakefall_plugins.inference.explaining import Verdict, line_of
-from lakefall_plugins.inference.tally import Tally
+from lakefall_plugins.inference.tally import Spot, Tally
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +37,10 @@ class Survey:
             FormatConflictError: a column contradicts the format that its table was given.
         """
         positions = range(len(self.names))
-        first = self.counter.profile(positions, self.sample_rows)
+        first = self._profile(positions, self.sample_rows)
         proofs = self._proofs(first) if self.verify else {}
         open_again = [p for p in proofs if not self._settled(p, first[p], proofs[p])]
-        full = self.counter.profile(open_again)
+        full = self._profile(open_again)
         verdicts = {
             self.names[p]: self._verdict(p, full.get(p), proofs.get(p), first[p]) for p in positions
         }
@@ -50,8 +51,43 @@ class Survey:
     def full(self, name: str) -> Tally:
         """A column with every reading counted, over all rows unless the first ones decide."""
         position = self.names.index(name)
-        limit = 0 if self.verify else self.sample_rows
-        return self.counter.profile([position], limit)[position]
+        everything = range(len(self.chooser.readings))
+        return self.counter.profile([position], self._scope, {position: everything})[position]
+
+    def compared(self, name: str, tally: Tally, reading: int) -> Tally:
+        """The tally of a column, with what readings that contradict ``reading`` take otherwise."""
+        position = self.names.index(name)
+        tied = [reading, *self.chooser.tied(tally, reading)]
+        found = self.counter.differing({position: tied}, self._scope)
+        return replace(tally, differing={**tally.differing, **found[position]})
+
+    def first_misfits(self, wanted: Mapping[str, int], *, sampled: bool) -> dict[str, Spot]:
+        """The first value of each column that does not parse under a reading."""
+        places = {self.names.index(name): reading for name, reading in wanted.items()}
+        found = self.counter.first_misfits(places, self.sample_rows if sampled else 0)
+        return {self.names[position]: spot for position, spot in found.items()}
+
+    @property
+    def _scope(self) -> int:
+        return 0 if self.verify else self.sample_rows
+
+    def _profile(self, positions: Sequence[int], limit: int = 0) -> dict[int, Tally]:
+        """The columns counted, and where readings are tied, what they take differently."""
+        tallies = self.counter.profile(positions, limit, {p: self._asked(p) for p in positions})
+        leaders = {p: self.chooser.choose(t, self._rule(p)) for p, t in tallies.items()}
+        tied = {
+            p: [leader, *self._rivals(p, tallies[p], leader)]
+            for p, leader in leaders.items()
+            if leader is not None
+        }
+        for position, differing in self.counter.differing(tied, limit).items():
+            tallies[position] = replace(tallies[position], differing=differing)
+        return tallies
+
+    def _asked(self, position: int) -> tuple[int, ...]:
+        """The readings that options and table name for a column."""
+        rule = self._rule(position)
+        return (*(rule.forced or ()), *(() if rule.existing is None else (rule.existing,)))
 
     def _proofs(self, first: Mapping[int, Tally]) -> dict[int, Tally]:
         wanted = {p: self._contenders(p, t) for p, t in first.items() if t.sampled}
@@ -63,10 +99,15 @@ class Survey:
         leader = self.chooser.choose(tally, rule)
         if leader is None or not tally.filled:
             return ()
-        beside = [*self.chooser.tied(tally, leader)]
+        beside = [*self._rivals(position, tally, leader)]
         if rule.existing is not None:
             beside.append(rule.existing)
         return tuple(dict.fromkeys([leader, *beside]))
+
+    def _rivals(self, position: int, tally: Tally, leader: int) -> tuple[int, ...]:
+        """Readings that may make the choice ambiguous; none where the table has made it."""
+        governed = self._rule(position).existing == leader
+        return () if governed else self.chooser.tied(tally, leader)
 
     def _settled(self, position: int, first: Tally, proof: Tally) -> bool:
         """Whether all rows say what the first ones said."""
@@ -94,15 +135,20 @@ class Survey:
         if existing is None or reading is None or reading == existing:
             return
         table, file = self.chooser.readings[existing], self.chooser.readings[reading]
-        if table.type != file.type or not table.format:
+        if not contradict(table, file):
             return
-        hits = self.full(name).misfits[existing]
-        where = f"{self.key}, line {line_of(hits.first)}" if hits.first else self.key
-        text = f"holds {hits.first.text!r}; " if hits.first else ""
+        alike = table.type == file.type or (table.numeric and file.numeric)
+        if not (alike or verdict.tally.fitting(existing)):
+            # Another type altogether, of which the table's reading takes nothing for a value.
+            return
+        found = self.first_misfits({name: existing}, sampled=not self.verify)
+        spot = found.get(name)
+        where = f"{self.key}, line {line_of(spot)}" if spot else self.key
+        text = f"holds {spot.text!r}; " if spot else ""
         raise FormatConflictError(
-            f"{where}: column {name!r} {text}its values read as {file.format}, but the table's "
-            f"format is {table.format}. Write the file in the table's format, or give it a table "
-            "of its own"
+            f"{where}: column {name!r} {text}its values read as {file.written}, but the table's "
+            f"format is {table.written}. Write the file in the table's format, give it a table of "
+            "its own, or, where the table's format was a wrong guess, `lakefall rebuild` the table"
         )
 
     def _rule(self, position: int) -> ColumnRule:

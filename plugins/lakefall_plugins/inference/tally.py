@@ -6,9 +6,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from pathlib import Path
-from typing import TypeVar
-
-K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +42,10 @@ class Tally:
     fits: Mapping[int, int] = field(default_factory=dict)
     """Reading (its place in the list of readings) -> values that parse; only those counted, so
     that a sum over files is the least that parses."""
-    misfits: Mapping[int, Hits] = field(default_factory=dict)
-    """Reading -> values that do not parse; only those looked for."""
     vetoes: Mapping[str, Hits] = field(default_factory=dict)
     """Reason -> values that bar every numeric type."""
+    differing: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    """Two readings -> values that they take differently; only those compared."""
     sampled: bool = False
     """Only the first rows were looked at."""
 
@@ -72,8 +69,14 @@ class Tally:
             rows=self.rows + other.rows,
             filled=self.filled + other.filled,
             fits={r: self.fitting(r) + other.fitting(r) for r in {**self.fits, **other.fits}},
-            misfits=_add(self.misfits, other.misfits),
-            vetoes=_add(self.vetoes, other.vetoes),
+            vetoes={
+                reason: self.vetoes.get(reason, Hits()) + other.vetoes.get(reason, Hits())
+                for reason in {**self.vetoes, **other.vetoes}
+            },
+            differing={
+                pair: self.differing.get(pair, 0) + other.differing.get(pair, 0)
+                for pair in {**self.differing, **other.differing}
+            },
             sampled=self.sampled or other.sampled,
         )
 
@@ -81,7 +84,3 @@ class Tally:
 def total(tallies: Iterable[Tally]) -> Tally:
     """The sum over files."""
     return reduce(Tally.__add__, tallies, Tally())
-
-
-def _add(one: Mapping[K, Hits], other: Mapping[K, Hits]) -> dict[K, Hits]:
-    return {key: one.get(key, Hits()) + other.get(key, Hits()) for key in {**one, **other}}

@@ -7,7 +7,7 @@ Nothing here writes.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lakefall.errors import SchemaFrozenError, TableError, TableNameError, TypeConflictError
@@ -187,36 +187,31 @@ def _existing(
     run: Run, mode: str, old: Column, new: Column, *, table: str, field_id: int
 ) -> PlannedColumn:
     have, asked = iceberg_type(run, old.type), iceberg_type(run, new.type)
-    form = old.format or (new.format if have == asked else "")
+    wider = new.from_format is not None and new.from_format == old.format
+    form = new.format if wider else old.format or (new.format if have == asked else "")
     misfit = "reject" if mode == "reject" else "null"
+    kept = PlannedColumn(
+        old.name, old.type, form, field_id, from_format=old.format if wider else None
+    )
     if types.fits(asked, have, new.format):
         # A column of 0 and 1 reads as BOOLEAN and fits numbers; one of true and false does not.
         doubtful = asked == "boolean" and have not in ("boolean", "string")
-        return PlannedColumn(
-            old.name, old.type, form, field_id, on_misfit=misfit if doubtful else "null"
-        )
+        return replace(kept, on_misfit=misfit if doubtful else "null")
     if mode == "widen" and types.promotes(have, asked):
-        return PlannedColumn(
-            old.name, new.type, form, field_id, change=Change.WIDEN, from_type=old.type
-        )
+        return replace(kept, type=new.type, change=Change.WIDEN, from_type=old.type)
     if mode == "fail":
         raise TypeConflictError(
             f"column {old.name!r} of table {table!r} is {old.type}, the files' values ask for "
             f"{new.type}; correct the files, choose another on_type_conflict, or "
             f"`lakefall rebuild` the table"
         )
-    return PlannedColumn(
-        old.name,
-        old.type,
-        form,
-        field_id,
-        change=Change.CONFLICT,
-        from_type=new.type,
-        on_misfit=misfit,
-    )
+    return replace(kept, change=Change.CONFLICT, from_type=new.type, on_misfit=misfit)
 
 
 def _note(table: str, column: PlannedColumn) -> Iterator[str]:
+    if column.from_format is not None:
+        before = f", not only as {column.from_format}" if column.from_format else ""
+        yield f"column {column.name!r} of {table!r} is read as {column.format} from now on{before}"
     if column.change is Change.CONFLICT:
         fate = (
             "records with a value that does not parse are rejected"

@@ -9,29 +9,33 @@ from typing_extensions import override
 from lakefall.plugin import NoOptions
 from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
 
-TRUE = ("true", "yes", "1")
-FALSE = ("false", "no", "0")
+WORDS = {"true": True, "yes": True, "false": False, "no": False}
+DIGITS = {"1": True, "0": False}
 
 
 class Boolean(TypePlugin[NoOptions]):
-    """true/false, yes/no, 1/0 in any case."""
+    """true/false, yes/no in any case, and 1/0 unless `boolean: words`."""
 
     name = "boolean"
 
     @override
     def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
+        digits = settings.boolean != "words"
+        meaning = {**WORDS, **(DIGITS if digits else {})}
+
+        def parse(text: str) -> str:
+            cases = (f"WHEN '{word}' THEN {value}" for word, value in meaning.items())
+            return f"CASE lower({text}) {' '.join(cases)} END"
+
         yield TypeCandidate(
             type="BOOLEAN",
             order=100,
             iceberg="boolean",
             duckdb="BOOLEAN",
-            parse=_parse,
-            examples=("true", "FALSE", "Yes", "no", "1", "0"),
-            counter_examples=("t", "f", "y", "n", "on", "2", "-1", "01", "1.0", "truee", "yes no"),
+            parse=parse,
+            examples=("true", "FALSE", "Yes", "no", *(DIGITS if digits else ())),
+            counter_examples=(
+                *("t", "f", "y", "n", "on", "2", "-1", "01", "1.0", "truee", "yes no"),
+                *(() if digits else DIGITS),
+            ),
         )
-
-
-def _parse(text: str) -> str:
-    cases = [f"WHEN '{word}' THEN true" for word in TRUE]
-    cases += [f"WHEN '{word}' THEN false" for word in FALSE]
-    return f"CASE lower({text}) {' '.join(cases)} END"

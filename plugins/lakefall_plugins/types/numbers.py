@@ -6,12 +6,13 @@ Patterns: "Type Inference" of the specification, with one difference unless ``le
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from typing_extensions import override
 
 from lakefall.plugin import NoOptions
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.types import TypeCandidate, TypeSettings
+from lakefall_plugins.types.number import Number
 
 LEADING_ZERO = "with a leading zero"
 BEYOND_BIGINT = "beyond 64 bits"
@@ -23,41 +24,57 @@ EXPONENT = "([eE][+-]?[0-9]+)?"
 PLAIN_LENGTH = 300
 
 
-class Integer(TypePlugin[NoOptions]):
+class Integer(Number[NoOptions]):
     """Whole numbers of 32 bits."""
 
     name = "integer"
+    stem = "INTEGER"
+    order = 200
+    among = 0
 
     @override
-    def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
-        yield TypeCandidate(
+    def plain(self, type_name: str, settings: TypeSettings) -> TypeCandidate | None:
+        if type_name != self.stem:
+            return None
+        return TypeCandidate(
             type="INTEGER",
-            order=200,
+            order=self.order,
             iceberg="int",
             duckdb="INTEGER",
             parse=_whole("INTEGER", settings),
-            numeric=True,
             veto=leading_zero_veto(settings),
             veto_reason=LEADING_ZERO,
             examples=("0", "-0", "42", "-7", "2147483647", "-2147483648"),
             counter_examples=("2147483648", "-2147483649", *NOT_WHOLE, *_zero_led(settings)),
         )
 
+    @override
+    def largest(self, candidate: TypeCandidate) -> str:
+        return "2147483647"
 
-class Bigint(TypePlugin[NoOptions]):
+    @override
+    def fraction(self, candidate: TypeCandidate, *, percent: bool) -> str | None:
+        return None if percent else ""
+
+
+class Bigint(Number[NoOptions]):
     """Whole numbers of 64 bits; contains INTEGER."""
 
     name = "bigint"
+    stem = "BIGINT"
+    order = 300
+    among = 1
 
     @override
-    def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
-        yield TypeCandidate(
+    def plain(self, type_name: str, settings: TypeSettings) -> TypeCandidate | None:
+        if type_name != self.stem:
+            return None
+        return TypeCandidate(
             type="BIGINT",
-            order=300,
+            order=self.order,
             iceberg="long",
             duckdb="BIGINT",
             parse=_whole("BIGINT", settings),
-            numeric=True,
             veto=_beyond_bigint,
             veto_reason=BEYOND_BIGINT,
             examples=("0", "-0", "42", "9999999999", "-9223372036854775808", "9223372036854775807"),
@@ -70,21 +87,33 @@ class Bigint(TypePlugin[NoOptions]):
             ),
         )
 
+    @override
+    def largest(self, candidate: TypeCandidate) -> str:
+        return "9223372036854775807"
 
-class Double(TypePlugin[NoOptions]):
+    @override
+    def fraction(self, candidate: TypeCandidate, *, percent: bool) -> str | None:
+        return None if percent else ""
+
+
+class Double(Number[NoOptions]):
     """Decimal and scientific numbers of 64 bits; what they cannot hold is refused."""
 
     name = "double"
+    stem = "DOUBLE"
+    order = 400
+    among = 3
 
     @override
-    def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
-        yield TypeCandidate(
+    def plain(self, type_name: str, settings: TypeSettings) -> TypeCandidate | None:
+        if type_name != self.stem:
+            return None
+        return TypeCandidate(
             type="DOUBLE",
-            order=400,
+            order=self.order,
             iceberg="double",
             duckdb="DOUBLE",
             parse=_double(settings),
-            numeric=True,
             veto=leading_zero_veto(settings),
             veto_reason=LEADING_ZERO,
             examples=("0", "-0", "0.5", "3.14", "-0.5", "1.2e10", "5.", "1E-3", str(EXACT)),
@@ -95,6 +124,14 @@ class Double(TypePlugin[NoOptions]):
                 *_zero_led(settings),
             ),
         )
+
+    @override
+    def largest(self, candidate: TypeCandidate) -> str:
+        return "12345"
+
+    @override
+    def fraction(self, candidate: TypeCandidate, *, percent: bool) -> str | None:
+        return "[0-9]+"
 
 
 NOT_WHOLE = ("10.75", "5.", "1e3", "+5", "1_000", "0x1F", "0b11", "5 ", " 5", "5\n", "", "-", "--5")

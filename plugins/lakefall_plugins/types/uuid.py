@@ -26,6 +26,7 @@ class Uuid(TypePlugin[NoOptions]):
             iceberg="uuid",
             duckdb="UUID",
             parse=_parse,
+            telltale=lambda text: f"(strlen({text}) = 36)",
             examples=(
                 "123e4567-e89b-12d3-a456-426614174000",
                 "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -31,12 +31,16 @@ def use(stage: Stage, plugin: type[Plugin[Any]], **options: Any) -> Use:
 
 
 def pipeline(
-    folder: Path, types: tuple[type[Plugin[Any]], ...] = DEFAULT, **options: Any
+    folder: Path,
+    types: Sequence[type[Plugin[Any]] | tuple[type[Plugin[Any]], dict[str, Any]]] = DEFAULT,
+    **options: Any,
 ) -> Pipeline:
+    """``types`` are classes, or classes with their options."""
+    pairs = [t if isinstance(t, tuple) else (t, {}) for t in types]
     uses = dict.fromkeys(Stage, ()) | {
         Stage.READER: (use(Stage.READER, CsvReader),),
         Stage.TYPE_INFERER: (use(Stage.TYPE_INFERER, ThresholdInferer, **options),),
-        Stage.TYPE: tuple(use(Stage.TYPE, t) for t in types),
+        Stage.TYPE: tuple(use(Stage.TYPE, t, **given) for t, given in pairs),
     }
     config = PipelineConfig(
         folder / "p.yaml", "p", uses, Engine(1), CacheSettings(folder, 1), None, (), {}, ""

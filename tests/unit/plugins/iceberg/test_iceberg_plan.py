@@ -1,10 +1,18 @@
 from __future__ import annotations
 
-import pytest
-from iceberg_support import Lakehouse, source
+from dataclasses import replace
 
-from lakefall.errors import SchemaFrozenError, TableError, TableNameError, TypeConflictError
-from lakefall.model import Change
+import pytest
+from iceberg_support import Lakehouse, convert, source
+
+from lakefall.errors import (
+    PlanOutdatedError,
+    SchemaFrozenError,
+    TableError,
+    TableNameError,
+    TypeConflictError,
+)
+from lakefall.model import Change, Column, Schema
 
 FILE = source("orders/a.csv")
 
@@ -55,6 +63,43 @@ def test_the_formats_of_a_table_are_kept(lakehouse: Lakehouse) -> None:
     assert [(c.name, c.type, c.format) for c in state.columns] == [("d", "DATE", "%d/%m/%Y")]
     plan = lakehouse.plan("orders", ("d", "DATE", "%m/%d/%Y"))
     assert plan.columns[0].format == "%d/%m/%Y"
+
+
+def test_a_wider_format_replaces_that_of_the_table(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, [("d", "DATE", "%d/%m/%Y"), ("n", "INTEGER")], "SELECT NULL::DATE, 1")
+    columns = (
+        Column("d", "d", "DATE", True, "%d/%m/%y", from_format="%d/%m/%Y"),
+        Column("n", "n", "DOUBLE", True, "1,234.5", from_format=""),
+    )
+    plan = lakehouse.sink.prepare(lakehouse.run(), "orders", Schema(columns), False)
+    assert [(c.type, c.format, c.from_format) for c in plan.columns] == [
+        ("DATE", "%d/%m/%y", "%d/%m/%Y"),
+        ("INTEGER", "1,234.5", ""),
+    ]
+    assert plan.notes[0] == (
+        "column 'd' of 'orders' is read as %d/%m/%y from now on, not only as %d/%m/%Y"
+    )
+    converted = convert(lakehouse.run(), plan, source("orders/b.csv"), "SELECT NULL::DATE, 1")
+    lakehouse.sink.load(lakehouse.run(), plan, [converted])
+    state = lakehouse.sink.describe("orders")
+    assert state is not None
+    assert [(c.type, c.format) for c in state.columns] == [
+        ("DATE", "%d/%m/%y"),
+        ("INTEGER", "1,234.5"),
+    ]
+
+
+def test_a_format_that_another_writer_gave_meanwhile_makes_the_plan_outdated(
+    lakehouse: Lakehouse,
+) -> None:
+    lakehouse.load(FILE, [("d", "DATE", "%d/%m/%Y")], "SELECT NULL::DATE")
+    wider = Column("d", "d", "DATE", True, "%d/%m/%y", from_format="%m/%d/%Y")
+    plan = lakehouse.sink.prepare(lakehouse.run(), "orders", Schema((wider,)), False)
+    assert plan.columns[0].format == "%d/%m/%Y"
+    stale = replace(plan, columns=(replace(plan.columns[0], format="%d.%m.%Y", from_format="%Y"),))
+    converted = convert(lakehouse.run(), plan, source("orders/b.csv"), "SELECT NULL::DATE")
+    with pytest.raises(PlanOutdatedError, match=r"lakefall\.format\.d"):
+        lakehouse.sink.load(lakehouse.run(), stale, [converted])
 
 
 def test_widening_where_iceberg_allows(lakehouse: Lakehouse) -> None:

@@ -7,7 +7,7 @@ from lakefall_plugins.iceberg import types
 
 
 def unknown(name: str) -> str:
-    return {"MONEY": "decimal(18,2)"}[name]
+    return {"MONEY": "decimal(18,2)", "JSON": "string"}[name]
 
 
 @pytest.mark.parametrize(
@@ -19,6 +19,10 @@ def unknown(name: str) -> str:
         ("TIMESTAMP(6)", "timestamp"),
         ("VARCHAR", "string"),
         ("DECIMAL(18,2)", "decimal(18, 2)"),
+        ("TIME", "time"),
+        ("TIMESTAMP WITH TIME ZONE", "timestamptz"),
+        ("UUID", "uuid"),
+        ("JSON", "string"),
         ("MONEY", "decimal(18, 2)"),
     ],
 )

@@ -93,8 +93,39 @@ def test_columns_that_a_file_lacks_are_null_and_strange_ones_refused(tmp_path: P
             values.of_parquet(connection, [path], COLUMNS[1:])
 
 
+LITERALS = [
+    ("decimal(18, 2)", "1.5::DECIMAL(18,2)", "DECIMAL '1.50'"),
+    ("decimal(38, 38)", "0.5::DECIMAL(38,38)", "DECIMAL '.5" + "0" * 37 + "'"),
+    ("time", "TIME '09:05:00'", "TIME '09:05:00'"),
+    ("time", "TIME '23:59:59.999999'", "TIME '23:59:59.999999'"),
+    ("timestamptz", "'2024-01-15 10:30:00.5+02:00'::TIMESTAMPTZ",
+     "TIMESTAMP '2024-01-15 08:30:00.5 UTC'"),
+    ("uuid", "'123E4567-E89B-12D3-A456-426614174000'::UUID",
+     "UUID '123e4567-e89b-12d3-a456-426614174000'"),
+    ("string", """'{"it''s": [1]}'""", """'{"it''s": [1]}'"""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu"])
+def test_values_become_literals_of_their_type(tmp_path: Path, zone: str) -> None:
+    columns = [TargetColumn(f"c{i}", iceberg) for i, (iceberg, _, _) in enumerate(LITERALS)]
+    path = tmp_path / "a.parquet"
+    with sql.connect(Engine(threads=1), tmp_path) as connection:
+        cells = ", ".join(f"{value} AS c{i}" for i, (_, value, _) in enumerate(LITERALS))
+        nulls = ", ".join(f"NULL AS c{i}" for i in range(len(LITERALS)))
+        connection.execute(
+            f"COPY (SELECT {cells} UNION ALL SELECT {nulls}) TO '{path}' (FORMAT parquet)"
+        )
+        connection.execute(f"SET TimeZone = '{zone}'")
+        query = values.of_parquet(connection, [path], columns)
+        assert connection.execute(query).fetchall() == [
+            (f"({', '.join(text for _, _, text in LITERALS)})",),
+            (f"({', '.join(['NULL'] * len(LITERALS))})",),
+        ]
+
+
 def test_types_there_and_back() -> None:
-    for iceberg in ("int", "long", "decimal(38, 3)", "timestamptz", "uuid", "binary"):
+    for iceberg in ("int", "long", "decimal(38, 3)", "time", "timestamptz", "uuid", "binary"):
         assert types.to_iceberg(types.to_trino(iceberg)) == iceberg
     for strange in ("decimal(39, 0)", "list<int>", "fixed[3]"):
         with pytest.raises(TableError, match="no type"):

@@ -1,0 +1,59 @@
+"""One verdict on a column from those of several files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from lakefall_plugins.inference.choosing import Chooser
+from lakefall_plugins.inference.explaining import Verdict, subject
+from lakefall_plugins.inference.survey import Survey
+from lakefall_plugins.inference.tally import total
+
+
+def together(name: str, votes: Sequence[tuple[Survey, Verdict]], chooser: Chooser) -> Verdict:
+    """One verdict from those of several files; where they disagree, their counts are added up."""
+    rule = votes[0][1].rule
+    heard = [(survey, v) for survey, v in votes if v.tally.filled]
+    seen = total(v.seen for _, v in votes)
+    readings = {v.reading for _, v in heard}
+    if len(readings) <= 1:
+        tally = total(v.tally for _, v in votes)
+        reading = next(iter(readings)) if readings else chooser.choose(tally, rule)
+        return Verdict(rule, reading, tally, seen)
+    tallies = [(survey, survey.full(name)) for survey, _ in heard]
+    tally = total(each for _, each in tallies)
+    reading = chooser.choose(tally, rule)
+    if reading is None:
+        return Verdict(rule, reading, tally, seen)
+    formats = {
+        survey.key: chooser.readings[better].written
+        for survey, each in tallies
+        if (better := chooser.better_format(each, reading)) is not None
+    }
+    if formats:
+        chosen = chooser.readings[reading].written
+        note = ", ".join(f"{key} is written as {found}" for key, found in formats.items())
+        return Verdict(rule, None, tally, seen, f"{note}, the other files as {chosen}")
+    tally = total(survey.compared(name, each, reading) for survey, each in tallies)
+    return Verdict(rule, reading, tally, seen)
+
+
+def with_misfits(
+    verdicts: Mapping[str, Verdict], surveys: Sequence[Survey], chooser: Chooser
+) -> dict[str, Verdict]:
+    """The verdicts with the first value, over the files in order, that their evidence shows."""
+    found = dict(verdicts)
+    for sampled in (False, True):
+        wanted = {
+            name: reading
+            for name, verdict in verdicts.items()
+            if verdict.tally.sampled is sampled
+            and (reading := subject(verdict, chooser)) is not None
+        }
+        for survey in surveys:
+            here = {name: reading for name, reading in wanted.items() if name in survey.names}
+            for name, spot in survey.first_misfits(here, sampled=sampled).items():
+                found[name] = replace(found[name], misfit=spot)
+                del wanted[name]
+    return found
