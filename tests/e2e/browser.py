@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -46,14 +46,26 @@ def browser() -> Iterator[Any]:
 
 def until_shown(driver: Any, *words: str, seconds: float = 60) -> str:
     """The page's text once it holds all these words."""
+    return until_text(driver, lambda text: all(word in text for word in words), seconds)
+
+
+def until_text(driver: Any, good: Callable[[str], bool], seconds: float = 60) -> str:
+    """The page's text once it is good; what it was at the end, where it never is."""
     from selenium.webdriver.common.by import By
     from selenium.webdriver.support.ui import WebDriverWait
 
-    def shown(found: Any) -> str:
-        text: str = found.find_element(By.TAG_NAME, "body").text
-        return text if all(word in text for word in words) else ""
+    last = ""
 
-    return str(WebDriverWait(driver, seconds, ignored_exceptions=(Exception,)).until(shown))
+    def shown(found: Any) -> str:
+        nonlocal last
+        last = found.find_element(By.TAG_NAME, "body").text
+        return last if good(last) else ""
+
+    try:
+        return str(WebDriverWait(driver, seconds, ignored_exceptions=(Exception,)).until(shown))
+    except Exception as never:
+        never.add_note(f"the page shows:\n{last}")
+        raise
 
 
 def picture(driver: Any, name: str) -> Path:
