@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lakefall import sql
+from lakefall import outcomes, sql
 from lakefall.errors import (
     CommitConflictError,
     LakefallError,
     PlanOutdatedError,
     TableNameError,
     UnprovedError,
+    UnprovedTypesError,
     as_foreseen,
 )
 from lakefall.model import (
+    Assumed,
     Converted,
     Dialect,
     Loaded,
@@ -29,7 +31,6 @@ from lakefall.model import (
     Registered,
     Schema,
     SourceFile,
-    Status,
     TablePlan,
     TableState,
 )
@@ -43,7 +44,6 @@ if TYPE_CHECKING:
 
 MAX_PLANS = 20
 """How often a plan that other writers made outdated is made again."""
-DRY_RUN = "dry run: nothing was written"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,10 @@ class TableBatch:
         """Of a new table, as inferred last."""
         self._joint: Schema | None = None
         """The same once its files have to be loaded one by one."""
+        self._quick = False
+        """Whether types may rest on first rows until the conversion proves them."""
+        self._assumed = False
+        """Whether those inferred last do."""
 
     def load(self, ahead: Ahead | None = None) -> BatchResult:
         """Everything from fetch to registration; scratch files are gone afterwards.
@@ -92,9 +96,9 @@ class TableBatch:
         self._ahead = ahead
         try:
             records, failed = self.open()
+            self._quick = True
             done = self._commit(records)
-            outcomes = [self._complete(o) for o in (*failed, *done)]
-            return self._result(outcomes)
+            return self._result([self._complete(o) for o in (*failed, *done)])
         finally:
             shutil.rmtree(self.run.workdir, ignore_errors=True)
 
@@ -141,7 +145,9 @@ class TableBatch:
             with self._timed(*files), self.run.step("infer", table=self.table) as told:
                 schema = told["schema"] = self._infer(records, governing)
                 told.update(bytes=sum(r.local.size for r in records))
-            self._keep(records, governing, schema)
+            self._assumed = schema.assumed is not None
+            if not self._assumed:
+                self._keep(records, governing, schema)
         if state is None:
             schema = self._inferred = self._as_decided_together(schema)
         return schema
@@ -169,7 +175,8 @@ class TableBatch:
     def _infer(self, records: list[Records], state: TableState | None) -> Schema:
         while True:
             try:
-                return self.pipeline.infer(self.run, records, state)
+                quick = self._quick and self._joint is None
+                return self.pipeline.infer(self.run, records, state, quick=quick)
             except UnprovedError as error:
                 at = [r.local.file.key for r in records].index(error.key)
                 if records[at].proved:
@@ -181,13 +188,15 @@ class TableBatch:
         if self._joint is None:
             return schema
         decided = {c.name: c for c in self._joint.columns}
-        return Schema(tuple(decided.get(c.name, c) for c in schema.columns))
+        return dataclasses.replace(
+            schema, columns=tuple(decided.get(c.name, c) for c in schema.columns)
+        )
 
     def trial(self, records: Sequence[Records], plan: TablePlan) -> list[Outcome]:
         """What becomes of these files under the plan; they are converted, nothing is written."""
         converted: dict[str, Converted] = {}
         broken = self._convert_all(records, plan, converted)
-        return [*broken, *(_dry(c) for c in converted.values())]
+        return [*broken, *(outcomes.dry(c) for c in converted.values())]
 
     def commit_rebuild(self, records: Sequence[Records], plan: TablePlan) -> BatchResult:
         """Swap the table's schema and rows for these files'.
@@ -243,13 +252,18 @@ class TableBatch:
         self._warn(file, records.warnings)
         return records
 
-    def _convert(self, records: Records, plan: TablePlan) -> Converted:
+    def _convert(
+        self, records: Records, plan: TablePlan, assumed: Assumed | None = None
+    ) -> Converted:
         file = records.local.file
         step = self.run.step("convert", key=file.key, table=self.table)
         with self._timed(file), step as told:
             try:
-                converted = self.pipeline.convert(self.run, records, plan)
-            except UnprovedError:
+                converted = self.pipeline.convert(self.run, records, plan, assumed)
+            except UnprovedError as error:
+                if assumed is not None:
+                    # Its first rows may be others once it is read as what it is.
+                    raise UnprovedTypesError(file.key) from error
                 proved = self._open_again(records)
                 converted = self.pipeline.convert(self.run, proved, plan)
             told.update(
@@ -268,9 +282,16 @@ class TableBatch:
             # Held open, so that inference and all conversions share one instance of the engine.
             with sql.connect(self.pipeline.config.engine, self.run.workdir):
                 return self._commit_together(records)
+        except UnprovedTypesError:
+            self._quick = False
+            return self._commit(records)
         except Exception as error:  # noqa: BLE001 -- becomes the outcome of these files
             if len(records) == 1 or getattr(error, "retryable", False):
                 return [self._failed(r.local.file, error) for r in records]
+        if self._assumed:
+            # What is decided for all of them has to rest on all rows.
+            self._quick = False
+            return self._commit(records)
         self._joint = self._inferred
         return [outcome for each in records for outcome in self._commit([each])]
 
@@ -281,10 +302,10 @@ class TableBatch:
         plan: TablePlan | None = None
         outdated = 0
         while remaining:
-            _, fresh = self.plan(remaining, self.state())
+            schema, fresh = self.plan(remaining, self.state())
             if plan is None or not _same(plan, fresh):
                 plan, converted = fresh, {}
-            broken = self._convert_all(remaining, plan, converted)
+            broken = self._convert_all(remaining, plan, converted, schema.assumed)
             if broken:
                 # The plan may hold columns that only a broken file brought: plan again without.
                 failed += broken
@@ -293,7 +314,7 @@ class TableBatch:
                 continue
             files = [converted[r.local.file.key] for r in remaining]
             if self.run.dry_run:
-                return [*failed, *(_dry(c) for c in files)]
+                return [*failed, *(outcomes.dry(c) for c in files)]
             try:
                 return [*failed, *self._load(plan, files).outcomes]
             except PlanOutdatedError as error:
@@ -306,7 +327,11 @@ class TableBatch:
         return failed
 
     def _convert_all(
-        self, records: Sequence[Records], plan: TablePlan, converted: dict[str, Converted]
+        self,
+        records: Sequence[Records],
+        plan: TablePlan,
+        converted: dict[str, Converted],
+        assumed: Assumed | None = None,
     ) -> list[Outcome]:
         broken: list[Outcome] = []
         for each in records:
@@ -314,7 +339,9 @@ class TableBatch:
             if key in converted:
                 continue
             try:
-                converted[key] = self._convert(each, plan)
+                converted[key] = self._convert(each, plan, assumed)
+            except UnprovedTypesError:
+                raise
             except Exception as error:  # noqa: BLE001 -- one file must not stop the others
                 broken.append(self._failed(each.local.file, error, each))
         return broken
@@ -327,9 +354,9 @@ class TableBatch:
             return loaded
         with self.run.step("register", table=self.table):
             answers = self.pipeline.register(self.run, loaded)
-        warn_of(self.run, answers)
+        outcomes.warn_of(self.run, answers)
         self._registered += answers
-        return dataclasses.replace(loaded, outcomes=judged(loaded.outcomes, answers))
+        return dataclasses.replace(loaded, outcomes=outcomes.judged(loaded.outcomes, answers))
 
     # --- outcomes ---
 
@@ -352,15 +379,7 @@ class TableBatch:
         self, file: SourceFile, error: Exception, records: Records | None = None
     ) -> Outcome:
         known = self.errors[file.key] = as_foreseen(error)
-        outcome = Outcome(file, Status.FAILED, error=str(known), retryable=known.retryable)
-        if records is None:
-            return outcome
-        return dataclasses.replace(
-            outcome,
-            rows_read=records.rows_read,
-            rows_rejected=records.rows_rejected,
-            lines_skipped=records.lines_skipped,
-        )
+        return outcomes.failed(file, known, records)
 
     def _complete(self, outcome: Outcome) -> Outcome:
         return dataclasses.replace(
@@ -370,38 +389,5 @@ class TableBatch:
         )
 
 
-def warn_of(run: Run, answers: Iterable[Registered]) -> None:
-    """Tell what registrars could not do; what they found wrong is told as the files' outcome."""
-    for answer in answers:
-        if not answer.ok and not answer.wrong:
-            run.warn(f"{answer.registrar}: {answer.message}", table=answer.table)
-
-
-def judged(outcomes: Sequence[Outcome], answers: Iterable[Registered]) -> tuple[Outcome, ...]:
-    """The outcomes after what registrars found wrong; the numbers stay those of the commit."""
-    reasons: dict[str, list[str]] = {}
-    for answer in answers:
-        for wrong in answer.wrong:
-            reasons.setdefault(wrong.key, []).append(f"{answer.registrar}: {wrong.reason}")
-    return tuple(
-        dataclasses.replace(o, status=Status.FAILED, error="; ".join(found), retryable=True)
-        if o.status is Status.SUCCESS and (found := reasons.get(o.file.key))
-        else o
-        for o in outcomes
-    )
-
-
 def _same(one: TablePlan, other: TablePlan) -> bool:
     return dataclasses.replace(one, snapshot="") == dataclasses.replace(other, snapshot="")
-
-
-def _dry(converted: Converted) -> Outcome:
-    return Outcome(
-        converted.file,
-        Status.SKIPPED,
-        rows_read=converted.rows_read,
-        rows_rejected=converted.rows_rejected,
-        lines_skipped=converted.lines_skipped,
-        cells_nulled=converted.cells_nulled,
-        error=DRY_RUN,
-    )

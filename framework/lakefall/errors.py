@@ -160,6 +160,14 @@ class UnprovedError(StructureError):
         self.key = key
 
 
+class UnprovedTypesError(FileFormatError):
+    """A cell does not parse into a type that rests on the first rows alone: infer from all rows."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"{key}: its first rows do not tell the types of all; infer from all rows")
+        self.key = key
+
+
 class TooManyRejectsError(FileFormatError):
     """More records rejected than ``max_rejected`` allows."""
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from lakefall.model import (
+        Assumed,
         Check,
         Converted,
         Decision,
@@ -113,13 +114,17 @@ class StepHooks:
         """
 
     @hookspec(firstresult=True)
-    def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted | None:
+    def convert(
+        self, run: Run, records: Records, plan: TablePlan, assumed: Assumed | None
+    ) -> Converted | None:
         """Turn records into typed Parquet files that carry the plan's field ids.
 
         Calls ``run.pipeline.validate`` on every batch when there are validators. Proves that the
-        rows written, rejected and skipped add up before it returns.
+        rows written, rejected and skipped add up before it returns. ``assumed`` is what the plan's
+        types rest on, where nobody has looked at all rows yet.
 
         Raises:
+            UnprovedTypesError: a cell does not agree with ``assumed``.
             UnprovedError, TooManyRejectsError, ViolationError, FormatConflictError,
             ConservationError, StorageFullError.
         """
@@ -136,12 +141,15 @@ class StepHooks:
 
     @hookspec(firstresult=True)
     def infer(
-        self, run: Run, records: Sequence[Records], table: TableState | None
+        self, run: Run, records: Sequence[Records], table: TableState | None, quick: bool
     ) -> Schema | None:
         """Choose types for the columns of files that will be loaded together.
 
         Columns are joined by name in order of first appearance. For a column that ``table`` has,
         the table's type governs; the file's own is still reported, so that the sink can widen.
+
+        ``quick`` allows an answer from the first rows where these are of one mind, with what it
+        rests on in ``Schema.assumed``: converting all rows is then the proof.
 
         Raises:
             UnprovedError: a file opened ``quick`` has records that do not fit.

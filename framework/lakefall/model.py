@@ -85,8 +85,7 @@ class Dialect:
     """How a file is written (RFC 4180 names the parts)."""
 
     delimiter: str
-    """One character; ``''`` for a file of a single column. A sniffer may also find several
-    characters, which no reader takes."""
+    """One character, or ``''`` for a single column; no reader takes several characters."""
     quotechar: str
     """``'"'``, ``"'"`` or ``''`` for none."""
     escapechar: str
@@ -198,10 +197,25 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class Assumed:
+    """What types rest on that were read off the first rows of a file alone.
+
+    Whoever converts all rows refuses (``UnprovedTypesError``) what does not agree.
+    """
+
+    parsing: tuple[str, ...]
+    """Names of columns of which every cell has to parse, or to be a null token."""
+    empty: tuple[str, ...] = ()
+    """Names of columns that had no value: of which every cell has to be NULL."""
+
+
+@dataclass(frozen=True, slots=True)
 class Schema:
     """The columns of one or more files of one table, in order of first appearance."""
 
     columns: tuple[Column, ...]
+    assumed: Assumed | None = None
+    """None where nothing is."""
 
 
 @dataclass(frozen=True, slots=True)

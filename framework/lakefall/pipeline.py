@@ -20,6 +20,7 @@ from lakefall import compression, hookspecs
 from lakefall.config.model import PipelineConfig
 from lakefall.errors import ConfigError, PluginError, as_foreseen
 from lakefall.model import (
+    Assumed,
     Check,
     Converted,
     Decision,
@@ -179,8 +180,12 @@ class Pipeline:
         records: Records = self._first("open", run=run, local=local, dialect=dialect, quick=quick)
         return records
 
-    def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
-        converted: Converted = self._first("convert", run=run, records=records, plan=plan)
+    def convert(
+        self, run: Run, records: Records, plan: TablePlan, assumed: Assumed | None = None
+    ) -> Converted:
+        converted: Converted = self._first(
+            "convert", run=run, records=records, plan=plan, assumed=assumed
+        )
         return converted
 
     # --- types, validators ---
@@ -218,8 +223,15 @@ class Pipeline:
                     return found
         return None
 
-    def infer(self, run: Run, records: Sequence[Records], table: TableState | None) -> Schema:
-        schema: Schema = self._first("infer", run=run, records=records, table=table)
+    def infer(
+        self,
+        run: Run,
+        records: Sequence[Records],
+        table: TableState | None,
+        *,
+        quick: bool = False,
+    ) -> Schema:
+        schema: Schema = self._first("infer", run=run, records=records, table=table, quick=quick)
         return schema
 
     @property

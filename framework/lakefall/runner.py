@@ -12,7 +12,7 @@ from time import perf_counter
 
 from lakefall import deletion, naming, workspace
 from lakefall.ahead import Ahead
-from lakefall.batch import BatchResult, TableBatch, warn_of
+from lakefall.batch import BatchResult, TableBatch
 from lakefall.errors import LakefallError, TableNameError, UsageError
 from lakefall.model import (
     Decision,
@@ -23,6 +23,7 @@ from lakefall.model import (
     SourceFile,
     Status,
 )
+from lakefall.outcomes import warn_of
 from lakefall.pipeline import Pipeline, with_listeners
 from lakefall.plugin import hookimpl
 from lakefall.profile import Profile

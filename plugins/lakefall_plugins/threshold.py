@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 
 from lakefall import naming
-from lakefall.model import Column, Records, Schema, TableState
+from lakefall.model import Assumed, Column, Records, Schema, TableState
 from lakefall.plugin import Plugin, Stage, hookimpl
 from lakefall.run import Run
 from lakefall.sql import connect
 from lakefall.types import TypeSettings
+from lakefall_plugins.inference.assuming import assume, with_promise
 from lakefall_plugins.inference.choosing import FALLBACK, Chooser
 from lakefall_plugins.inference.counting import Counter
 from lakefall_plugins.inference.explaining import Verdict, ambiguous, explain
@@ -43,7 +44,13 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         return self.options.null_values
 
     @hookimpl
-    def infer(self, run: Run, records: Sequence[Records], table: TableState | None) -> Schema:
+    def infer(
+        self,
+        run: Run,
+        records: Sequence[Records],
+        table: TableState | None,
+        quick: bool = False,
+    ) -> Schema:
         """Types for the columns of files that will be loaded together.
 
         Raises:
@@ -82,6 +89,14 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                 )
                 for each, names in zip(records, headers, strict=True)
             ]
+            quickly = assume(surveys, sources) if quick and self.options.verify == "all" else None
+            if quickly is not None:
+                found, assumed = quickly
+                columns = [
+                    self._column(name, cell, surveys, found[name], chooser, assumed=assumed)
+                    for name, cell in sources.items()
+                ]
+                return Schema(tuple(columns), assumed)
             alone = [survey.verdicts() for survey in surveys]
             verdicts = {
                 name: together(
@@ -123,7 +138,12 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         surveys: Sequence[Survey],
         verdict: Verdict,
         chooser: Chooser,
+        *,
+        assumed: Assumed | None = None,
     ) -> Column:
+        evidence = explain(verdict, chooser, several=len(surveys) > 1)
+        if assumed is not None:
+            evidence = with_promise(evidence, name, assumed)
         reading = None if verdict.reading is None else chooser.readings[verdict.reading]
         return Column(
             name=name,
@@ -136,7 +156,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                 or (verdict.reading is not None and not verdict.tally.fits_all(verdict.reading))
             ),
             format=reading.format if reading else "",
-            evidence=explain(verdict, chooser, several=len(surveys) > 1),
+            evidence=evidence,
             ambiguous=ambiguous(verdict, chooser),
             from_format=chooser.replaced(verdict.reading, verdict.rule),
         )

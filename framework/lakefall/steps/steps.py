@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from lakefall import deletion, runner
-from lakefall.batch import MAX_PLANS, TableBatch, judged, warn_of
+from lakefall.batch import MAX_PLANS, TableBatch
 from lakefall.config.loader import open_pipeline
 from lakefall.errors import (
     FileChangedError,
@@ -21,6 +21,7 @@ from lakefall.errors import (
     as_foreseen,
 )
 from lakefall.model import Change, Outcome, RegistryEntry, SourceFile, Status, TablePlan, TableState
+from lakefall.outcomes import judged, warn_of
 from lakefall.plugin import Stage
 from lakefall.runner import Runner
 from lakefall.schemas import Remembered, Schemas

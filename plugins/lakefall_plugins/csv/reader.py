@@ -8,7 +8,7 @@ from typing import Literal
 
 from lakefall import sql
 from lakefall.errors import EmptyFileError, StructureError, TooManyRejectsError
-from lakefall.model import Converted, Dialect, LocalFile, Records, TablePlan, text_column
+from lakefall.model import Assumed, Converted, Dialect, LocalFile, Records, TablePlan, text_column
 from lakefall.plugin import Options, Plugin, Stage, hookimpl
 from lakefall.run import Run
 from lakefall_plugins.csv.converting.columns import OnMisfit
@@ -66,9 +66,11 @@ class CsvReader(Plugin[CsvReaderOptions]):
         return records
 
     @hookimpl
-    def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
+    def convert(
+        self, run: Run, records: Records, plan: TablePlan, assumed: Assumed | None = None
+    ) -> Converted:
         with proving(records):
-            converted = convert(run, records, plan, self.options.on_misfit)
+            converted = convert(run, records, plan, self.options.on_misfit, assumed)
         _judge(run, converted)
         return converted
 

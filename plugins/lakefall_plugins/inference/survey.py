@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from lakefall.errors import FormatConflictError
 from lakefall.types import contradict
@@ -25,6 +25,8 @@ class Survey:
     sample_rows: int
     verify: bool
     """Prove on all rows; otherwise the first ones decide."""
+    _known: dict[int, Tally] = field(default_factory=dict)
+    """The first rows, counted once."""
 
     @property
     def key(self) -> str:
@@ -37,7 +39,7 @@ class Survey:
             FormatConflictError: a column contradicts the format that its table was given.
         """
         positions = range(len(self.names))
-        first = self._profile(positions, self.sample_rows)
+        first = self._first_tallies()
         proofs = self._proofs(first) if self.verify else {}
         open_again = [p for p in proofs if not self._settled(p, first[p], proofs[p])]
         full = self._profile(open_again)
@@ -47,6 +49,19 @@ class Survey:
         for name, verdict in verdicts.items():
             self._check_format(name, verdict)
         return verdicts
+
+    def first(self) -> dict[str, Verdict]:
+        """Each column as the first rows alone would have it."""
+        tallies = self._first_tallies()
+        return {self.names[p]: self._verdict(p, None, None, t) for p, t in tallies.items()}
+
+    def is_clear(self, name: str, verdict: Verdict) -> bool:
+        """Whether the first rows speak for a verdict without exception and without a rival."""
+        reading, tally = verdict.reading, verdict.tally
+        if reading is None or not tally.sampled:
+            return reading is None or tally.fits_all(reading)
+        contenders = self._contenders(self.names.index(name), tally)
+        return tally.fits_all(reading) and tuple(contenders) == (reading,)
 
     def full(self, name: str) -> Tally:
         """A column with every reading counted, over all rows unless the first ones decide."""
@@ -66,6 +81,11 @@ class Survey:
         places = {self.names.index(name): reading for name, reading in wanted.items()}
         found = self.counter.first_misfits(places, self.sample_rows if sampled else 0)
         return {self.names[position]: spot for position, spot in found.items()}
+
+    def _first_tallies(self) -> Mapping[int, Tally]:
+        if not self._known:
+            self._known.update(self._profile(range(len(self.names)), self.sample_rows))
+        return self._known
 
     @property
     def _scope(self) -> int:

@@ -49,9 +49,11 @@ def pipeline(
 
 
 def inferer(root: Path) -> Infer:
-    """``infer(text, text, ..., table=, types=, **options)``: the files are a.csv, b.csv, ..."""
+    """``infer(text, text, ..., table=, types=, quick=, **options)``: files a.csv, b.csv, ..."""
 
-    def run(*texts: str, table: TableState | None = None, **options: Any) -> Schema:
+    def run(
+        *texts: str, table: TableState | None = None, quick: bool = False, **options: Any
+    ) -> Schema:
         folder = root / f"run{len(list(root.iterdir()))}"
         folder.mkdir()
         each_run = Run(pipeline(folder, **options), "r", datetime.now(UTC), folder)
@@ -64,7 +66,7 @@ def inferer(root: Path) -> Infer:
             records.append(
                 each_run.pipeline.open(each_run, LocalFile(file, path, len(text)), dialect)
             )
-        return each_run.pipeline.infer(each_run, records, table)
+        return each_run.pipeline.infer(each_run, records, table, quick=quick)
 
     return run
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from lakefall import naming
-from lakefall.model import PlannedColumn, Records, TablePlan, text_column
+from lakefall import naming, sql
+from lakefall.model import Assumed, PlannedColumn, Records, TablePlan, text_column
 from lakefall.plugin import Stage
 from lakefall.run import Run
 from lakefall.types import TypeCandidate
@@ -16,6 +16,8 @@ from lakefall_plugins.types import expressions
 OnMisfit = Literal["null", "reject", "fail"]
 TEXT = "VARCHAR"
 """The one type whose columns receive the original text."""
+REFUSED = "lakefall: no value of its column's type"
+"""What the engine says where a cell ends a conversion that proves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +30,10 @@ class TypedColumn:
     """Which column of the file; None when the file lacks it."""
     null_values: tuple[str, ...]
     on_misfit: OnMisfit
+    proving: bool = False
+    """Nobody has looked at all of its cells yet: one that does not parse ends the conversion."""
+    empty: bool = False
+    """The same of a cell that is not NULL."""
 
     @property
     def name(self) -> str:
@@ -40,16 +46,30 @@ class TypedColumn:
 
     @property
     def can_misfit(self) -> bool:
-        return self.position is not None and self.candidate.type != TEXT
+        return self.position is not None and self.candidate.type != TEXT and not self.proving
 
     @property
     def value(self) -> str:
         """SQL of the typed value."""
         if self.position is None:
             return f"CAST(NULL AS {self.candidate.duckdb})"
-        if not self.can_misfit:
+        if self.empty:
+            return f"CASE WHEN {self.text} IS NOT NULL THEN {self._refusal} END"
+        if self.candidate.type == TEXT:
             return self.text
-        return expressions.value(self.candidate, self.text, self.null_values)
+        value = expressions.value(self.candidate, self.text, self.null_values)
+        if not self.proving:
+            return value
+        token = expressions.token(expressions.trimmed(self.text), self.null_values)
+        return (
+            f"CASE WHEN {self.text} IS NOT NULL THEN coalesce({value}, "
+            f"CASE WHEN NOT {token} THEN {self._refusal} END) END"
+        )
+
+    @property
+    def _refusal(self) -> str:
+        """SQL that ends the query; the engine evaluates it for no other cell."""
+        return f"CAST(error({sql.literal(REFUSED)} || {self.text}[:0]) AS {self.candidate.duckdb})"
 
     @property
     def misfit(self) -> str:
@@ -64,12 +84,17 @@ class TypedColumn:
 
 
 def typed_columns(
-    run: Run, records: Records, plan: TablePlan, on_misfit: OnMisfit
+    run: Run,
+    records: Records,
+    plan: TablePlan,
+    on_misfit: OnMisfit,
+    assumed: Assumed | None = None,
 ) -> tuple[TypedColumn, ...]:
     """The plan's columns, joined by name to those of the file.
 
     Args:
         on_misfit: what the reader's options say; a column's plan may be stricter.
+        assumed: what nobody has looked at all cells for yet.
 
     Raises:
         PluginError: no type plugin reads a column's type.
@@ -86,6 +111,8 @@ def typed_columns(
             positions.get(planned.name),
             tuple(null_values),
             "reject" if on_misfit == "null" and planned.on_misfit == "reject" else on_misfit,
+            proving=assumed is not None and planned.name in assumed.parsing,
+            empty=assumed is not None and planned.name in assumed.empty,
         )
         for planned in plan.columns
     )

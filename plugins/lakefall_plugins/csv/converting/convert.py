@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from lakefall import sql
-from lakefall.errors import ConservationError
-from lakefall.model import Converted, Records, TablePlan
+from lakefall.errors import ConservationError, UnprovedTypesError
+from lakefall.model import Assumed, Converted, Records, TablePlan
 from lakefall.run import Run
 from lakefall_plugins.csv.converting import parquet
-from lakefall_plugins.csv.converting.columns import OnMisfit, typed_columns
+from lakefall_plugins.csv.converting.columns import REFUSED, OnMisfit, typed_columns
 from lakefall_plugins.csv.converting.judging import Judge
 from lakefall_plugins.csv.reading.rejects import RejectWriter, warning
 from lakefall_plugins.csv.reading.scratch import Scratch, writing
 
 
-def convert(run: Run, records: Records, plan: TablePlan, on_misfit: OnMisfit) -> Converted:
+def convert(
+    run: Run,
+    records: Records,
+    plan: TablePlan,
+    on_misfit: OnMisfit,
+    assumed: Assumed | None = None,
+) -> Converted:
     """Write the good records as Parquet, and every reject of the file to one file.
 
     A file without rows gives no Parquet file.
 
     Raises:
+        UnprovedTypesError: a cell does not agree with ``assumed``.
         TypeConflictError: a cell does not parse, and ``on_misfit`` is ``fail``.
         ViolationError: a validator refused the file.
         ConservationError: rows read, written and rejected do not add up.
@@ -28,12 +37,13 @@ def convert(run: Run, records: Records, plan: TablePlan, on_misfit: OnMisfit) ->
     """
     local = records.local
     scratch = Scratch.of(local, run.workdir)
-    columns = typed_columns(run, records, plan, on_misfit)
+    columns = typed_columns(run, records, plan, on_misfit, assumed)
     folder, path = scratch.file("parquet"), scratch.file("all-rejects.parquet")
     now = datetime.now(UTC)
     layout = parquet.Layout(columns, plan, local.file.key, now, parquet.group_rows(records))
     with (
         writing(local.file.key, folder, path),
+        _proving_types(local.file.key),
         sql.connect(
             run.pipeline.config.engine,
             run.workdir,
@@ -69,3 +79,15 @@ def convert(run: Run, records: Records, plan: TablePlan, on_misfit: OnMisfit) ->
         ingested_at=now,
         warnings=warning(rejects.result, records.rows_rejected + dropped, nulled),
     )
+
+
+@contextmanager
+def _proving_types(key: str) -> Iterator[None]:
+    import duckdb
+
+    try:
+        yield
+    except duckdb.InvalidInputException as error:
+        if REFUSED not in str(error):
+            raise
+        raise UnprovedTypesError(key) from error

@@ -244,7 +244,8 @@ def test_a_rebuild_loses_nothing_that_came_meanwhile(lakehouse: Lakehouse) -> No
 
 def test_a_load_tells_where_it_is(lakehouse: Lakehouse) -> None:
     lakehouse.load(FILE, ID, "SELECT 1")
-    assert [e.name for e in lakehouse.pipeline.events] == [
+    places = ("load.", "record.")
+    assert [e.name for e in lakehouse.pipeline.events if e.name.startswith(places)] == [
         "load.rejects_written",
         "load.data_committed",
         "record.registry_written",

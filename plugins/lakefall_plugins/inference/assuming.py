@@ -1,0 +1,67 @@
+"""Types from the first rows alone, where whoever converts the rest will prove them.
+
+The answer is the one that all rows give, or none: a reading that fits every value of the first rows
+and of the rest is chosen from all rows as well. More specific readings failed in the first rows, so
+that they can fit no more values than it; less specific ones lose the tie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from lakefall.model import Assumed
+from lakefall_plugins.inference.explaining import Verdict
+from lakefall_plugins.inference.survey import Survey
+from lakefall_plugins.inference.tally import total
+
+
+def assume(
+    surveys: Sequence[Survey], names: Iterable[str]
+) -> tuple[dict[str, Verdict], Assumed] | None:
+    """A verdict a column, and what they rest on.
+
+    None where the first rows leave something open, and where they are all that there is: then
+    nothing is assumed.
+    """
+    firsts = [survey.first() for survey in surveys]
+    if not any(verdict.tally.sampled for first in firsts for verdict in first.values()):
+        return None
+    verdicts: dict[str, Verdict] = {}
+    parsing: list[str] = []
+    empty: list[str] = []
+    for name in names:
+        votes = [(s, f[name]) for s, f in zip(surveys, firsts, strict=True) if name in f]
+        verdict = _agreed(name, votes)
+        if verdict is None:
+            return None
+        verdicts[name] = verdict
+        if not verdict.tally.sampled or verdict.rule.text:
+            continue
+        if verdict.reading is not None:
+            parsing.append(name)
+        elif not verdict.tally.filled:
+            empty.append(name)
+    return verdicts, Assumed(tuple(parsing), tuple(empty))
+
+
+def _agreed(name: str, votes: Sequence[tuple[Survey, Verdict]]) -> Verdict | None:
+    """What all files say of a column; None where it takes all rows to say it."""
+    rule = votes[0][1].rule
+    heard = [(survey, v) for survey, v in votes if v.tally.filled]
+    readings = {v.reading for _, v in heard}
+    silent = any(v.tally.sampled and not v.tally.filled for _, v in votes)
+    tally = total(v.tally for _, v in votes)
+    if len(readings) > 1 or any(not survey.is_clear(name, v) for survey, v in heard):
+        return None
+    reading = next(iter(readings), None)
+    if reading is None and heard and silent and not rule.text:
+        # Values further down may speak for a type, and outnumber the texts.
+        return None
+    return Verdict(rule, reading, tally, tally)
+
+
+def with_promise(evidence: Sequence[str], name: str, assumed: Assumed) -> tuple[str, ...]:
+    """The evidence, with what is still to be shown."""
+    if name not in assumed.parsing and name not in assumed.empty:
+        return tuple(evidence)
+    return (*evidence, "all others are checked as they are written")
