@@ -13,16 +13,15 @@ from lakefall.model import Change, Loaded, Outcome, Status
 from lakefall_plugins.iceberg import evolution, names, snapshots
 from lakefall_plugins.iceberg.evolution import relocation
 from lakefall_plugins.iceberg.journals import turn
-from lakefall_plugins.iceberg.publish import Publication, describe, publishing
+from lakefall_plugins.iceberg.publish import Publication, constant, describe, publishing
+from lakefall_plugins.iceberg.removal import OfKeys, Removal, removal_of
 from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import Version
 from lakefall_plugins.iceberg.survey import rows_by, survey
 from lakefall_plugins.iceberg.transaction import (
-    Removal,
     abandon,
     commit,
     has_failed,
-    removal_of,
     stage_rows,
     storage,
 )
@@ -165,6 +164,7 @@ class _Load:
         evolution.verify(self.run, transaction, self.plan, ids)
         added = self._data_files(transaction, ids)
         removal = self._removal(table)
+        self.used |= {f.file_path for f in removal.rest}
         properties = snapshots.properties(
             self.publication.load_id,
             self.run.run_id,
@@ -183,10 +183,10 @@ class _Load:
         metadata, io = transaction.table_metadata, storage(transaction)
         found: list[DataFile] = []
         for converted in self.current:
-            constants = {names.SOURCE_FILE: converted.file.key}
+            bounds = constant({names.SOURCE_FILE: converted.file.key})
             for local in converted.paths:
                 path, footer = self.publication.copy(local, metadata, io, ids)
-                file = describe(metadata, path, footer, constants)
+                file = describe(metadata, path, footer, bounds)
                 if file.record_count:
                     found.append(file)
         self.used = frozenset(f.file_path for f in found)
@@ -197,18 +197,13 @@ class _Load:
         if table is None:
             return Removal()
         parts = survey(self.lake, table, (names.SOURCE_FILE,))
-        keys = {f.file.key for f in self.current}
         if self.plan.rebuild:
             self.removed = rows_by(table, parts, names.SOURCE_FILE)
             return Removal([p.file for p in parts])
-        concerned = [
-            p
-            for p in parts
-            if (value := p.constant(names.SOURCE_FILE)) in keys
-            or (value is None and any(p.may_hold(names.SOURCE_FILE, k) for k in keys))
-        ]
-        self.removed = rows_by(table, concerned, names.SOURCE_FILE)
-        return removal_of(concerned, names.SOURCE_FILE, keys)
+        keys = frozenset(f.file.key for f in self.current)
+        removal = removal_of(self.publication, table, parts, OfKeys(names.SOURCE_FILE, keys))
+        self.removed = removal.gone
+        return removal
 
     def _version(self, converted: Converted) -> Version:
         file = converted.file

@@ -2,50 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lakefall_plugins.iceberg.filters import IN_LIMIT, one_of
 from lakefall_plugins.iceberg.retries import is_certain, leaves_doubt
 from lakefall_plugins.iceberg.snapshots import find_commit
 
 if TYPE_CHECKING:
-    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
     from lakefall_plugins.iceberg.catalog import Lake
-    from lakefall_plugins.iceberg.survey import Part
-
-
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """Rows to remove: whole data files, and predicates for those that hold other rows too."""
-
-    files: Sequence[DataFile] = ()
-    predicates: Sequence[BooleanExpression] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.files or self.predicates)
-
-
-def removal_of(parts: Sequence[Part], column: str, values: Collection[str]) -> Removal:
-    """Remove every row whose ``column`` is one of ``values``."""
-    wanted = set(values)
-    whole = [p for p in parts if p.constant(column) in wanted]
-    mixed = [p for p in parts if p.constant(column) is None]
-    touched = {v for v in wanted for p in mixed if p.may_hold(column, v)}
-    if not touched:
-        return Removal([p.file for p in whole])
-    # A predicate removes whole data files too: leave it nothing but its own.
-    keys = sorted(touched)
-    return Removal(
-        [p.file for p in whole if p.constant(column) not in touched],
-        [one_of(column, keys[i : i + IN_LIMIT]) for i in range(0, len(keys), IN_LIMIT)],
-    )
+    from lakefall_plugins.iceberg.producers import Overwrite
+    from lakefall_plugins.iceberg.removal import Removal
 
 
 def stage_rows(
@@ -54,24 +25,32 @@ def stage_rows(
     added: Sequence[DataFile],
     properties: dict[str, str],
 ) -> None:
-    """Stage a removal and an addition; the last snapshot carries the properties."""
+    """Stage a removal and an addition as one snapshot, which carries the properties."""
     from pyiceberg.expressions import AlwaysTrue
 
-    for predicate in removal.predicates:
-        transaction.delete(predicate)
-    update = transaction.update_snapshot(snapshot_properties=properties)
     if removal.files:
-        with update.overwrite() as overwrite:
+        with overwriting(transaction, properties) as overwrite:
             # Look for the files in every manifest: none has statistics to tell them apart.
             overwrite.delete_by_predicate(AlwaysTrue())
             for file in removal.files:
                 overwrite.delete_data_file(file)
-            for file in added:
+            for file in (*added, *removal.rest):
                 overwrite.append_data_file(file)
         return
-    with update.merge_append() as append:
+    with transaction.update_snapshot(snapshot_properties=properties).merge_append() as append:
         for file in added:
             append.append_data_file(file)
+
+
+def overwriting(transaction: Transaction, properties: dict[str, str]) -> Overwrite:
+    """A snapshot that replaces data files; to be used in ``with``."""
+    from pyiceberg.table.snapshots import Operation
+
+    from lakefall_plugins.iceberg.producers import Overwrite
+
+    return Overwrite(
+        Operation.OVERWRITE, transaction, storage(transaction), snapshot_properties=properties
+    )
 
 
 def commit(transaction: Transaction) -> Table:
