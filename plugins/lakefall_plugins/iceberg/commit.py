@@ -13,7 +13,7 @@ from lakefall.model import Change, Loaded, Outcome, Status
 from lakefall_plugins.iceberg import evolution, names, snapshots
 from lakefall_plugins.iceberg.evolution import relocation
 from lakefall_plugins.iceberg.journals import turn
-from lakefall_plugins.iceberg.publish import Publication, constant, describe, publishing
+from lakefall_plugins.iceberg.publish import Publication, constant, describe
 from lakefall_plugins.iceberg.removal import OfKeys, Removal, removal_of
 from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import Version
@@ -21,7 +21,7 @@ from lakefall_plugins.iceberg.survey import rows_by, survey
 from lakefall_plugins.iceberg.transaction import (
     abandon,
     commit,
-    has_failed,
+    publishing,
     stage_rows,
     storage,
 )
@@ -45,19 +45,11 @@ def load(
         PlanOutdatedError: the table's schema is not what the plan was made for.
         CommitConflictError: other writers kept winning.
     """
-    with publishing(lake, plan.table) as publication:
-        task = _Load(lake, registry, run, plan, tuple(files), publication)
-        try:
-            task.bring()
-            loaded = until_committed(
-                task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
-            )
-        except BaseException as error:
-            if has_failed(error, lake, plan.table, publication.load_id):
-                publication.discard()
-            raise
-        publication.discard(keep=task.used)
-        return loaded
+    used: set[str] = set()
+    with publishing(lake, plan.table, lambda: used) as publication:
+        task = _Load(lake, registry, run, plan, tuple(files), publication, used)
+        task.bring()
+        return until_committed(task.attempt, lake.options.commit_timeout, f"table {plan.table!r}")
 
 
 @dataclass(slots=True)
@@ -68,12 +60,12 @@ class _Load:
     plan: TablePlan
     files: tuple[Converted, ...]
     publication: Publication
+    used: set[str]
+    """Paths that the last attempt's snapshot names."""
     current: tuple[Converted, ...] = ()
     """The files of the last attempt that no newer version supersedes."""
     removed: Counter[str] = field(default_factory=Counter)
     """Rows that the last attempt removed, by key."""
-    used: frozenset[str] = frozenset()
-    """Paths that the last attempt's snapshot names."""
     added: tuple[str, ...] = ()
     created: bool = False
 
@@ -123,7 +115,7 @@ class _Load:
                 raise PlanOutdatedError(f"table {self.plan.table!r} was loaded meanwhile")
 
     def _drop_superseded(self, table: Table | None) -> None:
-        self.used = frozenset()
+        self.used.clear()
         if self.plan.rebuild or table is None:
             self.current = self.files
             return
@@ -164,7 +156,7 @@ class _Load:
         evolution.verify(self.run, transaction, self.plan, ids)
         added = self._data_files(transaction, ids)
         removal = self._removal(table)
-        self.used |= {f.file_path for f in removal.rest}
+        self.used.update(f.file_path for f in removal.rest)
         properties = snapshots.properties(
             self.publication.load_id,
             self.run.run_id,
@@ -176,7 +168,7 @@ class _Load:
     def _note(self, text: str, transaction: Transaction) -> str:
         metadata = transaction.table_metadata
         path = self.publication.note(text, metadata, storage(transaction))
-        self.used |= {path}
+        self.used.add(path)
         return path
 
     def _data_files(self, transaction: Transaction, ids: dict[int, int]) -> list[DataFile]:
@@ -189,7 +181,7 @@ class _Load:
                 file = describe(metadata, path, footer, bounds)
                 if file.record_count:
                     found.append(file)
-        self.used = frozenset(f.file_path for f in found)
+        self.used.update(f.file_path for f in found)
         return found
 
     def _removal(self, table: Table | None) -> Removal:

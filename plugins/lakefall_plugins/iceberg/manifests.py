@@ -36,7 +36,7 @@ class Manifests:
         if snapshot is None:
             return []
         manifests = snapshot.manifests(table.io)
-        if any(m.content == ManifestContent.DELETES for m in manifests):
+        if any(m.content == ManifestContent.DELETES and is_live(m) for m in manifests):
             try:
                 tasks = table.scan().plan_files()
             except ValueError as error:
@@ -60,3 +60,8 @@ class Manifests:
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             read = pool.map(lambda m: [e.data_file for e in m.fetch_manifest_entry(io)], unknown)
             self._known.update(zip((m.manifest_path for m in unknown), read, strict=True))
+
+
+def is_live(manifest: ManifestFile) -> bool:
+    """Whether a manifest names files that are there, not only such as were removed."""
+    return manifest.has_added_files() or manifest.has_existing_files()

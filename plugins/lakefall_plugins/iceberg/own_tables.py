@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from lakefall_plugins.iceberg import names, types
 from lakefall_plugins.iceberg.journals import turn
-from lakefall_plugins.iceberg.publish import Publication, constant, describe, publishing
+from lakefall_plugins.iceberg.publish import Publication, constant, describe
 from lakefall_plugins.iceberg.removal import Doomed, Removal, removal_of
 from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import find_commit
-from lakefall_plugins.iceberg.transaction import abandon, commit, has_failed, stage_rows
+from lakefall_plugins.iceberg.transaction import abandon, commit, publishing, stage_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -122,19 +122,12 @@ class OwnTable:
         if not make and self.seen() is None:
             return False
         used: set[str] = set()
-        with publishing(self.lake, self.name) as publication:
-            try:
-                done = until_committed(
-                    lambda: self._attempt(stage, publication, used, make=make),
-                    self.lake.options.commit_timeout,
-                    f"table {self.name!r}",
-                )
-            except BaseException as error:
-                if has_failed(error, self.lake, self.name, publication.load_id):
-                    publication.discard()
-                raise
-            publication.discard(keep=used)
-            return done
+        with publishing(self.lake, self.name, lambda: used) as publication:
+            return until_committed(
+                lambda: self._attempt(stage, publication, used, make=make),
+                self.lake.options.commit_timeout,
+                f"table {self.name!r}",
+            )
 
     def _attempt(
         self, stage: Stage, publication: Publication, used: set[str], *, make: bool

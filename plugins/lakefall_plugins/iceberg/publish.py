@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING, Any
 from lakefall.errors import PlanOutdatedError
 from lakefall_plugins.iceberg import footers
 from lakefall_plugins.iceberg.footers import Footer
-from lakefall_plugins.iceberg.journals import Journal, journal
+from lakefall_plugins.iceberg.journals import Journal
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.table.metadata import TableMetadata
-
-    from lakefall_plugins.iceberg.catalog import Lake
 
 _CHUNK = 1 << 20
 _UNSENT = 32 << 20
@@ -83,8 +81,7 @@ class Publication:
     def note(self, text: str, metadata: TableMetadata, io: FileIO) -> str:
         """The path of a new file with this text."""
         path = self.begin("json", metadata, io)
-        with io.new_output(path).create(overwrite=True) as stream:
-            stream.write(text.encode())
+        put(text, path, io)
         return path
 
     def begin(self, suffix: str, metadata: TableMetadata, io: FileIO) -> str:
@@ -113,6 +110,12 @@ class Publication:
         self.paths = [path for path in self.paths if path in keep]
         self._journal.empty = not self.paths
         self._copies = {k: found for k, found in self._copies.items() if found[0] in keep}
+
+
+def put(text: str, path: str, io: FileIO) -> None:
+    """Write a text to a file that was begun."""
+    with io.new_output(path).create(overwrite=True) as stream:
+        stream.write(text.encode())
 
 
 def _data_folder(metadata: TableMetadata) -> str:
@@ -193,10 +196,3 @@ def describe(
 def constant(values: Mapping[str, str]) -> dict[str, tuple[str, str]]:
     """Bounds of columns with one value each."""
     return {column: (value, value) for column, value in values.items()}
-
-
-@contextmanager
-def publishing(lake: Lake, table: str) -> Iterator[Publication]:
-    """The files of one load, in a journal until it has ended well."""
-    with journal(lake.local) as entries:
-        yield Publication(lake.identifier(table), entries)

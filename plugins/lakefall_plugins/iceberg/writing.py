@@ -50,7 +50,7 @@ class Writer:
         self._target = target
         self._schema: pa.Schema = schema_to_pyarrow(metadata.schema())
         self._own_bytes = max(_OWN_BYTES, len(self._schema) * _OWN_COLUMN_BYTES)
-        self._waiting: list[pa.RecordBatch] = []
+        self._waiting: list[pa.Table] = []
         self._rows = self._bytes = 0
         self._path = ""
         self._stream: Any = None
@@ -62,6 +62,7 @@ class Writer:
 
     def write(self, batch: pa.RecordBatch) -> None:
         """Add rows; a row group is written as soon as it is full."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
         if not batch.num_rows:
@@ -72,7 +73,8 @@ class Writer:
         if found["min"] is not None:
             self._least = min(self._least or found["min"], found["min"])
             self._greatest = max(self._greatest or "", found["max"])
-        self._waiting.append(batch)
+        rows = pa.Table.from_batches([batch]).select(self._schema.names).cast(self._schema)
+        self._waiting.append(rows)
         self._rows += batch.num_rows
         self._bytes += batch.nbytes
         if self._rows >= _GROUP_ROWS or self._bytes >= _GROUP_BYTES:
@@ -101,7 +103,7 @@ class Writer:
 
         if not self._waiting:
             return
-        rows = pa.Table.from_batches(self._waiting).select(self._schema.names).cast(self._schema)
+        rows = pa.concat_tables(self._waiting)
         self._waiting.clear()
         self._rows = self._bytes = 0
         if self._parquet is None:
