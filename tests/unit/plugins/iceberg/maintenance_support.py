@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,7 @@ from lakefall.model import Maintained
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile, ManifestFile
     from pyiceberg.table import Table
+    from pyiceberg.table.snapshots import Snapshot
 
 EAGER: dict[str, Any] = {"keep_snapshots_for": 0, "keep_snapshots": 1, "grace": 0}
 """Options under which everything that may go goes at once."""
@@ -63,17 +64,27 @@ def stored(lakehouse: Lakehouse, name: str = "orders") -> set[str]:
 
 
 def named(lakehouse: Lakehouse, name: str = "orders") -> set[str]:
-    """Paths that some snapshot of the table names, found by reading all of them."""
+    """Paths that some snapshot of the table names, found by reading all of them.
+
+    A list of files to delete is gone once they are deleted.
+    """
     found = table(lakehouse, name)
+    everything = named_by(found, found.metadata.snapshots)
+    listed = {s.summary["lakefall.expired-location"] for s in found.metadata.snapshots if s.summary}
+    return everything - {path for path in listed if path and not Path(path).exists()}
+
+
+def named_by(found: Table, snapshots: Iterable[Snapshot]) -> set[str]:
+    """Paths that these snapshots name."""
     paths: set[str] = set()
-    for snapshot in found.metadata.snapshots:
+    for snapshot in snapshots:
         paths.add(snapshot.manifest_list)
-        summary = snapshot.summary.additional_properties if snapshot.summary else {}
-        paths |= {v for k, v in summary.items() if k.startswith("lakefall.") and "location" in k}
+        properties = snapshot.summary.additional_properties if snapshot.summary else {}
+        paths |= {v for k, v in properties.items() if k.startswith("lakefall.") and "location" in k}
         for manifest in snapshot.manifests(found.io):
             paths.add(manifest.manifest_path)
             paths |= {e.data_file.file_path for e in manifest.fetch_manifest_entry(found.io)}
-    return {path.removeprefix("file://") for path in paths}
+    return paths
 
 
 def data_files(lakehouse: Lakehouse, name: str = "orders") -> list[DataFile]:
