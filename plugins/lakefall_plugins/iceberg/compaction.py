@@ -111,15 +111,17 @@ def _packed(items: Iterable[_Item], target: int) -> Iterator[list[_Item]]:
 
 
 def _worth(parts: Sequence[Part], *, rolls: bool = False) -> list[Group]:
-    """The parts as a group, without those larger than all others together; none of one part.
+    """The parts as a group, without those twice as large as all others together; none of one part.
 
-    Where maintenance runs often, a row is so written anew once each time its data file has
-    doubled, not each time.
+    So a row is written anew each time its data file has grown by half, not with each maintenance.
     """
     chosen = sorted(parts, key=lambda p: p.file.file_size_in_bytes)
-    size = sum(p.file.file_size_in_bytes for p in parts)
-    while chosen and not chosen[-1].deletes and 2 * chosen[-1].file.file_size_in_bytes > size:
-        size -= chosen.pop().file.file_size_in_bytes
+    others = sum(p.file.file_size_in_bytes for p in parts)
+    while chosen and not chosen[-1].deletes:
+        others -= chosen[-1].file.file_size_in_bytes
+        if chosen[-1].file.file_size_in_bytes <= 2 * others:
+            break
+        chosen.pop()
     merged = {p.identity for p in chosen}
     kept = [p for p in parts if p.deletes or p.identity in merged]
     if len(kept) > 1 or any(p.deletes for p in kept):

@@ -121,7 +121,7 @@ def test_it_settles(found: list[Part]) -> None:
 
 
 def test_growing_bit_by_bit_writes_each_row_few_times() -> None:
-    """Maintained after each of 1,000 small files, a row is written about ten times."""
+    """Maintained after each of 1,000 small files, a row is written about a dozen times."""
     there: list[Part] = []
     written = 0
     for number in range(1000):
@@ -133,7 +133,7 @@ def test_growing_bit_by_bit_writes_each_row_few_times() -> None:
             for i, p in enumerate(merged(there, groups))
         ]
     assert len(there) <= 12
-    assert written <= 12 * 1000
+    assert written <= 14 * 1000
 
 
 def test_neighbours_are_packed_in_the_order_of_their_keys() -> None:
