@@ -92,7 +92,7 @@ def _show(done: Sequence[Maintained]) -> None:
             for d in done
         ],
         right="merged,rewritten,snapshots expired,files removed,s",
-        whole="data files",
+        whole="table,data files",
     )
 
 
