@@ -1,4 +1,4 @@
-"""What registrars and checks answer, and what listeners hear.
+"""What registrars, checks and maintenance answer, and what listeners hear.
 
 Part of ``lakefall.model``; import the names from there.
 """
@@ -44,6 +44,31 @@ class Check:
     """Of the server that answered; ``''`` where it does not tell."""
     seconds: float = 0.0
     """How long the answer took; the pipeline measures where the plugin does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Maintained:
+    """What maintenance did to one table, or would do in a dry run.
+
+    A number is None where the sink cannot tell it (a dry run cannot foresee everything).
+    """
+
+    table: str
+    files_before: int | None = 0
+    """Data files of the current snapshot."""
+    files_after: int | None = 0
+    files_merged: int | None = 0
+    """Data files whose rows were written into others."""
+    bytes_rewritten: int | None = 0
+    """Size of those."""
+    snapshots_expired: int | None = 0
+    files_removed: int | None = 0
+    """Data files, delete files and metadata that were deleted from the storage."""
+    left: tuple[str, ...] = ()
+    """Sentences for people: what was left alone, and why."""
+    seconds: float = 0.0
+    error: str = ""
+    """Why the table could not be maintained; ``''`` where it was."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Event,
         Loaded,
         LocalFile,
+        Maintained,
         Outcome,
         Records,
         Registered,
@@ -229,6 +230,25 @@ class StepHooks:
     @hookspec(firstresult=True)
     def rebuild_registry(self, run: Run) -> int | None:
         """Write the registry anew from what the tables themselves say; the number of keys."""
+
+    @hookspec(firstresult=True)
+    def tables(self, run: Run) -> Sequence[str] | None:
+        """Names of the tables that the sink maintains: those that files feed, and its own.
+
+        A sink that has nothing to maintain answers neither this nor ``maintain``.
+        """
+
+    @hookspec(firstresult=True)
+    def maintain(self, run: Run, table: str) -> Maintained | None:
+        """Merge a table's small data files, let old snapshots expire, delete what only they need.
+
+        ``run`` has the table's options. Rows stay as they are, and so does everything that a
+        reader, a running load or ``rebuild_registry`` needs. A dry run (``run.dry_run``) writes
+        nothing and answers the same as far as it can be known.
+
+        Raises:
+            CommitConflictError, CatalogUnreachableError, StorageUnreachableError.
+        """
 
     @hookspec(firstresult=True)
     def query(self, run: Run, sql: str) -> pa.Table | None:

@@ -17,6 +17,7 @@ from pydantic import TypeAdapter
 
 from lakefall.answers import Check as Check
 from lakefall.answers import Event as Event
+from lakefall.answers import Maintained as Maintained
 from lakefall.answers import Registered as Registered
 from lakefall.answers import WrongFile as WrongFile
 

@@ -28,6 +28,7 @@ from lakefall.model import (
     Event,
     Loaded,
     LocalFile,
+    Maintained,
     Outcome,
     Records,
     Registered,
@@ -287,6 +288,19 @@ class Pipeline:
     def rebuild_registry(self, run: Run) -> int:
         count: int = self._first("rebuild_registry", run=run)
         return count
+
+    def tables(self, run: Run) -> Sequence[str]:
+        """The tables that the sink maintains.
+
+        Raises:
+            PluginError: it maintains none.
+        """
+        names: Sequence[str] = self._first("tables", run=run)
+        return names
+
+    def maintain(self, run: Run, table: str) -> Maintained:
+        maintained: Maintained = self._first("maintain", run=run, table=table)
+        return maintained
 
     def query(self, run: Run, sql: str) -> pa.Table:
         return self._first("query", run=run, sql=sql)

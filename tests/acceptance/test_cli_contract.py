@@ -40,6 +40,7 @@ COMMANDS = [
     "forget",
     "registry",
     "rebuild",
+    "maintain",
     "query",
     "plugins",
 ]
@@ -481,6 +482,7 @@ def test_cli_help_exits_0(embedded: EmbeddedLake, command: str) -> None:
         ["forget", "{p}", "t/absent.csv"],
         ["retry", "{p}", "t/absent.csv"],
         ["rebuild", "{p}", "absent"],
+        ["maintain", "{p}", "--table", "absent"],
         ["plugins", "describe", "absent"],
         ["explain", "absent.yaml", "t"],
     ],

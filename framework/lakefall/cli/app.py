@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lakefall.cli import files, load, pipelines, plugins, tables
+from lakefall.cli import files, load, maintenance, pipelines, plugins, tables
 
 app = typer.Typer(
     name="lakefall",
@@ -54,7 +54,7 @@ COMMANDS = (
     *(files.sniff, files.infer, files.clean),
     *(pipelines.lint, pipelines.schema, pipelines.explain, pipelines.check),
     *(tables.status, tables.rejects, load.retry, tables.forget),
-    *(load.rebuild, tables.query),
+    *(load.rebuild, maintenance.maintain, tables.query),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from lakefall.errors import PluginError
 from lakefall.model import (
     Column,
     Converted,
@@ -113,6 +115,31 @@ class SinkContract(StepContract):
         expect(run.pipeline.forget(run, ["orders/a.csv"]) == 2, "not two rows were deleted")
         expect(self.rows("orders") == [(3, "eve")], "other rows are left")
         expect(self.pending(some_file("orders/a.csv")) == [True], "it is not pending")
+
+    def test_maintenance_changes_no_rows(self) -> None:
+        """Only of sinks that maintain tables: those that answer ``tables``."""
+        for name in "abc":
+            self.load(self.run(), some_file(f"orders/{name}.csv"), [(1, name), (2, name)])
+        before, run = self.rows("orders"), self.run()
+        try:
+            tables = run.pipeline.tables(run)
+        except PluginError:
+            return
+        expect("orders" in tables, f"orders is not among the tables, {tables} are")
+        history = list(run.pipeline.history(run))
+        for table in tables:
+            would = run.pipeline.maintain(dataclasses.replace(run, dry_run=True), table)
+            survives(would)
+            done = run.pipeline.maintain(run, table)
+            survives(done)
+            expect(would.table == done.table == table, f"the answer is about {done.table}")
+            same = would.files_before == done.files_before
+            expect(same, "the dry run did not leave the data files as they were")
+        expect(self.rows("orders") == before, "other rows are in the table")
+        expect(list(self.run().pipeline.history(run)) == history, "the registry says otherwise")
+        self.load(self.run(), some_file("orders/b.csv", etag="v2"), [(3, "b")])
+        expected = sorted([row for row in before if row[1] != "b"] + [(3, "b")])
+        expect(self.rows("orders") == expected, "rows are not replaced after maintenance")
 
     def _converted(
         self, run: Run, plan: TablePlan, file: SourceFile, rows: Sequence[Row]

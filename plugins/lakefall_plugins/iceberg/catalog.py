@@ -65,10 +65,8 @@ class Lake:
         except (NoSuchTableError, NoSuchNamespaceError):
             self.remember(table, None)
             return None
-        # Our own loop retries: it also checks again what PyIceberg's would not.
-        found.metadata.properties["commit.retry.num-retries"] = "0"
         self.remember(table, found)
-        return found
+        return self._seen[table][1]
 
     def seen(self, table: str) -> Table | None:
         """The table as it was moments ago: for plans, which every commit checks again."""
@@ -92,7 +90,7 @@ class Lake:
 
     def remember(self, table: str, found: Table | None) -> None:
         """What a commit, or the catalog, has just said about a table."""
-        self._seen[table] = (time.monotonic(), found)
+        self._seen[table] = (time.monotonic(), None if found is None else _settled(found))
         self._has_namespace = self._has_namespace or found is not None
 
     def tables(self) -> set[str]:
@@ -124,3 +122,20 @@ class Lake:
     def storage(self, location: str) -> FileIO:
         """Files at a location of which no table is known any more."""
         return self.catalog._load_file_io(location=location)
+
+
+def _settled(found: Table) -> Table:
+    """The table as if it was loaded: PyIceberg's commits leave staged ones."""
+    from pyiceberg.table import Table
+
+    table = Table(
+        found._identifier,
+        found.metadata,
+        found.metadata_location,
+        found.io,
+        found.catalog,
+        found.config,
+    )
+    # Our own loop retries: it also checks again what PyIceberg's would not.
+    table.metadata.properties["commit.retry.num-retries"] = "0"
+    return table

@@ -13,16 +13,15 @@ from lakefall.model import Change, Loaded, Outcome, Status
 from lakefall_plugins.iceberg import evolution, names, snapshots
 from lakefall_plugins.iceberg.evolution import relocation
 from lakefall_plugins.iceberg.journals import turn
-from lakefall_plugins.iceberg.publish import Publication, describe, publishing
+from lakefall_plugins.iceberg.publish import Publication, constant, describe
+from lakefall_plugins.iceberg.removal import OfKeys, Removal, removal_of
 from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import Version
 from lakefall_plugins.iceberg.survey import rows_by, survey
 from lakefall_plugins.iceberg.transaction import (
-    Removal,
     abandon,
     commit,
-    has_failed,
-    removal_of,
+    publishing,
     stage_rows,
     storage,
 )
@@ -48,21 +47,15 @@ def load(
         PlanOutdatedError: the table's schema is not what the plan was made for.
         CommitConflictError: other writers kept winning.
     """
-    with publishing(lake, plan.table) as publication:
-        task = _Load(lake, registry, run, plan, tuple(files), publication)
-        try:
-            with run.step("write", table=plan.table) as told:
-                told.update(bytes=task.bring())
-            with run.step("commit", table=plan.table):
-                loaded = until_committed(
-                    task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
-                )
-        except BaseException as error:
-            if has_failed(error, lake, plan.table, publication.load_id):
-                publication.discard()
-            raise
-        publication.discard(keep=task.used)
-        return loaded
+    used: set[str] = set()
+    with publishing(lake, plan.table, lambda: used) as publication:
+        task = _Load(lake, registry, run, plan, tuple(files), publication, used)
+        with run.step("write", table=plan.table) as told:
+            told.update(bytes=task.bring())
+        with run.step("commit", table=plan.table):
+            return until_committed(
+                task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
+            )
 
 
 @dataclass(slots=True)
@@ -73,12 +66,12 @@ class _Load:
     plan: TablePlan
     files: tuple[Converted, ...]
     publication: Publication
+    used: set[str]
+    """Paths that the last attempt's snapshot names."""
     current: tuple[Converted, ...] = ()
     """The files of the last attempt that no newer version supersedes."""
     removed: Counter[str] = field(default_factory=Counter)
     """Rows that the last attempt removed, by key."""
-    used: frozenset[str] = frozenset()
-    """Paths that the last attempt's snapshot names."""
     added: tuple[str, ...] = ()
     created: bool = False
     brought: bool = False
@@ -133,7 +126,7 @@ class _Load:
                 raise PlanOutdatedError(f"table {self.plan.table!r} was loaded meanwhile")
 
     def _drop_superseded(self, table: Table | None) -> None:
-        self.used = frozenset()
+        self.used.clear()
         if self.plan.rebuild or table is None:
             self.current = self.files
             return
@@ -174,6 +167,7 @@ class _Load:
         evolution.verify(self.run, transaction, self.plan, ids)
         added = self._data_files(transaction, ids)
         removal = self._removal(table)
+        self.used.update(f.file_path for f in removal.rest)
         properties = snapshots.properties(
             self.publication.load_id,
             self.run.run_id,
@@ -185,7 +179,7 @@ class _Load:
     def _note(self, text: str, transaction: Transaction) -> str:
         metadata = transaction.table_metadata
         path = self.publication.note(text, metadata, storage(transaction))
-        self.used |= {path}
+        self.used.add(path)
         return path
 
     def _data_files(self, transaction: Transaction, ids: dict[int, int]) -> list[DataFile]:
@@ -197,10 +191,10 @@ class _Load:
             told.update(bytes=0 if self.brought else _bytes_of(paths))
         found: list[DataFile] = []
         for (_, key), (path, footer) in zip(brought, copies, strict=True):
-            file = describe(metadata, path, footer, {names.SOURCE_FILE: key})
+            file = describe(metadata, path, footer, constant({names.SOURCE_FILE: key}))
             if file.record_count:
                 found.append(file)
-        self.used = frozenset(f.file_path for f in found)
+        self.used.update(f.file_path for f in found)
         return found
 
     def _removal(self, table: Table | None) -> Removal:
@@ -208,18 +202,13 @@ class _Load:
         if table is None:
             return Removal()
         parts = survey(self.lake, table, (names.SOURCE_FILE,))
-        keys = {f.file.key for f in self.current}
         if self.plan.rebuild:
             self.removed = rows_by(table, parts, names.SOURCE_FILE)
             return Removal([p.file for p in parts])
-        concerned = [
-            p
-            for p in parts
-            if (value := p.constant(names.SOURCE_FILE)) in keys
-            or (value is None and any(p.may_hold(names.SOURCE_FILE, k) for k in keys))
-        ]
-        self.removed = rows_by(table, concerned, names.SOURCE_FILE)
-        return removal_of(concerned, names.SOURCE_FILE, keys)
+        keys = frozenset(f.file.key for f in self.current)
+        removal = removal_of(self.publication, table, parts, OfKeys(names.SOURCE_FILE, keys))
+        self.removed = removal.gone
+        return removal
 
     def _version(self, converted: Converted) -> Version:
         file = converted.file

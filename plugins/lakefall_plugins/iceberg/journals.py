@@ -137,13 +137,11 @@ def _remove_unused(lake: Lake, name: str, left: list[str]) -> int:
 
 def _referenced(table: Table) -> set[str]:
     """Every file that any snapshot of the table names."""
-    from lakefall_plugins.iceberg import names
+    from lakefall_plugins.iceberg.expiry import ours
 
-    used: set[str] = set()
+    used = ours(table.metadata, table.metadata.snapshots)
     manifests = {}
     for snapshot in table.metadata.snapshots:
-        if snapshot.summary is not None and (path := snapshot.summary[names.FILES_LOCATION]):
-            used.add(str(path))
         manifests.update({m.manifest_path: m for m in snapshot.manifests(table.io)})
     for manifest in manifests.values():
         entries = manifest.fetch_manifest_entry(table.io, discard_deleted=False)

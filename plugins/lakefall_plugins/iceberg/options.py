@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 
 from lakefall.config.units import Duration
 from lakefall.plugin import Options
-from lakefall_plugins.lake.options import LakeOptions
+from lakefall_plugins.lake.options import LakeOptions, Maintenance
 
 
 def _unset(value: object) -> object:
@@ -102,10 +102,18 @@ class RestCatalog(Options):
     """How long the catalog or the storage may be silent."""
 
 
+class IcebergMaintenance(Maintenance):
+    """What `lakefall maintain` does to a table."""
+
+    grace: Duration = Field(default=3600.0, ge=0)
+    """How long files that only expired snapshots named stay, for readers that loaded the table's
+    metadata before. The next maintenance after that deletes them."""
+
+
 class IcebergOptions(LakeOptions):
     """Options of the sink `iceberg`."""
 
-    connection: ClassVar[frozenset[str]] = frozenset({"catalog", "commit_timeout"})
+    connection: ClassVar[frozenset[str]] = frozenset({"catalog", "commit_timeout", "maintenance"})
 
     catalog: Annotated[
         SqliteCatalog | RestCatalog, BeforeValidator(_with_type), Field(discriminator="type")
@@ -115,3 +123,5 @@ class IcebergOptions(LakeOptions):
     """How long a commit is tried again while other writers win."""
     table_properties: dict[str, str] = Field(default_factory=dict)
     """Iceberg table properties of new tables, over the built-in ones."""
+    maintenance: IcebergMaintenance = IcebergMaintenance()
+    """How `lakefall maintain` compacts tables and expires their snapshots."""

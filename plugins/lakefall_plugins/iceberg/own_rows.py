@@ -36,11 +36,11 @@ class OwnRows:
         import pyarrow.compute as pc
 
         parts = survey(self._lake, table, (self._key,))
-        if any(p.rows == 0 for p in parts) or not _as_written(table, parts):
+        if any(p.deletes for p in parts) or not _as_written(table, parts):
             found = self._shaped(table.scan().to_arrow())
         else:
             if keys:
-                parts = [p for p in parts if any(p.may_hold(self._key, k) for k in keys)]
+                parts = [p for p in parts if p.may_hold_any(self._key, keys)]
             found = self._joined(table, parts)
         if not keys:
             return found

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lakefall_plugins.iceberg import names, types
 from lakefall_plugins.iceberg.journals import turn
-from lakefall_plugins.iceberg.publish import Publication, describe, publishing
+from lakefall_plugins.iceberg.publish import Publication, constant, describe
+from lakefall_plugins.iceberg.removal import Doomed, Removal, removal_of
 from lakefall_plugins.iceberg.retries import until_committed
 from lakefall_plugins.iceberg.snapshots import find_commit
-from lakefall_plugins.iceberg.transaction import (
-    Removal,
-    abandon,
-    commit,
-    has_failed,
-    stage_rows,
-)
+from lakefall_plugins.iceberg.transaction import abandon, commit, publishing, stage_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +24,7 @@ if TYPE_CHECKING:
 
     from lakefall_plugins.iceberg.catalog import Lake
     from lakefall_plugins.iceberg.footers import Footer
+    from lakefall_plugins.iceberg.survey import Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,19 +42,24 @@ class Staging:
         """A Parquet file of this machine as a data file of the table."""
         metadata = self.transaction.table_metadata
         path, footer = self.publication.copy(local, metadata, self.table.io, {})
-        return self._describe(path, footer, constants)
+        return self._describe(path, footer, constant(constants))
 
     def write(self, rows: pa.Table) -> DataFile:
         """Rows as a data file of the table."""
         metadata = self.transaction.table_metadata
         return self._describe(*self.publication.write(rows, metadata, self.table.io), {})
 
-    def _describe(self, path: str, footer: Footer, constants: dict[str, str]) -> DataFile:
+    def _describe(self, path: str, footer: Footer, bounds: dict[str, tuple[str, str]]) -> DataFile:
         self.used.add(path)
-        return describe(self.transaction.table_metadata, path, footer, constants)
+        return describe(self.transaction.table_metadata, path, footer, bounds)
+
+    def remove(self, parts: Iterable[Part], doomed: Doomed) -> Removal:
+        """The removal of some rows, to be staged."""
+        return removal_of(self.publication, self.table, parts, doomed)
 
     def stage(self, removal: Removal, added: Sequence[DataFile] = ()) -> None:
         """Stage a removal and an addition under the load's id."""
+        self.used.update(f.file_path for f in removal.rest)
         properties = {names.COMMIT_ID: self.publication.load_id}
         stage_rows(self.transaction, removal, added, properties)
 
@@ -121,19 +122,12 @@ class OwnTable:
         if not make and self.seen() is None:
             return False
         used: set[str] = set()
-        with publishing(self.lake, self.name) as publication:
-            try:
-                done = until_committed(
-                    lambda: self._attempt(stage, publication, used, make=make),
-                    self.lake.options.commit_timeout,
-                    f"table {self.name!r}",
-                )
-            except BaseException as error:
-                if has_failed(error, self.lake, self.name, publication.load_id):
-                    publication.discard()
-                raise
-            publication.discard(keep=used)
-            return done
+        with publishing(self.lake, self.name, lambda: used) as publication:
+            return until_committed(
+                lambda: self._attempt(stage, publication, used, make=make),
+                self.lake.options.commit_timeout,
+                f"table {self.name!r}",
+            )
 
     def _attempt(
         self, stage: Stage, publication: Publication, used: set[str], *, make: bool

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,15 +13,13 @@ from typing import TYPE_CHECKING, Any
 from lakefall.errors import PlanOutdatedError
 from lakefall_plugins.iceberg import footers
 from lakefall_plugins.iceberg.footers import Footer
-from lakefall_plugins.iceberg.journals import Journal, journal
+from lakefall_plugins.iceberg.journals import Journal
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.table.metadata import TableMetadata
-
-    from lakefall_plugins.iceberg.catalog import Lake
 
 _AT_ONCE = 8
 """Small files that are brought at one time."""
@@ -43,6 +41,8 @@ class Publication:
         self.load_id = entries.load_id
         self.paths: list[str] = []
         """Every file of this load in the table's location, complete or not."""
+        self.carved: dict[object, Sequence[DataFile]] = {}
+        """Data files with what is left of others, by what was taken from which."""
         self._copies: dict[tuple[Path, tuple[tuple[int, int], ...]], tuple[str, Footer]] = {}
         self._journal = entries
         self._folder = ""
@@ -71,7 +71,7 @@ class Publication:
         order = tuple(sorted(ids.items()))
         # Named one by one: the journal knows each before its first byte is written.
         missing = [
-            (local, self._begin("parquet", metadata, io))
+            (local, self.begin("parquet", metadata, io))
             for local in dict.fromkeys(files)
             if (local, order) not in self._copies
         ]
@@ -103,7 +103,7 @@ class Publication:
         from pyiceberg.io.pyarrow import schema_to_pyarrow
 
         schema = schema_to_pyarrow(metadata.schema())
-        path = self._begin("parquet", metadata, io)
+        path = self.begin("parquet", metadata, io)
         buffer = BufferOutputStream()
         parquet.write_table(rows.select(schema.names).cast(schema), buffer, compression="zstd")
         content: bytes = buffer.getvalue().to_pybytes()
@@ -113,12 +113,12 @@ class Publication:
 
     def note(self, text: str, metadata: TableMetadata, io: FileIO) -> str:
         """The path of a new file with this text."""
-        path = self._begin("json", metadata, io)
-        with io.new_output(path).create(overwrite=True) as stream:
-            stream.write(text.encode())
+        path = self.begin("json", metadata, io)
+        put(text, path, io)
         return path
 
-    def _begin(self, suffix: str, metadata: TableMetadata, io: FileIO) -> str:
+    def begin(self, suffix: str, metadata: TableMetadata, io: FileIO) -> str:
+        """The path of a new file, noted before its first byte is written."""
         folder = self._settle(metadata)
         path = f"{folder}/lakefall-{self.load_id}-{len(self.paths):05d}.{suffix}"
         self._journal.add(self.identifier, path)
@@ -145,6 +145,12 @@ class Publication:
         self._copies = {k: found for k, found in self._copies.items() if found[0] in keep}
 
 
+def put(text: str, path: str, io: FileIO) -> None:
+    """Write a text to a file that was begun."""
+    with io.new_output(path).create(overwrite=True) as stream:
+        stream.write(text.encode())
+
+
 def _data_folder(metadata: TableMetadata) -> str:
     location = metadata.location.rstrip("/")
     return metadata.properties.get("write.data.path", f"{location}/data").rstrip("/")
@@ -166,13 +172,13 @@ def _copy(local: Path, path: str, io: FileIO, footer: Footer | None) -> None:
             left -= len(chunk)
             unsent += len(chunk)
             if unsent >= _UNSENT:
-                _send(stream)
+                send(stream)
                 unsent = 0
         if footer is not None:
             stream.write(footer.tail)
 
 
-def _send(stream: Any) -> None:
+def send(stream: Any) -> None:
     """Wait for what is on its way: Arrow would queue a whole file in memory."""
     if hasattr(stream, "flush"):
         stream.flush()
@@ -195,12 +201,12 @@ class _Tail:
 
 
 def describe(
-    metadata: TableMetadata, path: str, footer: Footer, constants: Mapping[str, str]
+    metadata: TableMetadata, path: str, footer: Footer, bounds: Mapping[str, tuple[str, str]]
 ) -> DataFile:
     """The data file as Iceberg wants it, with statistics from its footer.
 
-    ``constants`` are text columns with one value: their bounds are always exact, so that
-    replacing them needs no reading, whatever the table's metrics settings.
+    ``bounds`` are those of text columns without NULL: they are kept exact, so that removing the
+    rows of a value needs as little reading as possible, whatever the table's metrics settings.
     """
     from pyiceberg.io.pyarrow import parquet_file_to_data_file
 
@@ -212,15 +218,14 @@ def describe(
         counts = {**metadata.properties, "write.metadata.metrics.default": "counts"}
         bare = metadata.model_copy(update={"properties": counts})
         file = parquet_file_to_data_file(tail, bare, path)
-    for column, value in constants.items():
+    for column, (least, greatest) in bounds.items():
         field_id = metadata.schema().find_field(column).field_id
-        file.lower_bounds[field_id] = file.upper_bounds[field_id] = value.encode()
+        file.lower_bounds[field_id] = least.encode()
+        file.upper_bounds[field_id] = greatest.encode()
         file.null_value_counts[field_id] = 0
     return file
 
 
-@contextmanager
-def publishing(lake: Lake, table: str) -> Iterator[Publication]:
-    """The files of one load, in a journal until it has ended well."""
-    with journal(lake.local) as entries:
-        yield Publication(lake.identifier(table), entries)
+def constant(values: Mapping[str, str]) -> dict[str, tuple[str, str]]:
+    """Bounds of columns with one value each."""
+    return {column: (value, value) for column, value in values.items()}

@@ -17,9 +17,9 @@ from lakefall.model import Decision, RegistryEntry, SourceFile, Status
 from lakefall_plugins.iceberg import snapshots
 from lakefall_plugins.iceberg.own_rows import OwnRows
 from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
+from lakefall_plugins.iceberg.removal import Removal
 from lakefall_plugins.iceberg.snapshots import Version
 from lakefall_plugins.iceberg.survey import Part, survey
-from lakefall_plugins.iceberg.transaction import Removal
 from lakefall_plugins.lake.registry import COLUMNS, Row, decide, history
 
 if TYPE_CHECKING:
@@ -166,8 +166,8 @@ def _crowded(parts: Sequence[Part]) -> list[Part]:
     """
     tiers: dict[int, list[Part]] = {}
     for part in parts:
-        if part.rows:
-            tiers.setdefault(len(str(part.rows)), []).append(part)
+        if not part.deletes:
+            tiers.setdefault(len(str(part.file.record_count)), []).append(part)
     found: list[Part] = []
     for tier in sorted(tiers):
         if len(tiers[tier]) + bool(found) >= _FULL_TIER:

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakefall import sql
 from lakefall.model import StoredReject
-from lakefall_plugins.iceberg.filters import at_most, differs, equal, every
+from lakefall_plugins.iceberg.filters import equal, every
 from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
+from lakefall_plugins.iceberg.removal import Doomed, OfKeys
 from lakefall_plugins.iceberg.snapshots import Version, from_micros
 from lakefall_plugins.iceberg.survey import Part, survey
-from lakefall_plugins.iceberg.transaction import Removal
 from lakefall_plugins.lake.rejects import COLUMNS
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from lakefall.model import Converted
     from lakefall.run import Run
     from lakefall_plugins.iceberg.catalog import Lake
@@ -39,13 +42,14 @@ class Rejects:
     def replace(self, run: Run, files: Sequence[Converted]) -> None:
         """Put these files' rejects in place of those under the same key and ETag: one commit."""
         bringing = [f for f in files if f.rejects is not None]
-        versions = {(f.file.key, f.file.etag) for f in files}
+        versions = frozenset((f.file.key, f.file.etag) for f in files)
         if not bringing and self.table.seen() is None:
             return
         local = [(f.file, _as_data_file(run, f)) for f in bringing]
 
         def stage(staging: Staging) -> bool:
-            removal = _removal(survey(self.lake, staging.table, _KEYS), versions, by_etag=True)
+            parts = survey(self.lake, staging.table, _KEYS)
+            removal = staging.remove(parts, OfVersions(versions))
             if not (local or removal):
                 return False
             added = [
@@ -62,44 +66,25 @@ class Rejects:
 
         A version that another run is about to commit has a later modified time, and stays.
         """
-        by_key = {v.key: v for v in current}
 
-        def stage(staging: Staging) -> bool:
-            parts = survey(self.lake, staging.table, _KEYS)
+        def older(staging: Staging) -> Doomed:
             field_id = staging.table.schema().find_field("modified").field_id
-            whole = [p.file for p in parts if _is_replaced(p, by_key, field_id)]
-            mixed = [p for p in parts if None in map(p.constant, _KEYS)]
-            predicates = [
-                every(
-                    equal("file_key", v.key),
-                    differs("etag", v.etag),
-                    at_most("modified", _naive(v.modified)),
-                )
-                for v in by_key.values()
-                if any(p.may_hold("file_key", v.key) for p in mixed)
-            ]
-            if not (whole or predicates):
-                return False
-            before = staging.transaction.table_metadata.current_snapshot_id
-            if whole:
-                staging.stage(Removal(whole))
-            for predicate in predicates:
-                staging.transaction.delete(predicate)
-            return staging.transaction.table_metadata.current_snapshot_id != before
+            return Replaced(frozenset((v.key, v.etag, v.modified) for v in current), field_id)
 
-        self.table.change(stage, make=False)
+        self._remove(older)
 
     def remove(self, keys: Collection[str]) -> None:
         """Drop all rejects of these files."""
-        self._remove({(key, "") for key in keys}, by_etag=False)
+        self._remove(lambda _: OfKeys("file_key", frozenset(keys)))
 
     def remove_versions(self, versions: Collection[tuple[str, str]]) -> None:
         """Drop the rejects of these keys and ETags."""
-        self._remove(versions, by_etag=True)
+        self._remove(lambda _: OfVersions(frozenset(versions)))
 
-    def _remove(self, versions: Collection[tuple[str, str]], *, by_etag: bool) -> None:
+    def _remove(self, doomed: Callable[[Staging], Doomed]) -> None:
         def stage(staging: Staging) -> bool:
-            removal = _removal(survey(self.lake, staging.table, _KEYS), versions, by_etag=by_etag)
+            parts = survey(self.lake, staging.table, _KEYS)
+            removal = staging.remove(parts, doomed(staging))
             if removal:
                 staging.stage(removal)
             return bool(removal)
@@ -131,38 +116,70 @@ class Rejects:
                 )
 
 
-def _removal(
-    parts: Sequence[Part], versions: Collection[tuple[str, str]], *, by_etag: bool
-) -> Removal:
-    """Remove rows of these keys, or of these keys and ETags."""
-    keys = {k for k, _ in versions}
-    whole, mixed = [], []
-    for part in parts:
+@dataclass(frozen=True, slots=True)
+class OfVersions:
+    """Rejects of these keys and ETags."""
+
+    versions: frozenset[tuple[str, str]]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return _KEYS
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(key for key, _ in self.versions)
+
+    def takes_all(self, part: Part) -> bool:
+        return (part.constant("file_key"), part.constant("etag")) in self.versions
+
+    def mask(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        key, etag = batch.column("file_key"), batch.column("etag")
+        # No ETag holds a NUL: the last one tells where the key ends.
+        found = pc.binary_join_element_wise(key, etag, pa.scalar("\0", key.type))
+        wanted = [f"{k}\0{e}" for k, e in sorted(self.versions)]
+        return pc.is_in(found, pa.array(wanted, found.type))
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """Rejects of older versions of these files."""
+
+    current: frozenset[tuple[str, str, datetime]]
+    """Key, ETag and modified time, one of each key."""
+    modified_id: int
+    """Field id of the column ``modified``."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return (*_KEYS, "modified")
+
+    @property
+    def keys(self) -> frozenset[str]:
+        return frozenset(key for key, _, _ in self.current)
+
+    def takes_all(self, part: Part) -> bool:
         key, etag = part.constant("file_key"), part.constant("etag")
-        if key is None or (by_etag and etag is None):
-            mixed.append(part)
-        elif (key, etag) in versions if by_etag else key in keys:
-            whole.append(part.file)
-    if not any(p.may_hold("file_key", key) for p in mixed for key in keys):
-        return Removal(whole)
-    # A predicate takes whole data files too: leave all of it to predicates.
-    return Removal(
-        (),
-        [
-            every(equal("file_key", key), *([equal("etag", etag)] if by_etag else ()))
-            for key, etag in sorted(versions)
-        ],
-    )
+        latest = (part.file.upper_bounds or {}).get(self.modified_id)
+        if etag is None or latest is None:
+            return False
+        newest = from_micros(int.from_bytes(latest, "little", signed=True))
+        return any(k == key and e != etag and newest <= at for k, e, at in self.current)
 
+    def mask(self, batch: pa.RecordBatch) -> pa.BooleanArray:
+        import pyarrow as pa
+        import pyarrow.compute as pc
 
-def _is_replaced(part: Part, current: Mapping[str, Version], modified_id: int) -> bool:
-    """Whether a data file holds nothing but rejects of one older version."""
-    version = current.get(part.constant("file_key") or "")
-    etag = part.constant("etag")
-    latest = (part.file.upper_bounds or {}).get(modified_id)
-    if version is None or etag in (None, version.etag) or latest is None:
-        return False
-    return from_micros(int.from_bytes(latest, "little", signed=True)) <= version.modified
+        keys, etags, modified = zip(*sorted(self.current), strict=True)
+        key, etag, at = (batch.column(name) for name in self.columns)
+        which = pc.index_in(key, pa.array(keys, key.type))
+        other = pc.not_equal(etag, pa.array(etags, etag.type).take(which))
+        naive = [moment.astimezone(UTC).replace(tzinfo=None) for moment in modified]
+        older = pc.less_equal(at, pa.array(naive, at.type).take(which))
+        return pc.fill_null(pc.and_(other, older), False)
 
 
 def _naive(moment: datetime) -> str:

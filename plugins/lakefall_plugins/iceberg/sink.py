@@ -12,6 +12,7 @@ from lakefall.model import (
     Converted,
     Decision,
     Loaded,
+    Maintained,
     Outcome,
     RegistryEntry,
     Schema,
@@ -22,9 +23,10 @@ from lakefall.model import (
     TableState,
 )
 from lakefall.plugin import Plugin, Stage, hookimpl
-from lakefall_plugins.iceberg import checks, commit, journals, upkeep
+from lakefall_plugins.iceberg import checks, commit, journals, names, upkeep
 from lakefall_plugins.iceberg.catalog import Lake
 from lakefall_plugins.iceberg.failures import foreseen
+from lakefall_plugins.iceberg.maintenance import Subject, maintain
 from lakefall_plugins.iceberg.options import IcebergOptions
 from lakefall_plugins.iceberg.plan import shape_of
 from lakefall_plugins.iceberg.query import query
@@ -150,6 +152,25 @@ class IcebergSink(Plugin[IcebergOptions]):
     def rebuild_registry(self, run: Run) -> int:
         with self._foreseen("registry", run):
             return upkeep.rebuild_registry(self.lake, self.registry, run)
+
+    @hookimpl
+    def tables(self) -> Sequence[str]:
+        with self._foreseen("tables"):
+            own = {self.options.registry_table, self.options.rejects_table} & self.lake.tables()
+            return [*upkeep.data_tables(self.lake), *sorted(own)]
+
+    @hookimpl
+    def maintain(self, run: Run, table: str) -> Maintained:
+        options = self.options
+        if table == options.registry_table:
+            # Whoever reads it sorts its rows.
+            subject = Subject(table, "file_key", in_order=False)
+        elif table == options.rejects_table:
+            subject = Subject(table, "file_key")
+        else:
+            subject = Subject(table, names.SOURCE_FILE)
+        with self._foreseen(f"table {table!r}", run):
+            return maintain(self.lake, run, subject, options.maintenance)
 
     @hookimpl
     def query(self, run: Run, sql: str) -> pa.Table:

@@ -4,12 +4,15 @@ Property ``lakefall.files`` is JSON: one list a file of key, ETag, modified time
 since 1970), rows loaded, records and cells rejected, size, origin. Snapshot properties live in the
 table's metadata file, which every commit rewrites: beyond ``MAX_PROPERTY`` the JSON goes into an
 object of its own.
+
+Maintenance lets snapshots expire, and keeps what they knew in its own one: property
+``lakefall.kept``, whose lists go on with the time of the commit (microseconds) and the run's id.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -69,20 +72,32 @@ def properties(
 ) -> dict[str, str]:
     """Snapshot properties of a load; ``write`` puts what is too long for them elsewhere."""
     found = {names.COMMIT_ID: commit_id, names.RUN_ID: run_id}
-    rows = [
-        [v.key, v.etag, to_micros(v.modified), v.rows, v.rejected, v.size, v.origin]
-        for v in versions
-    ]
-    text = json.dumps(rows, separators=(",", ":"))
-    if len(text) <= MAX_PROPERTY:
-        return {**found, names.FILES: text}
-    return {**found, names.FILES_LOCATION: write(text)}
+    return {**found, **_told(map(_row, versions), names.FILES, names.FILES_LOCATION, write)}
+
+
+def kept_properties(versions: Collection[Version], write: Callable[[str], str]) -> dict[str, str]:
+    """Snapshot properties of maintenance: what is known of files, with their own commits."""
+    if not versions:
+        return {}
+    rows = ([*_row(v), to_micros(v.committed), v.run_id] for v in versions)
+    return _told(rows, names.KEPT, names.KEPT_LOCATION, write)
+
+
+def _row(v: Version) -> list[Any]:
+    return [v.key, v.etag, to_micros(v.modified), v.rows, v.rejected, v.size, v.origin]
+
+
+def _told(
+    rows: Iterable[list[Any]], name: str, location: str, write: Callable[[str], str]
+) -> dict[str, str]:
+    text = json.dumps(list(rows), separators=(",", ":"))
+    return {name: text} if len(text) <= MAX_PROPERTY else {location: write(text)}
 
 
 def find_commit(table: Table, commit_id: str) -> Snapshot | None:
     """The snapshot that a load committed."""
     for snapshot in reversed(table.metadata.snapshots):
-        if _property(snapshot, names.COMMIT_ID) == commit_id:
+        if property_of(snapshot, names.COMMIT_ID) == commit_id:
             return snapshot
     return None
 
@@ -90,7 +105,7 @@ def find_commit(table: Table, commit_id: str) -> Snapshot | None:
 def versions(table: Table) -> Iterator[Version]:
     """Every version that the table's snapshots know, newest first."""
     for snapshot in reversed(table.metadata.snapshots):
-        yield from _of(snapshot, table.io)
+        yield from versions_of(snapshot, table.io)
 
 
 def latest(table: Table, keys: Collection[str], since: datetime) -> dict[str, Version]:
@@ -100,8 +115,8 @@ def latest(table: Table, keys: Collection[str], since: datetime) -> dict[str, Ve
     for snapshot in reversed(table.metadata.snapshots):
         if _committed(snapshot) < since:
             break
-        for version in _of(snapshot, table.io):
-            if version.key in wanted:
+        for version in versions_of(snapshot, table.io):
+            if version.key in wanted and version.committed >= since:
                 found.setdefault(version.key, version)
     return found
 
@@ -124,34 +139,37 @@ def _committed(snapshot: Snapshot) -> datetime:
     return from_micros((snapshot.timestamp_ms + 1) * 1000)
 
 
-def _of(snapshot: Snapshot, io: FileIO) -> Iterator[Version]:
-    text = _property(snapshot, names.FILES)
-    if location := _property(snapshot, names.FILES_LOCATION):
-        try:
-            with io.new_input(location).open() as stream:
-                text = stream.read().decode()
-        except FileNotFoundError:
-            text = ""
-    yield from parse(text, _committed(snapshot), _property(snapshot, names.RUN_ID))
+def versions_of(snapshot: Snapshot, io: FileIO) -> Iterator[Version]:
+    """Every version that one snapshot knows."""
+    for name, location in (
+        (names.FILES, names.FILES_LOCATION),
+        (names.KEPT, names.KEPT_LOCATION),
+    ):
+        text = property_of(snapshot, name)
+        if path := property_of(snapshot, location):
+            try:
+                with io.new_input(path).open() as stream:
+                    text = stream.read().decode()
+            except FileNotFoundError:
+                text = ""
+        yield from parse(text, _committed(snapshot), property_of(snapshot, names.RUN_ID))
 
 
 def parse(text: str, committed: datetime, run_id: str) -> Iterator[Version]:
-    """The versions that a snapshot's ``FILES`` property tells of; none of an empty text."""
+    """The versions that a snapshot's property tells of; none of an empty text.
+
+    ``committed`` and ``run_id`` are the snapshot's, and count where the property has none.
+    """
     rows: list[list[Any]] = json.loads(text) if text else []
-    # Snapshots of earlier versions do not tell the origin.
-    for key, etag, modified, loaded, rejected, size, *origin in rows:
-        yield Version(
-            key,
-            etag,
-            from_micros(modified),
-            committed,
-            loaded,
-            rejected,
-            size,
-            run_id,
-            origin[0] if origin else "",
-        )
+    # Snapshots of earlier versions do not tell the origin, those of loads no more than that.
+    unsaid = ["", None, run_id]
+    for told in rows:
+        row = [*told, *unsaid[len(told) - 6 :]]
+        key, etag, modified, loaded, rejected, size, origin, at, run = row
+        when = committed if at is None else from_micros(at)
+        yield Version(key, etag, from_micros(modified), when, loaded, rejected, size, run, origin)
 
 
-def _property(snapshot: Snapshot, name: str) -> str:
+def property_of(snapshot: Snapshot, name: str) -> str:
+    """A property of a snapshot's summary; ``''`` where it has none."""
     return str(snapshot.summary[name] or "") if snapshot.summary is not None else ""

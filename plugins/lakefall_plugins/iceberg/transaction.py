@@ -2,50 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
 
-from lakefall_plugins.iceberg.filters import IN_LIMIT, one_of
+from lakefall_plugins.iceberg.journals import journal
+from lakefall_plugins.iceberg.publish import Publication
 from lakefall_plugins.iceberg.retries import is_certain, leaves_doubt
 from lakefall_plugins.iceberg.snapshots import find_commit
 
 if TYPE_CHECKING:
-    from pyiceberg.expressions import BooleanExpression
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
     from lakefall_plugins.iceberg.catalog import Lake
-    from lakefall_plugins.iceberg.survey import Part
+    from lakefall_plugins.iceberg.removal import Removal
 
 
-@dataclass(frozen=True, slots=True)
-class Removal:
-    """Rows to remove: whole data files, and predicates for those that hold other rows too."""
+@contextmanager
+def publishing(
+    lake: Lake, table: str, used: Callable[[], Collection[str]]
+) -> Iterator[Publication]:
+    """The files of one load, in a journal until it has ended well.
 
-    files: Sequence[DataFile] = ()
-    predicates: Sequence[BooleanExpression] = ()
-
-    def __bool__(self) -> bool:
-        return bool(self.files or self.predicates)
-
-
-def removal_of(parts: Sequence[Part], column: str, values: Collection[str]) -> Removal:
-    """Remove every row whose ``column`` is one of ``values``."""
-    wanted = set(values)
-    whole = [p for p in parts if p.constant(column) in wanted]
-    mixed = [p for p in parts if p.constant(column) is None]
-    touched = {v for v in wanted for p in mixed if p.may_hold(column, v)}
-    if not touched:
-        return Removal([p.file for p in whole])
-    # A predicate removes whole data files too: leave it nothing but its own.
-    keys = sorted(touched)
-    return Removal(
-        [p.file for p in whole if p.constant(column) not in touched],
-        [one_of(column, keys[i : i + IN_LIMIT]) for i in range(0, len(keys), IN_LIMIT)],
-    )
+    In the end those stay that are ``used``: that a snapshot names. Where it is not known whether
+    the load's commit was done, all stay.
+    """
+    with journal(lake.local) as entries:
+        publication = Publication(lake.identifier(table), entries)
+        try:
+            yield publication
+        except BaseException as error:
+            if has_failed(error, lake, table, publication.load_id):
+                publication.discard()
+            raise
+        publication.discard(keep=used())
 
 
 def stage_rows(
@@ -54,42 +46,82 @@ def stage_rows(
     added: Sequence[DataFile],
     properties: dict[str, str],
 ) -> None:
-    """Stage a removal and an addition; the last snapshot carries the properties."""
+    """Stage a removal and an addition as one snapshot, which carries the properties."""
+    from pyiceberg.table.snapshots import Operation
+
+    from lakefall_plugins.iceberg.producers import Append, Overwrite
+
+    make: Any = Append if not removal else Overwrite
+    operation = Operation.OVERWRITE if removal else Operation.APPEND
+    producer = make(operation, transaction, storage(transaction), snapshot_properties=properties)
+    _stage(producer, removal.files, (*added, *removal.rest))
+
+
+def stage_replacement(
+    transaction: Transaction,
+    inputs: Sequence[DataFile],
+    outputs: Sequence[DataFile],
+    dropped: frozenset[DataFile],
+    properties: dict[str, str],
+) -> frozenset[str]:
+    """Stage a snapshot with the same rows in other data files, without some delete files.
+
+    Returns the manifests that it names.
+    """
+    from pyiceberg.table.snapshots import Operation
+
+    from lakefall_plugins.iceberg.producers import Replacement
+
+    producer = Replacement(
+        Operation.OVERWRITE, transaction, storage(transaction), snapshot_properties=properties
+    )
+    producer.dropped = dropped
+    _stage(producer, inputs, outputs)
+    return producer.named
+
+
+def _stage(producer: Any, gone: Sequence[DataFile], new: Sequence[DataFile]) -> None:
     from pyiceberg.expressions import AlwaysTrue
 
-    for predicate in removal.predicates:
-        transaction.delete(predicate)
-    update = transaction.update_snapshot(snapshot_properties=properties)
-    if removal.files:
-        with update.overwrite() as overwrite:
-            # Look for the files in every manifest: none has statistics to tell them apart.
-            overwrite.delete_by_predicate(AlwaysTrue())
-            for file in removal.files:
-                overwrite.delete_data_file(file)
-            for file in added:
-                overwrite.append_data_file(file)
-        return
-    with update.merge_append() as append:
-        for file in added:
-            append.append_data_file(file)
+    if gone:
+        # Look for the files in every manifest: none has statistics to tell them apart.
+        producer.delete_by_predicate(AlwaysTrue())
+    for file in gone:
+        producer.delete_data_file(file)
+    for file in new:
+        producer.append_data_file(file)
+    producer.commit()
+
+
+def stage_expiry(transaction: Transaction, snapshot_ids: list[int]) -> None:
+    """Stage the end of snapshots; the files stay."""
+    from pyiceberg.table.update import RemoveSnapshotsUpdate
+
+    make: Any = RemoveSnapshotsUpdate
+    transaction._stage((make(snapshot_ids=snapshot_ids),))
 
 
 def commit(transaction: Transaction) -> Table:
-    """Commit; what was staged for a commit that certainly failed is removed.
+    """Commit; manifests that no snapshot names are removed, where that is certain.
 
     Raises:
         CommitStateUnknownException: it may have been done; what it names must stay.
     """
     from pyiceberg.exceptions import CommitStateUnknownException
 
+    producers: list[Any] = list(transaction._snapshot_producers)
     try:
-        return transaction.commit_transaction()
+        done = transaction.commit_transaction()
     except Exception as error:
         if leaves_doubt(error):
             raise CommitStateUnknownException(str(error)) from error
         if is_certain(error):
             abandon(transaction)
         raise
+    for path in (path for producer in producers for path in producer.unused):
+        with suppress(OSError):
+            done.io.delete(path)
+    return done
 
 
 def abandon(transaction: Transaction) -> None:

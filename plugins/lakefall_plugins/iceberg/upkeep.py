@@ -18,8 +18,8 @@ from lakefall_plugins.iceberg import names, snapshots
 from lakefall_plugins.iceberg.failures import translated
 from lakefall_plugins.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.iceberg.registry import Registry
+from lakefall_plugins.iceberg.removal import OfKeys
 from lakefall_plugins.iceberg.survey import rows_by, survey
-from lakefall_plugins.iceberg.transaction import removal_of
 from lakefall_plugins.lake.registry import COLUMNS, Row
 from lakefall_plugins.lake.staging import is_staging
 
@@ -75,10 +75,10 @@ def _delete_rows(lake: Lake, name: str, keys: Collection[str]) -> int:
         if names.SOURCE_FILE not in table.schema().column_names:
             return False
         parts = survey(lake, table, (names.SOURCE_FILE,))
-        counts = rows_by(table, parts, names.SOURCE_FILE)
-        deleted = sum(counts[key] for key in keys)
+        removal = staging.remove(parts, OfKeys(names.SOURCE_FILE, frozenset(keys)))
+        deleted = removal.gone.total()
         if deleted:
-            staging.stage(removal_of(parts, names.SOURCE_FILE, keys))
+            staging.stage(removal)
         return bool(deleted)
 
     OwnTable(lake, name, ()).change(stage, make=False)

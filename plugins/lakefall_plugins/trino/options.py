@@ -20,6 +20,7 @@ class TrinoOptions(TrinoConnection, LakeOptions):
         "max_statement_chars",
         "commit_timeout",
         "staging_ttl",
+        "maintenance",
     }
 
     replace: Literal["merge", "delete_insert"] = "merge"

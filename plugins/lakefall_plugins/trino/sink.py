@@ -11,6 +11,7 @@ from lakefall.model import (
     Converted,
     Decision,
     Loaded,
+    Maintained,
     Outcome,
     RegistryEntry,
     Schema,
@@ -24,7 +25,7 @@ from lakefall.plugin import Plugin, Stage, hookimpl
 from lakefall_plugins.iceberg.snapshots import Version
 from lakefall_plugins.lake import plan
 from lakefall_plugins.lake.registry import row_of
-from lakefall_plugins.trino import load, upkeep
+from lakefall_plugins.trino import load, maintenance, upkeep
 from lakefall_plugins.trino.lakehouse import Lakehouse
 from lakefall_plugins.trino.options import TrinoOptions
 from lakefall_plugins.trino.query import query
@@ -120,6 +121,20 @@ class TrinoSink(Plugin[TrinoOptions]):
     @hookimpl
     def rebuild_registry(self, run: Run) -> int:
         return upkeep.rebuild_registry(self.lake, self.registry, run)
+
+    @hookimpl
+    def tables(self) -> Sequence[str]:
+        own = {self.options.registry_table, self.options.rejects_table}
+        there = self.lake.tables(fresh=True)
+        return [*self.lake.data_tables(), *sorted(own & there)]
+
+    @hookimpl
+    def maintain(self, run: Run, table: str) -> Maintained:
+        if not run.dry_run:
+            sweep(self.lake, run)
+        own = (self.options.registry_table, self.options.rejects_table)
+        lake = maintenance.lakehouse(self.options)
+        return maintenance.maintain(lake, table, is_own=table in own, dry_run=run.dry_run)
 
     @hookimpl
     def query(self, sql: str) -> pa.Table:

@@ -124,6 +124,17 @@ def _same_load(
     return loaded_at == stamp if stamp is not None else loaded_at <= committed
 
 
+def told_by_snapshots(lake: Lakehouse, table: str) -> list[str]:
+    """Files that are loaded, and of whose version nothing tells but the table's snapshots."""
+    told = {k: v for k, (v, stamp) in _told(lake, table).items() if stamp is None}
+    if not told:
+        return []
+    column = identifier(names.SOURCE_FILE)
+    rows = lake.client.rows(f"SELECT DISTINCT {column} FROM {lake.name(table)}")
+    live = {row[0] for row in rows}
+    return sorted(key for key, version in told.items() if key in live or version.rows == 0)
+
+
 def _told(lake: Lakehouse, table: str) -> dict[str, tuple[Version, datetime | None]]:
     """What the table tells of each key: its version, and when its rows were loaded.
 
@@ -131,17 +142,23 @@ def _told(lake: Lakehouse, table: str) -> dict[str, tuple[Version, datetime | No
     """
     properties, snapshots = lake.name(f"{table}$properties"), lake.name(f"{table}$snapshots")
     found: dict[str, tuple[Version, datetime | None]] = {}
-    rows = lake.client.rows(
-        f"SELECT element_at(summary, {literal(names.FILES)}), "
+    selects = [
+        f"SELECT element_at(summary, {literal(name)}), "
         f"element_at(summary, {literal(names.RUN_ID)}), committed_at FROM {snapshots} "
-        f"WHERE element_at(summary, {literal(names.FILES)}) IS NOT NULL "
-        f"UNION ALL SELECT \"value\", NULL, NULL FROM {properties} WHERE key = 'comment'"
-    )
-    commits = sorted((r for r in rows if r[2] is not None), key=lambda r: r[2])
-    for text, run_id, committed in commits:
-        when = committed.astimezone(UTC)
-        for version in parse(text, when, run_id or ""):
-            found[version.key] = (version, None)
+        f"WHERE element_at(summary, {literal(name)}) IS NOT NULL"
+        for name in (names.KEPT, names.FILES)
+    ]
+    selects.append(f"SELECT \"value\", NULL, NULL FROM {properties} WHERE key = 'comment'")
+    rows = lake.client.rows(" UNION ALL ".join(selects))
+    versions = [
+        version
+        for text, run_id, committed in rows
+        if committed is not None
+        for version in parse(text, committed.astimezone(UTC), run_id or "")
+    ]
+    # What maintenance kept has its own time.
+    for version in sorted(versions, key=lambda v: v.committed):
+        found[version.key] = (version, None)
     for row in rows:
         if row[2] is None:
             found.update(_of_comment(row[0]))

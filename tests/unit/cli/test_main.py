@@ -39,7 +39,8 @@ LEAVES = [path for path, command in commands() if not hasattr(command, "commands
 def test_the_commands_are_there() -> None:
     assert {path[0] for path in PATHS if path} == {
         *("run", "plan", "sniff", "infer", "clean", "lint", "schema", "explain", "check"),
-        *("status", "rejects", "retry", "forget", "registry", "rebuild", "query", "plugins"),
+        *("status", "rejects", "retry", "forget", "registry", "rebuild", "maintain"),
+        *("query", "plugins"),
     }
     assert {path for path in PATHS if len(path) == 2} == {
         ("registry", "rebuild"),
@@ -72,7 +73,7 @@ def test_help_has_a_paragraph_and_an_example_of_its_own_command(
 def test_the_list_of_commands_cuts_no_sentence_short(capsys: pytest.CaptureFixture[str]) -> None:
     cli._code(["--help"])
     listed = capsys.readouterr().out.split("Commands:")[1].strip().splitlines()
-    assert len(listed) == 17
+    assert len(listed) == 18
     assert not [line for line in listed if line.endswith("...")]
 
 

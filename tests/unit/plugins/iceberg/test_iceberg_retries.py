@@ -137,3 +137,21 @@ def test_a_retry_looks_for_newer_versions_again(lakehouse: Lakehouse) -> None:
     assert outcome.status is Status.SUPERSEDED
     assert lakehouse.ask("SELECT id FROM orders ORDER BY id") == [(0,), (2,)]
     assert len(lakehouse.data_files("orders")) == 2
+
+
+def test_what_is_remembered_of_a_new_table_loses_to_another_hosts_commit(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a catalog that is asked seldom: the next attempt looks anew, and checks again."""
+    home = type(lakehouse.sink.lake.home)
+    monkeypatch.setattr(home, "remembers", 60.0)
+    monkeypatch.setattr(home, "takes_turns", True)
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)", run=lakehouse.run("run-1"))
+    run = lakehouse.run("slow")
+    other = Lakehouse(lakehouse.folder, options={"namespace": "lakehouse"})
+    monkeypatch.setattr(type(other.sink.lake.home), "takes_turns", False)
+    other.load(source("orders/a.csv", "e3", minute=9), ID, "SELECT 3 FROM range(5)", record=False)
+    monkeypatch.setattr(home, "takes_turns", True)
+    outcome = lakehouse.load(CHANGED, ID, "SELECT 2 FROM range(4)", run=run)
+    assert outcome.status is Status.SUPERSEDED
+    assert lakehouse.ask("SELECT id, count(*) FROM orders GROUP BY id") == [(3, 5)]
