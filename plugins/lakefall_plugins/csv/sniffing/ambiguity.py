@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from lakefall_plugins.csv.sniffing.cells import Cells, Kind
 from lakefall_plugins.csv.sniffing.scoring import INNER, Scored
+from lakefall_plugins.csv.sniffing.stacked import named_width
 
 DECIDED_BITS = 80.0
 """Lead of two columns where a line that is no number shows the delimiter."""
@@ -120,12 +121,18 @@ def _is_filled(scored: Scored) -> bool:
     return all(any(cell.strip() for cell in column) for column in zip(*rows, strict=True))
 
 
-def under_names(scored: Sequence[Scored], preferred: Sequence[str]) -> list[Scored]:
+def under_names(scored: Sequence[Scored], preferred: Sequence[str], cells: Cells) -> list[Scored]:
     """The scores, a single column's raised where the first line is a header of several names:
-    short files with ragged rows have little else that speaks for the delimiter."""
-    if not any(s.way.delimiter in preferred and _names_columns(s) for s in scored):
+    short files with ragged rows have little else that speaks for the delimiter. Where records
+    stand below the names, the single column is no better than their table."""
+    named = [s for s in scored if s.way.delimiter in preferred and _names_columns(s)]
+    if not named:
         return list(scored)
-    return [s if s.way.delimiter else replace(s, bits=s.bits + HEADED_BITS) for s in scored]
+    tables = [s.bits for s in named if named_width(s.split.rows, cells)]
+    least = min(tables, default=float("-inf"))
+    return [
+        s if s.way.delimiter else replace(s, bits=max(s.bits, least) + HEADED_BITS) for s in scored
+    ]
 
 
 def _names_columns(scored: Scored) -> bool:

@@ -61,7 +61,7 @@ def contest(sample: Sample, options: CsvSnifferOptions, cells: Cells) -> Contest
             scored += [s for s in rest if is_evident(s, cells)]
             refused = [s for s in rest if s not in scored]
     scored = settle(without_misfits(scored, preferred), text, cells)
-    scored = under_names(by_tabs(scored), preferred)
+    scored = under_names(by_tabs(scored), preferred, cells)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored, text, options.quotechar is None)

@@ -16,7 +16,7 @@ from math import log2
 from lakefall_plugins.csv.sniffing.cells import Cells, Kind
 from lakefall_plugins.csv.sniffing.short import header_above_short
 from lakefall_plugins.csv.sniffing.splitting import Row, Split, Way
-from lakefall_plugins.csv.sniffing.stacked import Part, main_part, parts
+from lakefall_plugins.csv.sniffing.stacked import Part, main_part, named_width, parts
 
 COLUMN_BITS = 3.0
 """To say what kind a column is of."""
@@ -123,8 +123,10 @@ class _Table:
 def _table(rows: Sequence[Row], cells: Cells, use: float, way: Way) -> _Table:
     """The cheapest reading of some rows as one table."""
     filled = [row for row in rows if not row.blank]
+    named = named_width(filled, cells) if way.delimiter else None
     ways = [
-        _table_bits(filled, width, _titles(rows, width), cells, use) for width in _widths(filled)
+        _table_bits(filled, width, _titles(rows, width), cells, use)
+        for width in ([named] if named else _widths(filled))
     ]
     header = header_above_short(rows, cells) if way.delimiter else None
     if header is not None:

@@ -15,6 +15,8 @@ from lakefall_plugins.csv.sniffing.splitting import Row
 
 _SHARE = 4
 """A table with fewer rows than a quarter of the longest one's is a preamble to it."""
+_LEAST_WHOLE, _WHOLE_SHARE = 3, 0.2
+"""How many records have to be whole below names."""
 _COLUMN_SHARE = 0.8
 """Share of a column's cells that are values where the column is one of values."""
 
@@ -68,6 +70,27 @@ def _is_table(rows: Sequence[Row], cells: Cells) -> bool:
         return False
     body = [row for row in wide[1:] if abs(len(row) - len(wide[0])) <= 1]
     return any(is_of_values(at, body, cells) for at in range(len(wide[0])))
+
+
+def named_width(rows: Sequence[Row], cells: Cells) -> int | None:
+    """Columns of a table whose first row names them, and many of whose records are whole.
+
+    However many records lack fields: names, and values below them, do not come about by chance.
+    None where that is not so, or where a record has more fields than there are names.
+    """
+    filled = [row.cells for row in rows if not row.blank]
+    if not filled:
+        return None
+    names, body = filled[0], filled[1:]
+    width = len(names)
+    if width < 2 or len(set(names)) < width or any(len(row) > width for row in body):
+        return None
+    whole = [row for row in body if len(row) == width]
+    if len(whole) < max(_LEAST_WHOLE, _WHOLE_SHARE * len(body)):
+        return None
+    if not all(is_name(name, cells) for name in names):
+        return None
+    return width if any(is_of_values(at, whole, cells) for at in range(width)) else None
 
 
 def is_of_values(at: int, body: Sequence[Sequence[str]], cells: Cells) -> bool:

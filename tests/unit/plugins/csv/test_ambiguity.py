@@ -122,6 +122,23 @@ def test_a_header_of_names_outweighs_ragged_rows(tmp_path: Path, rows: str) -> N
     assert detect(path, CsvSnifferOptions()).delimiter == ","
 
 
+@pytest.mark.parametrize("short", ["1", "word", "some words"])
+@pytest.mark.parametrize(("names", "record"), [("a,b", "1,2"), ("id,name,day", "7,x,2024-01-15")])
+def test_records_below_names_outweigh_short_ones(
+    tmp_path: Path, names: str, record: str, short: str
+) -> None:
+    lines = [names, *[record] * 20, *[short] * 45]
+    found = sniff(tmp_path, "\n".join(lines) + "\n")
+    assert (found.delimiter, found.has_header) == (",", True)
+    assert 0.5 <= found.confidence < 0.9
+
+
+@pytest.mark.parametrize("name", ["city", "place name"])
+def test_a_list_in_which_some_texts_hold_commas_stays_one_column(tmp_path: Path, name: str) -> None:
+    lines = [f"{WORDS[n % 9]}, {WORDS[n % 7]}" if n % 3 else WORDS[n % 9] for n in range(60)]
+    assert sniff(tmp_path, "\n".join([name, *lines])).delimiter == ""
+
+
 def test_tabs_decide_against_commas_in_the_text(tmp_path: Path) -> None:
     text = "".join(f"{'np'[n % 2]}\tI like it, number {n}; really\n" for n in range(8))
     assert sniff(tmp_path, text).delimiter == "\t"
