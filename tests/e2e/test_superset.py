@@ -192,6 +192,49 @@ def test_columns_that_compare_unequal_for_ever_are_refreshed_once(
     assert sent[2] == 3
 
 
+def test_what_lakefall_makes_is_not_refreshed_for_its_types_names(
+    tables: TrinoTables,
+    options: Mapping[str, Any],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = {
+        "a": ("boolean", "BOOLEAN"),
+        "b": ("integer", "INTEGER"),
+        "c": ("bigint", "BIGINT"),
+        "d": ("real", "REAL"),
+        "e": ("double", "DOUBLE"),
+        "f": ("decimal(38,10)", "DECIMAL(38,10)"),
+        "g": ("date", "DATE"),
+        "h": ("time(6)", "TIME"),
+        "i": ("timestamp(6)", "TIMESTAMP"),
+        "j": ("timestamp(6) with time zone", "TIMESTAMP WITH TIME ZONE"),
+        "k": ("uuid", "UUID"),
+        "l": ("varchar", "JSON"),
+        "m": ("varchar", "VARCHAR"),
+        "n": ("varbinary", "VARBINARY"),
+    }
+    table = tables.make(", ".join(f"{name} {kind}" for name, (kind, _) in made.items()))
+    columns = tuple(Column(n, n, kind, nullable=True) for n, (_, kind) in made.items())
+    refreshed: list[int] = []
+    refresh = Api.refresh
+
+    def seen(api: Api, dataset: int) -> None:
+        refreshed.append(dataset)
+        refresh(api, dataset)
+
+    monkeypatch.setattr(Api, "refresh", seen)
+    for state, times in (
+        (columns, 0),
+        (columns, 0),
+        ((*columns, Column("o", "o", "TIME", nullable=True)), 1),
+    ):
+        described = TableState(table, state)
+        with run_of(tables, SupersetRegistrar, tmp_path, describe=described, **options) as run:
+            assert register(run, loaded(table)).ok
+        assert len(refreshed) == times
+
+
 def test_listings_have_pages(
     run: Run, tables: TrinoTables, options: Mapping[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

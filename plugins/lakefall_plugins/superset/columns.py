@@ -12,7 +12,9 @@ from lakefall_plugins.superset.api import SETTINGS, Api, Column
 from lakefall_plugins.superset.session import SupersetError
 
 _ATTEMPTS = 3
-_LENGTH = re.compile(r"^(VARCHAR|TIMESTAMP)\([0-9]+\)$")
+_LENGTH = re.compile(r"^(VARCHAR|TIMESTAMP|TIME)\([0-9]+\)")
+_SHOWN = {"JSON": "VARCHAR", "UUID": "UNKNOWN"}
+"""JSON is text to Trino; Superset 6.1 has no name for Trino's UUID."""
 
 
 def behind(columns: Sequence[Column], table: TableState) -> bool:
@@ -32,7 +34,8 @@ def behind(columns: Sequence[Column], table: TableState) -> bool:
 
 def _plain(kind: str) -> str:
     """A type's name as Superset and lakefall both would write it."""
-    return _LENGTH.sub(r"\1", kind.upper().replace(" ", ""))
+    name = _LENGTH.sub(r"\1", kind.upper().replace(" ", ""))
+    return _SHOWN.get(name, name)
 
 
 def refresh(api: Api, dataset: int, before: Sequence[Column]) -> bool:

@@ -82,6 +82,9 @@ def test_types_are_compared_as_both_write_them() -> None:
     ours = state(a="DECIMAL(18,2)", b="TIMESTAMP", c="VARCHAR", d="BIGINT")
     theirs = shown(a="DECIMAL(18, 2)", b="TIMESTAMP(6)", c="VARCHAR", d="BIGINT")
     assert not columns.behind(theirs, ours)
+    ours = state(a="TIME", b="TIMESTAMP WITH TIME ZONE", c="UUID", d="JSON")
+    theirs = shown(a="TIME(6)", b="TIMESTAMP(6) WITH TIME ZONE", c="UNKNOWN", d="VARCHAR")
+    assert not columns.behind(theirs, ours)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +94,8 @@ def test_types_are_compared_as_both_write_them() -> None:
         ({"a": "INTEGER"}, {"a": "INTEGER", "b": "DATE"}),
         ({"a": "INTEGER", "b": "DATE"}, {"a": "INTEGER"}),
         ({"a": "DECIMAL(9, 2)"}, {"a": "DECIMAL(18,2)"}),
+        ({"a": "TIMESTAMP(6)"}, {"a": "TIMESTAMP WITH TIME ZONE"}),
+        ({"a": "VARCHAR"}, {"a": "UUID"}),
     ],
 )
 def test_a_dataset_that_is_behind(theirs: dict[str, str], ours: dict[str, str]) -> None:
