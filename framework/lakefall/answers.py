@@ -84,3 +84,16 @@ class Event:
     key: str = ""
     table: str = ""
     detail: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReject:
+    """A reject as ``lakefall rejects`` shows it: a reject of a version that is in the table."""
+
+    key: str
+    table: str
+    etag: str
+    line: int
+    column: str
+    reason: str
+    text: str

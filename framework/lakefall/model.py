@@ -19,6 +19,7 @@ from lakefall.answers import Check as Check
 from lakefall.answers import Event as Event
 from lakefall.answers import Maintained as Maintained
 from lakefall.answers import Registered as Registered
+from lakefall.answers import StoredReject as StoredReject
 from lakefall.answers import WrongFile as WrongFile
 
 T = TypeVar("T")
@@ -371,19 +372,6 @@ class RegistryEntry:
     """Table that holds rows of the latest success, whatever happened later; ``''`` for none."""
     loaded_rows: int = 0
     """Rows that the latest success loaded."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoredReject:
-    """A reject as ``lakefall rejects`` shows it: a reject of a version that is in the table."""
-
-    key: str
-    table: str
-    etag: str
-    line: int
-    column: str
-    reason: str
-    text: str
 
 
 def to_json(value: Any) -> str:

@@ -146,7 +146,7 @@ CLOCKS = (
     *("%H:%M", "%H:%M:%S", "%H:%M:%S.%f"),
     *(f"%I:%M{seconds}{blank}%p" for seconds in ("", ":%S", ":%S.%f") for blank in ("", " ")),
 )
-ENDS = re.compile(r" ?(Z|UTC|GMT|(?:UTC|GMT)?([+-])(\d{1,2}):?(\d\d)?)", re.ASCII)
+ENDS = re.compile(r" ?(Z|UTC|GMT|(?:UTC|GMT)?([+-])(\d{1,2})(?::?(\d\d))?)", re.ASCII)
 LAYOUTS = ("%d/%m/%Y", "%m/%d/%Y", "%Y.%m.%d", "%d-%m-%y")
 
 
