@@ -1,4 +1,4 @@
-"""What registrars, checks and maintenance answer, and what listeners hear.
+"""What plugins answer when people ask, and what listeners hear.
 
 Part of ``lakefall.model``; import the names from there.
 """
