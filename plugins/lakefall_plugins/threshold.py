@@ -19,6 +19,7 @@ from lakefall_plugins.inference.joining import together, with_misfits
 from lakefall_plugins.inference.options import ThresholdOptions
 from lakefall_plugins.inference.quoting import quoted_columns
 from lakefall_plugins.inference.rules import Rules
+from lakefall_plugins.inference.stacking import count_together
 from lakefall_plugins.inference.survey import Survey
 from lakefall_plugins.types.layouts import expand
 
@@ -89,6 +90,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                 )
                 for each, names in zip(records, headers, strict=True)
             ]
+            count_together(surveys)
             quickly = assume(surveys, sources) if quick and self.options.verify == "all" else None
             if quickly is not None:
                 found, assumed = quickly

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from lakefall import sql
@@ -12,8 +12,9 @@ from lakefall.model import Records, text_column
 from lakefall.sql import literal
 from lakefall.types import TypeCandidate, contradict
 from lakefall_plugins.csv.relation import note_nulls, proving
-from lakefall_plugins.inference.tally import Hits, Spot, Tally
-from lakefall_plugins.types.expressions import token, trimmed, value
+from lakefall_plugins.inference.looks import Looks
+from lakefall_plugins.inference.tally import Spot, Tally
+from lakefall_plugins.types.expressions import token, value
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +39,7 @@ class Counter:
         self.records = records
         self.readings = readings
         self.null_values = null_values
+        self._looks = Looks(readings, null_values)
         self._heads: dict[int, str] = {}
         """Rows -> the table that holds so many first ones; ``''`` before it is made."""
 
@@ -49,20 +51,15 @@ class Counter:
     ) -> dict[int, Tally]:
         """Every veto and every reading of some columns, but for those whose telltale is absent.
 
-        To plan an expression costs more than to compute it for a sample, so that readings with a
-        telltale get a query of their own, where they are needed.
-
         Args:
             limit: look at that many rows only; 0 at all.
             always: position -> readings that are counted without a telltale too.
         """
         found: dict[int, Tally] = {}
+        asked = always or {}
         for group in _groups(positions, COLUMNS_A_PASS):
-            hopeful = self._first_look(group, limit, found)
-            for position, readings in (always or {}).items():
-                if position in group:
-                    hopeful.setdefault(position, set()).update(readings)
-            self._second_look(hopeful, limit, found)
+            some = {p: asked[p] for p in group if p in asked}
+            found |= self._looks.profile(_FirstRows(self, limit), group, some)
         return found
 
     def prove(self, wanted: Mapping[int, Sequence[int]]) -> dict[int, Tally]:
@@ -107,7 +104,7 @@ class Counter:
                 for p in positions
                 for pair in asked[p]
             ]
-            counts = iter(self._rows(f"SELECT {', '.join(expressions)} FROM {source}")[0])
+            counts = iter(self.ask(f"SELECT {', '.join(expressions)} FROM {source}")[0])
             for position in positions:
                 found[position] = {pair: next(counts) for pair in asked[position]}
         return found
@@ -120,115 +117,41 @@ class Counter:
             for position in positions:
                 columns.setdefault(wanted[position], []).append(position)
             cases = " ".join(
-                f"WHEN k IN ({', '.join(map(str, of))}) THEN {self._misfit(reading)}"
+                f"WHEN k IN ({', '.join(map(str, of))}) THEN {self._looks.misfit(reading)}"
                 for reading, of in columns.items()
             )
             query = (
-                f"{self._cells(positions, limit)}"
+                f"{self.cells(positions, limit)}, {self._looks.bare()}"
                 f" SELECT k, min(row), arg_min(x, row) FROM bare WHERE CASE {cases} END GROUP BY k"
             )
-            for position, row, text in self._rows(query):
-                found[position] = self._spot(row, text)
+            for position, row, text in self.ask(query):
+                found[position] = self.spot(row, text)
         return found
 
-    # --- two looks ---
+    def extent(self, limit: int) -> tuple[int, bool]:
+        """Rows that are looked at, and whether there are more of them."""
+        rows = self.records.rows_good
+        return (limit, True) if 0 < limit < rows else (rows, False)
 
-    def _first_look(
-        self, positions: Sequence[int], limit: int, found: dict[int, Tally]
-    ) -> dict[int, set[int]]:
-        """Count what has no telltale; for each column the readings whose telltale is there."""
-        plain = [i for i, r in enumerate(self.readings) if r.telltale is None]
-        telltales = self._telltales()
-        vetoes = self._vetoes()
-        judged = [
-            *(self._misfit(i) for i in plain),
-            *telltales,
-            *vetoes.values(),
-        ]
-        firsts = range(len(plain) + len(telltales), len(judged))
-        counts = [f"count_if(j{i})" for i in range(len(judged))]
-        counts += [f"min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})" for i in firsts]
-        sampled = 0 < limit < self.records.rows_good
-        for position in positions:
-            rows = limit if sampled else self.records.rows_good
-            found[position] = Tally(rows=rows, sampled=sampled)
-        hopeful: dict[int, set[int]] = {}
-        for position, filled, *answer in self._judged(positions, limit, judged, counts):
-            numbers = iter(answer)
-            fits = {reading: filled - next(numbers) for reading in plain}
-            for readings in telltales.values():
-                if next(numbers):
-                    hopeful.setdefault(position, set()).update(readings)
-            barred = {reason: next(numbers) for reason in vetoes}
-            found[position] = replace(
-                found[position],
-                filled=filled,
-                fits=fits,
-                vetoes={r: self._hits(n, next(numbers), next(numbers)) for r, n in barred.items()},
-            )
-        return hopeful
+    def spot(self, row: int, text: str) -> Spot:
+        return Spot(self.records.local.file.key, self.records.lines, row, text)
 
-    def _second_look(
-        self, hopeful: Mapping[int, set[int]], limit: int, found: dict[int, Tally]
-    ) -> None:
-        asked = {p: {r for r in rs if r not in found[p].fits} for p, rs in hopeful.items()}
-        asked = {p: readings for p, readings in asked.items() if readings and found[p].filled}
-        readings = sorted({r for some in asked.values() for r in some})
-        if not readings:
-            return
-        judged = [self._misfit(r) for r in readings]
-        counts = [f"count_if(j{i})" for i in range(len(judged))]
-        for position, filled, *answer in self._judged(list(asked), limit, judged, counts):
-            fits = {r: filled - n for r, n in zip(readings, answer, strict=True)}
-            tally = found[position]
-            kept = {r: n for r, n in fits.items() if r in asked[position]}
-            found[position] = replace(tally, fits={**tally.fits, **kept})
-
-    def _telltales(self) -> dict[str, list[int]]:
-        """SQL boolean -> the readings that it speaks for."""
-        found: dict[str, list[int]] = {}
-        for number, reading in enumerate(self.readings):
-            if reading.telltale is not None:
-                found.setdefault(reading.telltale("t"), []).append(number)
-        return found
-
-    def _vetoes(self) -> dict[str, str]:
-        """Reason -> SQL boolean; readings that share a reason share the veto."""
-        return {r.veto_reason: r.veto("t") for r in self.readings if r.veto is not None}
-
-    def _misfit(self, reading: int) -> str:
-        """SQL boolean over ``t``, a trimmed text, and ``x``, the cell."""
-        candidate = self.readings[reading]
-        return f"({candidate.parse('t' if candidate.trim else 'x')}) IS NULL"
-
-    def _judged(
-        self,
-        positions: Sequence[int],
-        limit: int,
-        judged: Sequence[str],
-        counts: Sequence[str],
-    ) -> list[tuple[Any, ...]]:
-        named = ", ".join(f"{each} AS j{i}" for i, each in enumerate(judged))
-        return self._rows(
-            f"{self._cells(positions, limit)},"
-            f" judged AS (SELECT row, k, x, {named} FROM bare)"
-            f" SELECT k, count(*), {', '.join(counts)} FROM judged GROUP BY k"
+    def fill(self, table: str, number: int, limit: int) -> None:
+        """Put the first rows into a table, behind the file's number and their own."""
+        everything = range(len(self.records.header))
+        self.ask(
+            f"INSERT INTO {table} SELECT {number}, row_number() OVER () - 1, *"
+            f" FROM {self._first_rows(everything, limit)}"
         )
 
-    def _cells(self, positions: Sequence[int], limit: int) -> str:
-        """The relation ``bare``: row, position, cell and trimmed text of every value.
-
-        One long column of cells: the query stays small however wide the file is.
-        """
+    def cells(self, positions: Sequence[int], limit: int) -> str:
+        """One long column of cells: the query stays small however wide the file is."""
         columns = ", ".join(text_column(p) for p in positions)
-        bare = trimmed("x")
         return (
             f"WITH numbered AS (SELECT row_number() OVER () - 1 AS row, {columns}"
             f" FROM {self._source(positions, limit)}),"
             f" cells AS (SELECT row, unnest([{', '.join(map(str, positions))}]) AS k,"
-            f" unnest([{columns}]) AS x FROM numbered),"
-            f" bare AS (SELECT row, k, x, {bare} AS t FROM cells"
-            f" WHERE x IS NOT NULL AND NOT {self._token(bare)})"
+            f" unnest([{columns}]) AS x FROM numbered)"
         )
 
     def _source(self, positions: Sequence[int], limit: int) -> str:
@@ -243,19 +166,13 @@ class Counter:
             name = f"head_{uuid.uuid4().hex}"
             everything = range(len(self.records.header))
             rows = self._first_rows(everything, limit)
-            self._rows(f"CREATE TEMPORARY TABLE {name} AS FROM {rows}")
+            self.ask(f"CREATE TEMPORARY TABLE {name} AS FROM {rows}")
             self._heads[limit] = name
         return self._heads[limit]
 
     def _first_rows(self, positions: Sequence[int], limit: int) -> str:
         columns = ", ".join(text_column(p) for p in positions)
         return f"(SELECT {columns} FROM {self.records.sql} LIMIT {limit})"
-
-    def _hits(self, count: int, row: int | None, text: str) -> Hits:
-        return Hits(count) if row is None else Hits(count, self._spot(row, text))
-
-    def _spot(self, row: int, text: str) -> Spot:
-        return Spot(self.records.local.file.key, self.records.lines, row, text)
 
     # --- proofs ---
 
@@ -298,9 +215,9 @@ class Counter:
 
     def _counts(self, expressions: Iterable[str]) -> Iterator[int]:
         query = f"SELECT {', '.join(expressions)} FROM {self.records.sql}"
-        return iter(self._rows(query)[0])
+        return iter(self.ask(query)[0])
 
-    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
         with proving(self.records):
             return sql.rows(self.connection, query)
 
@@ -311,3 +228,23 @@ class Counter:
 def _groups(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     for start in range(0, len(items), size):
         yield items[start : start + size]
+
+
+@dataclass(frozen=True, slots=True)
+class _FirstRows:
+    """The first rows of one file, or all."""
+
+    counter: Counter
+    limit: int
+
+    def values(self, positions: Sequence[int]) -> str:
+        return self.counter.cells(positions, self.limit)
+
+    def extent(self, position: int) -> tuple[int, bool]:  # noqa: ARG002 -- all are alike
+        return self.counter.extent(self.limit)
+
+    def spot(self, position: int, row: int, text: str) -> Spot:  # noqa: ARG002 -- as above
+        return self.counter.spot(row, text)
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        return self.counter.ask(query)

@@ -87,13 +87,20 @@ class Survey:
             self._known.update(self._profile(range(len(self.names)), self.sample_rows))
         return self._known
 
+    def learn(self, first: Mapping[int, Tally]) -> None:
+        """Take what somebody else counted in the first rows."""
+        self._known.update(self._compared(dict(first), self.sample_rows))
+
     @property
     def _scope(self) -> int:
         return 0 if self.verify else self.sample_rows
 
     def _profile(self, positions: Sequence[int], limit: int = 0) -> dict[int, Tally]:
         """The columns counted, and where readings are tied, what they take differently."""
-        tallies = self.counter.profile(positions, limit, {p: self._asked(p) for p in positions})
+        tallies = self.counter.profile(positions, limit, {p: self.asked(p) for p in positions})
+        return self._compared(tallies, limit)
+
+    def _compared(self, tallies: dict[int, Tally], limit: int) -> dict[int, Tally]:
         leaders = {p: self.chooser.choose(t, self._rule(p)) for p, t in tallies.items()}
         tied = {
             p: [leader, *self._rivals(p, tallies[p], leader)]
@@ -104,7 +111,7 @@ class Survey:
             tallies[position] = replace(tallies[position], differing=differing)
         return tallies
 
-    def _asked(self, position: int) -> tuple[int, ...]:
+    def asked(self, position: int) -> tuple[int, ...]:
         """The readings that options and table name for a column."""
         rule = self._rule(position)
         return (*(rule.forced or ()), *(() if rule.existing is None else (rule.existing,)))

@@ -1,0 +1,143 @@
+"""Counting every reading and veto of cells, in two looks.
+
+To plan an expression costs more than to compute it for a sample, so that readings with a telltale
+get a query of their own, where the telltale was seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from lakefall.types import TypeCandidate
+from lakefall_plugins.inference.tally import Hits, Spot, Tally
+from lakefall_plugins.types.expressions import token, trimmed
+
+
+class Cells(Protocol):
+    """Where cells come from. A position is that of a column."""
+
+    def values(self, positions: Sequence[int]) -> str:
+        """Common table expressions (``WITH``, too) of which the last one, ``cells``, has a row for
+        each cell of these columns: ``row`` among the records, ``k`` the position, ``x`` the text.
+        """
+
+    def extent(self, position: int) -> tuple[int, bool]:
+        """How many cells the column has, and whether they are its first ones only."""
+
+    def spot(self, position: int, row: int, text: str) -> Spot:
+        """The place of a cell."""
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query."""
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """What is counted."""
+
+    readings: Sequence[TypeCandidate]
+    null_values: Sequence[str]
+
+    def profile(
+        self, cells: Cells, positions: Sequence[int], always: Mapping[int, Collection[int]]
+    ) -> dict[int, Tally]:
+        """Every veto and every reading of some columns, but for those whose telltale is absent.
+
+        Args:
+            always: position -> readings that are counted without a telltale too.
+        """
+        found, hopeful = self._first(cells, positions)
+        for position, readings in always.items():
+            hopeful.setdefault(position, set()).update(readings)
+        return found | self._second(cells, hopeful, found)
+
+    def _first(
+        self, cells: Cells, positions: Sequence[int]
+    ) -> tuple[dict[int, Tally], dict[int, set[int]]]:
+        """Count what has no telltale; for each column the readings whose telltale is there."""
+        plain = [i for i, r in enumerate(self.readings) if r.telltale is None]
+        telltales = self._telltales()
+        vetoes = self._vetoes()
+        judged = [*(self.misfit(i) for i in plain), *telltales, *vetoes.values()]
+        firsts = range(len(plain) + len(telltales), len(judged))
+        counts = [f"count_if(j{i})" for i in range(len(judged))]
+        counts += [f"min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})" for i in firsts]
+        found: dict[int, Tally] = {}
+        for position in positions:
+            rows, sampled = cells.extent(position)
+            found[position] = Tally(rows=rows, sampled=sampled)
+        hopeful: dict[int, set[int]] = {}
+        for position, filled, *answer in self._judged(cells, positions, judged, counts):
+            numbers = iter(answer)
+            fits = {reading: filled - next(numbers) for reading in plain}
+            for readings in telltales.values():
+                if next(numbers):
+                    hopeful.setdefault(position, set()).update(readings)
+            barred = {reason: next(numbers) for reason in vetoes}
+            hits = {}
+            for reason, count in barred.items():
+                row, text = next(numbers), next(numbers)
+                spot = None if row is None else cells.spot(position, row, text)
+                hits[reason] = Hits(count, spot)
+            found[position] = replace(found[position], filled=filled, fits=fits, vetoes=hits)
+        return found, hopeful
+
+    def _second(
+        self, cells: Cells, hopeful: Mapping[int, set[int]], found: Mapping[int, Tally]
+    ) -> dict[int, Tally]:
+        """The tallies of columns of which more is to be counted."""
+        asked = {p: {r for r in rs if r not in found[p].fits} for p, rs in hopeful.items()}
+        asked = {p: readings for p, readings in asked.items() if readings and found[p].filled}
+        readings = sorted({r for some in asked.values() for r in some})
+        if not readings:
+            return {}
+        judged = [self.misfit(r) for r in readings]
+        counts = [f"count_if(j{i})" for i in range(len(judged))]
+        more: dict[int, Tally] = {}
+        for position, filled, *answer in self._judged(cells, list(asked), judged, counts):
+            fits = {r: filled - n for r, n in zip(readings, answer, strict=True)}
+            tally = found[position]
+            kept = {r: n for r, n in fits.items() if r in asked[position]}
+            more[position] = replace(tally, fits={**tally.fits, **kept})
+        return more
+
+    def bare(self) -> str:
+        """The relation ``bare`` over ``cells``: what is a value, with its trimmed text ``t``."""
+        text = trimmed("x")
+        return (
+            f"bare AS (SELECT row, k, x, {text} AS t FROM cells"
+            f" WHERE x IS NOT NULL AND NOT {token(text, self.null_values)})"
+        )
+
+    def misfit(self, reading: int) -> str:
+        """SQL boolean over ``t``, a trimmed text, and ``x``, the cell."""
+        candidate = self.readings[reading]
+        return f"({candidate.parse('t' if candidate.trim else 'x')}) IS NULL"
+
+    def _judged(
+        self,
+        cells: Cells,
+        positions: Sequence[int],
+        judged: Sequence[str],
+        counts: Sequence[str],
+    ) -> list[tuple[Any, ...]]:
+        named = ", ".join(f"{each} AS j{i}" for i, each in enumerate(judged))
+        return cells.ask(
+            f"{cells.values(positions)}, {self.bare()},"
+            f" judged AS (SELECT row, k, x, {named} FROM bare)"
+            f" SELECT k, count(*), {', '.join(counts)} FROM judged GROUP BY k"
+        )
+
+    def _telltales(self) -> dict[str, list[int]]:
+        """SQL boolean -> the readings that it speaks for."""
+        found: dict[str, list[int]] = {}
+        for number, reading in enumerate(self.readings):
+            if reading.telltale is not None:
+                found.setdefault(reading.telltale("t"), []).append(number)
+        return found
+
+    def _vetoes(self) -> dict[str, str]:
+        """Reason -> SQL boolean; readings that share a reason share the veto."""
+        return {r.veto_reason: r.veto("t") for r in self.readings if r.veto is not None}
