@@ -11,7 +11,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test lint types format lock docs env \
+.PHONY: help install demo test bench lint types format lock docs env \
   stack-up stack-down stack-status stack-env stack-remove
 
 help: ## list the targets
@@ -54,6 +54,9 @@ types: $(INSTALLED) ## mypy --strict
 
 test: lint types ## lint, types, and every test, with servers of their own
 	$(BIN)/python -m stack run -- $(BIN)/pytest -n $(WORKERS) --dist loadgroup
+
+bench: $(INSTALLED) ## the short set of benchmarks, on servers of its own; under 5 minutes
+	$(BIN)/python -m stack run -- $(BIN)/python benchmarks/limits.py --only large many nothing --runs 3
 
 format: $(INSTALLED) ## let ruff lay out and repair the code
 	$(BIN)/ruff check --fix
