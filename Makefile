@@ -53,7 +53,7 @@ types: $(INSTALLED) ## mypy --strict
 	$(BIN)/mypy
 
 test: lint types ## lint, types, and every test, with servers of their own
-	$(BIN)/python -m stack run -- $(BIN)/pytest -n $(WORKERS) --dist loadgroup
+	$(BIN)/python -m stack run -- $(BIN)/pytest -n $(WORKERS)
 
 bench: $(INSTALLED) ## the short set of benchmarks, on servers of its own; under 5 minutes
 	$(BIN)/python -m stack run -- $(BIN)/python benchmarks/limits.py --only large many nothing --runs 3

@@ -16,8 +16,6 @@ import pytest
 from celery_support import Celery, Ran, until
 from e2e.superset_api import superset
 
-pytestmark = pytest.mark.xdist_group("outages")
-
 DAG, BUCKET = "csv_auto_ingest", "csv-uploads"
 DATA = Path(__file__).parents[2] / "examples" / "data"
 FILES = {f"{p.parent.name}/{p.name}": p for p in sorted(DATA.glob("*/*.csv"))}

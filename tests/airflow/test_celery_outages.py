@@ -9,8 +9,6 @@ import pytest
 from celery_support import Celery
 from e2e.superset_api import superset
 
-pytestmark = pytest.mark.xdist_group("outages")
-
 OLD, NEW = "id,name\n1,x\n2,y\n", "id,name\n3,z\n"
 
 

@@ -12,8 +12,6 @@ import pytest
 from celery_support import Celery, Ran
 from e2e.browser import CHROMIUM, DRIVER, browser, picture, until_shown, until_text
 
-pytestmark = pytest.mark.xdist_group("outages")
-
 MISSING = "no chromium or no chromedriver: `stack/bootstrap` installs them"
 DAG = "fragile"
 STEPS = (

@@ -6,10 +6,7 @@ import json
 from datetime import datetime
 from itertools import product
 
-import pytest
 from celery_support import Celery, until
-
-pytestmark = pytest.mark.xdist_group("outages")
 
 DAG = BUCKET = NAMESPACE = "many"
 

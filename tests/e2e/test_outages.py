@@ -15,8 +15,6 @@ from stack import Stack
 from .servers import Servers
 from .superset_api import superset
 
-pytestmark = pytest.mark.xdist_group("outages")
-
 ROWS = "id,name\n11,x\n12,y\n"
 WAITING = """
 here = FOLDER / "reached"
