@@ -83,6 +83,8 @@ class TableBatch:
         """Of a new table, as inferred last."""
         self._joint: Schema | None = None
         """The same once its files have to be loaded one by one."""
+        self._warned: set[tuple[str, str]] = set()
+        """A file that is converted again says nothing twice."""
         self._quick = False
         """Whether types may rest on first rows until the conversion proves them."""
         self._assumed = False
@@ -145,9 +147,9 @@ class TableBatch:
             with self._timed(*files), self.run.step("infer", table=self.table) as told:
                 schema = told["schema"] = self._infer(records, governing)
                 told.update(bytes=sum(r.local.size for r in records))
-            self._assumed = schema.assumed is not None
-            if not self._assumed:
+            if schema.assumed is None:
                 self._keep(records, governing, schema)
+        self._assumed = schema.assumed is not None
         if state is None:
             schema = self._inferred = self._as_decided_together(schema)
         return schema
@@ -260,10 +262,9 @@ class TableBatch:
         with self._timed(file), step as told:
             try:
                 converted = self.pipeline.convert(self.run, records, plan, assumed)
-            except UnprovedError as error:
+            except UnprovedError:
                 if assumed is not None:
-                    # Its first rows may be others once it is read as what it is.
-                    raise UnprovedTypesError(file.key) from error
+                    raise
                 proved = self._open_again(records)
                 converted = self.pipeline.convert(self.run, proved, plan)
             told.update(
@@ -282,15 +283,13 @@ class TableBatch:
             # Held open, so that inference and all conversions share one instance of the engine.
             with sql.connect(self.pipeline.config.engine, self.run.workdir):
                 return self._commit_together(records)
-        except UnprovedTypesError:
-            self._quick = False
-            return self._commit(records)
         except Exception as error:  # noqa: BLE001 -- becomes the outcome of these files
-            if len(records) == 1 or getattr(error, "retryable", False):
+            final = len(records) == 1 and not self._assumed
+            if final or getattr(error, "retryable", False):
                 return [self._failed(r.local.file, error) for r in records]
         if self._assumed:
-            # What is decided for all of them has to rest on all rows.
-            self._quick = False
+            # What is decided against a file has to rest on all rows.
+            self._quick, self._assumed, self._inferred = False, False, None
             return self._commit(records)
         self._joint = self._inferred
         return [outcome for each in records for outcome in self._commit([each])]
@@ -307,7 +306,9 @@ class TableBatch:
                 plan, converted = fresh, {}
             broken = self._convert_all(remaining, plan, converted, schema.assumed)
             if broken:
-                # The plan may hold columns that only a broken file brought: plan again without.
+                # The plan may hold columns that only a broken file brought: plan again without,
+                # and assume nothing of files that are converted already.
+                self._quick = False
                 failed += broken
                 keys = {o.file.key for o in broken}
                 remaining = [r for r in remaining if r.local.file.key not in keys]
@@ -340,9 +341,10 @@ class TableBatch:
                 continue
             try:
                 converted[key] = self._convert(each, plan, assumed)
-            except UnprovedTypesError:
-                raise
-            except Exception as error:  # noqa: BLE001 -- one file must not stop the others
+            except Exception as error:
+                if assumed is not None:
+                    # Whatever it is: with the types of all rows it may be none.
+                    raise UnprovedTypesError(key) from error
                 broken.append(self._failed(each.local.file, error, each))
         return broken
 
@@ -373,7 +375,9 @@ class TableBatch:
 
     def _warn(self, file: SourceFile, messages: Sequence[str]) -> None:
         for message in messages:
-            self.run.warn(message, key=file.key, table=self.table)
+            if (file.key, message) not in self._warned:
+                self._warned.add((file.key, message))
+                self.run.warn(message, key=file.key, table=self.table)
 
     def _failed(
         self, file: SourceFile, error: Exception, records: Records | None = None

@@ -232,6 +232,9 @@ class Pipeline:
         *,
         quick: bool = False,
     ) -> Schema:
+        """``quick`` only where every reader takes what is assumed: who does not, proves nothing."""
+        readers = self._manager.hook.convert.get_hookimpls()
+        quick = quick and all("assumed" in (*r.argnames, *r.kwargnames) for r in readers)
         schema: Schema = self._first("infer", run=run, records=records, table=table, quick=quick)
         return schema
 

@@ -155,8 +155,16 @@ def batches(
 
     Nothing else may use the connection meanwhile.
     """
+    import duckdb
+
     reader: Any = connection.sql(query).to_arrow_reader(size)
-    yield from reader
+    try:
+        yield from reader
+    except OSError as error:
+        # What ends a query after its first batches comes through Arrow, which knows no other.
+        if not str(error).startswith("Invalid Input Error"):
+            raise
+        raise duckdb.InvalidInputException(str(error)) from error
 
 
 def _widen(connection: duckdb.DuckDBPyConnection, columns: int) -> None:

@@ -94,6 +94,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
             quickly = assume(surveys, sources) if quick and self.options.verify == "all" else None
             if quickly is not None:
                 found, assumed = quickly
+                found = with_misfits(found, surveys, chooser)
                 columns = [
                     self._column(name, cell, surveys, found[name], chooser, assumed=assumed)
                     for name, cell in sources.items()

@@ -101,6 +101,7 @@ class _Load:
         if table is not None:
             mine = snapshots.find_commit(table, self.publication.load_id)
             if mine is not None:
+                self.publication.found_again = True
                 return self._loaded(str(mine.snapshot_id))
         self._check_base(table)
         self._drop_superseded(table)

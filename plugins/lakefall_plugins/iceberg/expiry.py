@@ -112,12 +112,11 @@ def files_of(
 
 
 def still_named(metadata: TableMetadata, io: FileIO) -> set[str]:
-    """Files that a table's snapshots name, as far as readers of its branches and tags need them."""
+    """Files that any of a table's snapshots names."""
     manifests = _Manifests(metadata, io, set())
-    heads = {ref.snapshot_id for ref in metadata.refs.values()}
     everything = {s.snapshot_id for s in metadata.snapshots}
     return (
-        manifests.live(heads)
+        manifests.live(everything)
         | manifests.paths(everything)
         | {s.manifest_list for s in metadata.snapshots}
         | ours(metadata, metadata.snapshots)

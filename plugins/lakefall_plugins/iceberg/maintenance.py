@@ -85,8 +85,8 @@ def _refusal(table: Table, subject: Subject) -> str:
     version = table.metadata.format_version
     if version != _FORMAT:
         return f"it has Iceberg's format version {version}; only version {_FORMAT} is maintained"
-    if table.spec().fields:
-        return "it is partitioned; files feed unpartitioned tables"
+    if any(spec.fields for spec in table.specs().values()):
+        return "it is or was partitioned; files feed unpartitioned tables"
     if subject.key not in table.schema().column_names:
         return f"it has no column {subject.key}, so no file feeds it"
     return ""
@@ -141,6 +141,8 @@ class _Task:
 
     def _bury(self, table: Table) -> int:
         """Delete files that have waited long enough; their number."""
+        if not change.expires(table):
+            return 0
         stones = tombstones.standing(table.io, table.metadata.snapshots)
         due = tombstones.due(stones, self.options.grace, datetime.now(UTC))
         return tombstones.bury(table, due)
@@ -160,6 +162,7 @@ class _Task:
                 self.done = None
                 return
             if snapshots.find_commit(table, publication.load_id) is not None:
+                publication.found_again = True
                 return
             self.used.clear()
             parts = survey(self.lake, table, (self.subject.key,))

@@ -146,6 +146,7 @@ class OwnTable:
         if table is None:
             return False
         if find_commit(table, publication.load_id) is not None:
+            publication.found_again = True
             return True
         used.clear()
         transaction = StagedChange(table)

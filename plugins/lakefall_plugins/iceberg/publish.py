@@ -41,6 +41,9 @@ class Publication:
         self.load_id = entries.load_id
         self.paths: list[str] = []
         """Every file of this load in the table's location, complete or not."""
+        self.found_again = False
+        """Whether the commit was one of which the catalog had not said that it was done: which
+        of the attempts it was, and which of the files are its, is the sweep's to find out."""
         self.carved: dict[object, Sequence[DataFile]] = {}
         """Data files with what is left of others, by what was taken from which."""
         self._copies: dict[tuple[Path, tuple[tuple[int, int], ...]], tuple[str, Footer]] = {}
@@ -136,6 +139,8 @@ class Publication:
 
     def discard(self, keep: Collection[str] = ()) -> None:
         """Remove what this load brought, but for these paths."""
+        if self.found_again:
+            return
         for path in self.paths:
             if path not in keep and self._io is not None:
                 with suppress(OSError):

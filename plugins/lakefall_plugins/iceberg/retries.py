@@ -42,6 +42,9 @@ def until_committed(attempt: Callable[[], T], timeout: float, subject: str) -> T
             if is_unknown_commit(error) and unknown is None:
                 unknown, patience = error, now + min(timeout, _PATIENCE)
             elif not is_conflict(error) and (unknown is None or not is_unreachable(error)):
+                if unknown is not None:
+                    # Certain of this attempt; the earlier one may still be on its way.
+                    raise _not_known(error, unknown, subject) from unknown
                 raise
             if unknown is not None and not is_conflict(error) and now >= patience:
                 raise _not_known(error, unknown, subject) from unknown

@@ -53,9 +53,18 @@ def _agreed(name: str, votes: Sequence[tuple[Survey, Verdict]]) -> Verdict | Non
     tally = total(v.tally for _, v in votes)
     if len(readings) > 1 or any(not survey.is_clear(name, v) for survey, v in heard):
         return None
-    reading = next(iter(readings), None)
-    if reading is None and heard and silent and not rule.text:
-        # Values further down may speak for a type, and outnumber the texts.
+    if heard and silent and not rule.text:
+        # Values further down have a say of their own.
+        return None
+    if heard:
+        reading = next(iter(readings))
+    else:
+        # The options or the table may give a type to a column without values.
+        reading = votes[0][0].chooser.choose(tally, rule)
+        if silent and rule.forced is not None and len(rule.forced) > 1:
+            return None
+    if rule.existing is not None and reading not in (None, rule.existing):
+        # The table would have to widen, or the file contradicts its format.
         return None
     return Verdict(rule, reading, tally, tally)
 

@@ -72,6 +72,11 @@ def test_a_column_without_values_is_assumed_to_have_none(quick: Infer) -> None:
     assert schema.columns[0].type == "VARCHAR"
 
 
+def test_an_empty_column_of_a_known_type_is_of_that_type(quick: Infer) -> None:
+    schema = quick(["", "", "", "2024-01-15"], table=table(c0="DATE %Y-%m-%d", c1="VARCHAR"))
+    assert (schema.columns[0].type, schema.assumed) == ("DATE", Assumed(("c0",)))
+
+
 def test_nothing_is_assumed_where_the_sample_is_all(quick: Infer) -> None:
     assert quick(["5", "6", "7"]).assumed is None
 
@@ -91,7 +96,7 @@ def test_a_table_that_would_have_to_widen_takes_all_rows(quick: Infer) -> None:
 FILES = [
     (("1", "2", "3", "4"), ("5", "6", "7", "8"), Assumed(("c0",))),
     (("1", "2", "3", "4"), ("5.5", "6", "7", "8"), None),
-    (("1", "2", "3", "4"), ("", "", "", "8"), Assumed(("c0",))),
+    (("1", "2", "3", "4"), ("", "", "", "8"), None),
     (("a", "b", "c", "d"), ("", "", "", "8"), None),
     (("1", "2", "3", "4"), ("x", "y", "z", "8"), None),
 ]

@@ -60,7 +60,9 @@ class TypedColumn:
         value = expressions.value(self.candidate, self.text, self.null_values)
         if not self.proving:
             return value
-        token = expressions.token(expressions.trimmed(self.text), self.null_values)
+        # A type that does not trim knows no null tokens.
+        tokens = self.null_values if self.candidate.trim else ()
+        token = expressions.token(expressions.trimmed(self.text), tokens)
         return (
             f"CASE WHEN {self.text} IS NOT NULL THEN coalesce({value}, "
             f"CASE WHEN NOT {token} THEN {self._refusal} END) END"

@@ -283,7 +283,7 @@ def test_tables_that_are_left_alone_say_why(lakehouse: Lakehouse) -> None:
     assert "parted" in lakehouse.sink.tables()
     before = tree(lakehouse)
     for name, words in (
-        ("parted", "it is partitioned"),
+        ("parted", "it is or was partitioned"),
         ("old", "format version 1"),
         ("others", "no column _source_file"),
         ("gone", "there is no such table any more"),

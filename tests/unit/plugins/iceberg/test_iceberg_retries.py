@@ -22,14 +22,16 @@ CHANGED = source("orders/a.csv", "e2", minute=1)
 Commit = Callable[..., Any]
 
 
-def disturb(lakehouse: Lakehouse, disturbance: Callable[[Commit], Commit]) -> None:
-    """Put something between the sink and the catalog's commits to the table `orders`."""
+def disturb(
+    lakehouse: Lakehouse, disturbance: Callable[[Commit], Commit], name: str = "orders"
+) -> None:
+    """Put something between the sink and the catalog's commits to a table."""
     catalog: Any = lakehouse.sink.lake.catalog
     real = catalog.commit_table
     disturbed = disturbance(real)
 
     def commit(table: Any, *arguments: Any) -> Any:
-        chosen = disturbed if table.name()[-1] == "orders" else real
+        chosen = disturbed if table.name()[-1] == name else real
         return chosen(table, *arguments)
 
     catalog.commit_table = commit
@@ -101,6 +103,58 @@ def test_an_unknown_fate_keeps_the_files(lakehouse: Lakehouse) -> None:
         impatient.load(CHANGED, ID, "SELECT 2")
     assert len(lakehouse.data_files("orders")) == 2
     assert len(list(metadata.glob("*.avro"))) > manifests
+
+
+@pytest.mark.parametrize("landed", [True, False])
+def test_a_refusal_after_a_lost_answer_keeps_the_files(
+    lakehouse: Lakehouse, landed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second attempt's error is certain, and says nothing about the first one's commit."""
+    lakehouse.load(FILE, ID, "SELECT 1")
+    catalog: Any = lakehouse.sink.lake.catalog
+
+    def refused(*_: Any) -> Any:
+        raise exceptions.UnauthorizedError("401")
+
+    def lose(real: Commit) -> Commit:
+        def commit(*arguments: Any) -> Any:
+            if landed:
+                real(*arguments)
+            monkeypatch.setattr(catalog, "load_table", refused)
+            raise CommitStateUnknownException("504")
+
+        return commit
+
+    disturb(lakehouse, lose)
+    with pytest.raises(CatalogUnreachableError, match="cannot be found out"):
+        lakehouse.load(CHANGED, ID, "SELECT 2")
+    assert len(lakehouse.data_files("orders")) == 2
+    others = Lakehouse(lakehouse.folder, lakehouse.pipeline)
+    assert others.ask("SELECT id FROM orders") == [(2 if landed else 1,)]
+
+
+@pytest.mark.parametrize("name", ["orders", "_ingest_registry"])
+def test_a_commit_that_lands_late_keeps_what_it_names(lakehouse: Lakehouse, name: str) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1")
+    held: list[Any] = []
+
+    def late(real: Commit) -> Commit:
+        def commit(*arguments: Any) -> Any:
+            held.append(arguments)
+            if len(held) == 1:
+                raise CommitStateUnknownException("504")
+            real(*held[0])
+            raise CommitFailedException("the first one was faster")
+
+        return commit
+
+    disturb(lakehouse, late, name)
+    assert lakehouse.load(CHANGED, ID, "SELECT 2").status is Status.SUCCESS
+    assert len(held) == 2
+    others = Lakehouse(lakehouse.folder, lakehouse.pipeline)
+    assert others.ask("SELECT id FROM orders") == [(2,)]
+    assert others.ask("SELECT count(*) FROM _ingest_registry")[0][0] >= 1
+    assert others.reasons(CHANGED) == ["skip: unchanged"]
 
 
 def test_what_is_certain() -> None:
