@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 _MARGIN = 600_000
 """Milliseconds that the server's clock may go on between looking and expiring."""
-_LONGEST_WRITE = 7 * 86_400
-"""Seconds that a write may take until its commit."""
 _REFUSED = "INVALID_PROCEDURE_ARGUMENT"
 """What Trino answers to a retention that is shorter than it allows."""
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
@@ -181,9 +179,7 @@ class _Task:
         return self._execute("its snapshots", procedure)
 
     def _remove_orphans(self) -> None:
-        # A file that is still being written is an orphan, too, and has nothing to do with how
-        # long snapshots are kept.
-        age = int(max(self.lake.options.maintenance.keep_snapshots_for, _LONGEST_WRITE) * 1000)
+        age = int(self.lake.options.maintenance.keep_snapshots_for * 1000)
         procedure = f"remove_orphan_files(retention_threshold => '{_duration(age)}')"
         self._execute("files that no snapshot names", procedure)
 
