@@ -15,7 +15,7 @@ from lakefall_plugins.inference.assuming import assume, with_promise
 from lakefall_plugins.inference.choosing import FALLBACK, Chooser
 from lakefall_plugins.inference.counting import Counter
 from lakefall_plugins.inference.explaining import Verdict, ambiguous, explain
-from lakefall_plugins.inference.joining import together, with_misfits
+from lakefall_plugins.inference.joining import proved, with_misfits
 from lakefall_plugins.inference.options import ThresholdOptions
 from lakefall_plugins.inference.quoting import quoted_columns
 from lakefall_plugins.inference.rules import Rules
@@ -91,30 +91,17 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                 for each, names in zip(records, headers, strict=True)
             ]
             count_together(surveys)
-            quickly = assume(surveys, sources) if quick and self.options.verify == "all" else None
-            if quickly is not None:
-                found, assumed = quickly
-                found = with_misfits(found, surveys, chooser)
-                columns = [
-                    self._column(name, cell, surveys, found[name], chooser, assumed=assumed)
-                    for name, cell in sources.items()
-                ]
-                return Schema(tuple(columns), assumed)
-            alone = [survey.verdicts() for survey in surveys]
-            verdicts = {
-                name: together(
-                    name,
-                    [(s, v[name]) for s, v in zip(surveys, alone, strict=True) if name in v],
-                    chooser,
-                )
-                for name in sources
-            }
+            quickly = None
+            if quick and self.options.verify == "all":
+                quickly = assume(surveys, sources, chooser)
+            verdicts, assumed = quickly or (proved(surveys, sources, chooser), None)
             verdicts = with_misfits(verdicts, surveys, chooser)
             return Schema(
                 tuple(
-                    self._column(name, cell, surveys, verdicts[name], chooser)
+                    self._column(name, cell, surveys, verdicts[name], chooser, assumed=assumed)
                     for name, cell in sources.items()
-                )
+                ),
+                assumed,
             )
 
     def _names(self, run: Run, records: Records) -> tuple[str, ...]:
@@ -142,11 +129,9 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         verdict: Verdict,
         chooser: Chooser,
         *,
-        assumed: Assumed | None = None,
+        assumed: Assumed | None,
     ) -> Column:
         evidence = explain(verdict, chooser, several=len(surveys) > 1)
-        if assumed is not None:
-            evidence = with_promise(evidence, name, assumed)
         reading = None if verdict.reading is None else chooser.readings[verdict.reading]
         return Column(
             name=name,
@@ -159,7 +144,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                 or (verdict.reading is not None and not verdict.tally.fits_all(verdict.reading))
             ),
             format=reading.format if reading else "",
-            evidence=evidence,
+            evidence=with_promise(evidence, name, assumed),
             ambiguous=ambiguous(verdict, chooser),
             from_format=chooser.replaced(verdict.reading, verdict.rule),
         )

@@ -18,9 +18,6 @@ Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files on t
 Keys = Annotated[
     list[str], typer.Argument(metavar="KEY...", help="Keys of files, as `status` shows them.")
 ]
-SomeKeys = Annotated[
-    list[str], typer.Argument(metavar="KEY...", help="Keys of files, as `status` shows them.")
-]
 TableName = Annotated[str, typer.Argument(metavar="TABLE", help="A table's name.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 Set = Annotated[

@@ -8,11 +8,11 @@ import typer
 
 from lakefall.cli.common import (
     Json,
+    Keys,
     OnlyKeys,
     OnlyTables,
     PipelineFile,
     Set,
-    SomeKeys,
     TableName,
 )
 
@@ -57,7 +57,7 @@ def run(
 
 def retry(
     pipeline: PipelineFile,
-    key: SomeKeys = [],
+    key: Keys = [],
     rejected: Annotated[
         bool, typer.Option("--rejected", help="Load the files that have rejects.")
     ] = False,

@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from lakefall.model import Assumed
+from lakefall_plugins.inference.choosing import Chooser
 from lakefall_plugins.inference.explaining import Verdict
+from lakefall_plugins.inference.joining import Vote, together, votes_on
 from lakefall_plugins.inference.survey import Survey
-from lakefall_plugins.inference.tally import total
 
 
 def assume(
-    surveys: Sequence[Survey], names: Iterable[str]
+    surveys: Sequence[Survey], names: Iterable[str], chooser: Chooser
 ) -> tuple[dict[str, Verdict], Assumed] | None:
     """A verdict a column, and what they rest on.
 
@@ -30,8 +31,7 @@ def assume(
     parsing: list[str] = []
     empty: list[str] = []
     for name in names:
-        votes = [(s, f[name]) for s, f in zip(surveys, firsts, strict=True) if name in f]
-        verdict = _agreed(name, votes)
+        verdict = _agreed(name, votes_on(name, surveys, firsts), chooser)
         if verdict is None:
             return None
         verdicts[name] = verdict
@@ -44,33 +44,29 @@ def assume(
     return verdicts, Assumed(tuple(parsing), tuple(empty))
 
 
-def _agreed(name: str, votes: Sequence[tuple[Survey, Verdict]]) -> Verdict | None:
+def _agreed(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict | None:
     """What all files say of a column; None where it takes all rows to say it."""
     rule = votes[0][1].rule
     heard = [(survey, v) for survey, v in votes if v.tally.filled]
-    readings = {v.reading for _, v in heard}
     silent = any(v.tally.sampled and not v.tally.filled for _, v in votes)
-    tally = total(v.tally for _, v in votes)
-    if len(readings) > 1 or any(not survey.is_clear(name, v) for survey, v in heard):
+    if len({v.reading for _, v in heard}) > 1:
+        return None
+    if any(not survey.is_clear(name, v) for survey, v in heard):
         return None
     if heard and silent and not rule.text:
         # Values further down have a say of their own.
         return None
-    if heard:
-        reading = next(iter(readings))
-    else:
-        # The options or the table may give a type to a column without values.
-        reading = votes[0][0].chooser.choose(tally, rule)
-        if silent and rule.forced is not None and len(rule.forced) > 1:
-            return None
-    if rule.existing is not None and reading not in (None, rule.existing):
+    if not heard and silent and rule.forced is not None and len(rule.forced) > 1:
+        return None
+    verdict = together(name, votes, chooser)
+    if rule.existing is not None and verdict.reading not in (None, rule.existing):
         # The table would have to widen, or the file contradicts its format.
         return None
-    return Verdict(rule, reading, tally, tally)
+    return verdict
 
 
-def with_promise(evidence: Sequence[str], name: str, assumed: Assumed) -> tuple[str, ...]:
+def with_promise(evidence: Sequence[str], name: str, assumed: Assumed | None) -> tuple[str, ...]:
     """The evidence, with what is still to be shown."""
-    if name not in assumed.parsing and name not in assumed.empty:
+    if assumed is None or (name not in assumed.parsing and name not in assumed.empty):
         return tuple(evidence)
     return (*evidence, "all others are checked as they are written")

@@ -39,7 +39,7 @@ class Counter:
         self.records = records
         self.readings = readings
         self.null_values = null_values
-        self._looks = Looks(readings, null_values)
+        self.looks = Looks(readings, null_values)
         self._heads: dict[int, str] = {}
         """Rows -> the table that holds so many first ones; ``''`` before it is made."""
 
@@ -59,7 +59,7 @@ class Counter:
         asked = always or {}
         for group in _groups(positions, COLUMNS_A_PASS):
             some = {p: asked[p] for p in group if p in asked}
-            found |= self._looks.profile(_FirstRows(self, limit), group, some)
+            found |= self.looks.profile(_FirstRows(self, limit), group, some)
         return found
 
     def prove(self, wanted: Mapping[int, Sequence[int]]) -> dict[int, Tally]:
@@ -117,11 +117,11 @@ class Counter:
             for position in positions:
                 columns.setdefault(wanted[position], []).append(position)
             cases = " ".join(
-                f"WHEN k IN ({', '.join(map(str, of))}) THEN {self._looks.misfit(reading)}"
+                f"WHEN k IN ({', '.join(map(str, of))}) THEN {self.looks.misfit(reading)}"
                 for reading, of in columns.items()
             )
             query = (
-                f"{self.cells(positions, limit)}, {self._looks.bare()}"
+                f"{self.cells(positions, limit)}, {self.looks.bare()}"
                 f" SELECT k, min(row), arg_min(x, row) FROM bare WHERE CASE {cases} END GROUP BY k"
             )
             for position, row, text in self.ask(query):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lakefall_plugins.inference.choosing import Chooser
@@ -10,8 +10,28 @@ from lakefall_plugins.inference.explaining import Verdict, subject
 from lakefall_plugins.inference.survey import Survey
 from lakefall_plugins.inference.tally import total
 
+Vote = tuple[Survey, Verdict]
+"""A file, and what it alone would make of a column."""
 
-def together(name: str, votes: Sequence[tuple[Survey, Verdict]], chooser: Chooser) -> Verdict:
+
+def votes_on(
+    name: str, surveys: Sequence[Survey], verdicts: Sequence[Mapping[str, Verdict]]
+) -> list[Vote]:
+    """The votes of the files that have the column; ``verdicts`` are those of each file."""
+    return [(s, v[name]) for s, v in zip(surveys, verdicts, strict=True) if name in v]
+
+
+def proved(surveys: Sequence[Survey], names: Iterable[str], chooser: Chooser) -> dict[str, Verdict]:
+    """A verdict a column, from all rows of all files.
+
+    Raises:
+        FormatConflictError: a column contradicts the format that its table was given.
+    """
+    alone = [survey.verdicts() for survey in surveys]
+    return {name: together(name, votes_on(name, surveys, alone), chooser) for name in names}
+
+
+def together(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict:
     """One verdict from those of several files; where they disagree, their counts are added up."""
     rule = votes[0][1].rule
     heard = [(survey, v) for survey, v in votes if v.tally.filled]

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall import sql
 from lakefall.model import text_column
-from lakefall_plugins.inference.looks import Looks
 from lakefall_plugins.inference.tally import Spot
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ def count_together(surveys: Sequence[Survey]) -> None:
     """Tell surveys what their first rows hold, those of files of one width together."""
     for stacked in _stacks(surveys):
         stack = _Stack(stacked)
-        tallies = Looks(stack.counter.readings, stack.counter.null_values).profile(
+        tallies = stack.counter.looks.profile(
             stack,
             range(len(stacked) * stack.width),
             {

@@ -8,6 +8,7 @@ import signal
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -185,19 +186,27 @@ def test_a_table_that_was_dropped_meanwhile(
     assert done.left == ("it was dropped meanwhile",)
 
 
-def test_a_conflict_in_the_commit_is_tried_again(
-    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fill(lakehouse)
+def before_the_commit(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, act: Callable[[], object]
+) -> list[int]:
+    """Let somebody else act before a module's first commit; not empty once that was done."""
     disturbed: list[int] = []
 
     def disturb(staged: Any) -> Any:
         if not disturbed:
             disturbed.append(1)
-            replace(lakehouse, 7)
+            act()
         return transaction.commit(staged)
 
-    monkeypatch.setattr(maintenance, "commit", disturb)
+    monkeypatch.setattr(module, "commit", disturb)
+    return disturbed
+
+
+def test_a_conflict_in_the_commit_is_tried_again(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(lakehouse)
+    before_the_commit(monkeypatch, maintenance, lambda: replace(lakehouse, 7))
     assert maintain(lakehouse).files_merged == 5
     assert counts(lakehouse) == {**EXPECTED, "orders/7.csv": 10}
     assert_nothing_left(lakehouse)
@@ -266,15 +275,9 @@ def test_a_load_that_is_about_to_commit_tries_again(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(lakehouse)
-    disturbed: list[int] = []
-
-    def disturb(staged: Any) -> Any:
-        if not disturbed:
-            disturbed.append(1)
-            maintain(Lakehouse(lakehouse.folder))
-        return transaction.commit(staged)
-
-    monkeypatch.setattr(commit, "commit", disturb)
+    disturbed = before_the_commit(
+        monkeypatch, commit, lambda: maintain(Lakehouse(lakehouse.folder))
+    )
     lakehouse.load(source("orders/2.csv", "e2", minute=2), ID, "SELECT 9 FROM range(10)")
     assert disturbed
     assert counts(lakehouse) == REPLACED
