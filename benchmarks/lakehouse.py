@@ -16,7 +16,6 @@ import argparse
 import json
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from e2e.servers import Servers, running  # noqa: E402
+from measuring import child  # noqa: E402
 from throughput import generate  # noqa: E402
 
 PIPELINES = {"iceberg": "csv_auto_ingest.yaml", "trino": "csv_auto_ingest_trino.yaml"}
@@ -86,23 +86,11 @@ def tell(seconds: float, rows: int) -> None:
     print(json.dumps({"seconds": seconds, "rows": rows}))
 
 
-def child(*words: object) -> Figures:
-    """What a child process told."""
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", *map(str, words)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    told: Figures = json.loads(done.stdout.splitlines()[-1])
-    return told
-
-
 def loaded(servers: Servers, sink: str, source: Path, threads: int) -> Figures:
     """One file from a bucket of its own."""
     with servers.bucket() as bucket, servers.namespace() as namespace:
         servers.s3().upload_file(str(source), bucket, "events/rows.csv")
-        return child("load", sink, bucket, namespace, threads)
+        return child(__file__, "load", sink, bucket, namespace, threads)
 
 
 def small(servers: Servers, threads: int) -> tuple[Figures, int]:
@@ -119,7 +107,7 @@ def small(servers: Servers, threads: int) -> tuple[Figures, int]:
         client = servers.s3()
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(put, range(SMALL_FILES)))
-        figures = child("load", "iceberg", bucket, namespace, threads)
+        figures = child(__file__, "load", "iceberg", bucket, namespace, threads)
         catalog = servers.catalog()
         tables = [t for t in catalog.list_tables((namespace,)) if not t[-1].startswith("_")]
         if len(tables) != SMALL_TABLES:
@@ -143,7 +131,7 @@ def compare(servers: Servers, given: argparse.Namespace, folder: Path) -> None:
     taken: dict[str, list[Figures]] = {"iceberg": [], "copy": [], "trino": []}
     for _ in range(given.runs):
         taken["iceberg"].append(loaded(servers, "iceberg", source, given.threads))
-        taken["copy"].append(child("copy", source, given.threads))
+        taken["copy"].append(child(__file__, "copy", source, given.threads))
     taken["trino"].append(loaded(servers, "trino", head, given.threads))
     middle = {k: statistics.median(f["seconds"] for f in v) for k, v in taken.items()}
     print(

@@ -19,7 +19,6 @@ import argparse
 import json
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -33,6 +32,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from e2e.servers import Servers, running  # noqa: E402
 from e2e.trino_support import House, source  # noqa: E402
+from measuring import child  # noqa: E402
 from throughput import TABLE, generate  # noqa: E402
 
 ID = [("id", "INTEGER"), ("name", "VARCHAR")]
@@ -140,17 +140,6 @@ def run_csv(namespace: str, folder: Path, path: Path, key: str) -> None:
     timed(run)
 
 
-def child(*words: object) -> Figures:
-    done = subprocess.run(
-        [sys.executable, __file__, "--child", *map(str, words)],
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    told: Figures = json.loads(done.stdout.splitlines()[-1])
-    return told
-
-
 def median(*figures: Figures) -> Figures:
     return {k: statistics.median(f[k] for f in figures) for k in figures[0]}
 
@@ -233,7 +222,7 @@ def replaced(runs: int) -> None:
             taken = []
             for i in range(runs):
                 version += 1
-                taken.append(child("replace", namespace, i, version))
+                taken.append(child(__file__, "replace", namespace, i, version))
             line(words, found, median(*taken), asked(namespace, "events", runs))
 
         for i in range(SOURCES):
@@ -243,7 +232,7 @@ def replaced(runs: int) -> None:
             version += 1
             load(lake, n % SOURCES, version)
         measure("after 1,000 replacements")
-        maintenance = child("maintain", namespace)
+        maintenance = child(__file__, "maintain", namespace)
         measure("after maintain")
         print(f"maintain: {maintenance['seconds']:.1f} s, peak {maintenance['peak']:.0f} MB")
 
@@ -261,7 +250,7 @@ def registry(runs: int) -> None:
 
         def measure(words: str) -> None:
             table = lake.options.get("registry_table", "_ingest_registry")
-            taken = [child("decide", namespace) for _ in range(runs)]
+            taken = [child(__file__, "decide", namespace) for _ in range(runs)]
             line(words, state(namespace, table), median(*taken), (0.0, 0.0))
 
         for commit in range(COMMITS):
@@ -269,7 +258,7 @@ def registry(runs: int) -> None:
             lake.sink.record(run, [Outcome(f, Status.SUCCESS, rows_loaded=1) for f in files])
             if commit + 1 in (COMMITS // 10, COMMITS // 2, COMMITS):
                 measure(f"after {commit + 1:,} commits")
-        maintenance = child("maintain", namespace, "_ingest_registry")
+        maintenance = child(__file__, "maintain", namespace, "_ingest_registry")
         measure("after maintain")
         print(f"maintain: {maintenance['seconds']:.1f} s, peak {maintenance['peak']:.0f} MB")
 
@@ -282,18 +271,18 @@ def large(runs: int, sources: int, rows: int) -> None:
         generate(csv, 1_000_000)
         generate(small, rows)
         with servers().namespace() as empty:
-            child("csv", empty, csv, FILE)
-            alone = median(*(child("csv", empty, csv, FILE) for _ in range(runs)))
+            child(__file__, "csv", empty, csv, FILE)
+            alone = median(*(child(__file__, "csv", empty, csv, FILE) for _ in range(runs)))
         with servers().namespace() as namespace:
-            child("csv", namespace, csv, FILE)
+            child(__file__, "csv", namespace, csv, FILE)
             write_straight(namespace, folder, sources, rows)
 
             def measure(words: str) -> None:
-                big = median(*(child("csv", namespace, csv, FILE) for _ in range(runs)))
+                big = median(*(child(__file__, "csv", namespace, csv, FILE) for _ in range(runs)))
                 line(words, state(namespace, "events"), big, asked(namespace, "events", 1))
                 more = big["seconds"] - alone["seconds"]
                 keys = [f"events/{number:04d}.csv" for number in range(7, 7 + runs)]
-                few = median(*(child("csv", namespace, small, key) for key in keys))
+                few = median(*(child(__file__, "csv", namespace, small, key) for key in keys))
                 print(
                     f"  {more:+.2f} s beside a table of its own ({alone['seconds']:.2f} s, peak "
                     f"{alone['peak']:.0f} MB); a file of {small.stat().st_size / 1e6:.0f} MB: "
@@ -303,7 +292,7 @@ def large(runs: int, sources: int, rows: int) -> None:
 
             print(HEAD)
             measure("before maintain")
-            maintenance = child("maintain", namespace, "events")
+            maintenance = child(__file__, "maintain", namespace, "events")
             print(f"maintain: {maintenance['seconds']:.1f} s, peak {maintenance['peak']:.0f} MB")
             measure("after maintain")
 

@@ -75,6 +75,18 @@ def measure(job: Job) -> Figures:
     return Figures(**{**told, "process": perf_counter() - began})
 
 
+def child(script: str, *words: object) -> dict[str, float]:
+    """What a script tells in its last line when it runs as its own child, ``--child WORDS``."""
+    done = subprocess.run(
+        [sys.executable, script, "--child", *map(str, words)],
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
 def run_job(
     pipeline: Path, threads: int, env: Mapping[str, str], *sets: str, registrars: bool = False
 ) -> Job:
