@@ -5,27 +5,16 @@ from __future__ import annotations
 import dataclasses
 import shutil
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
-from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from lakefall import outcomes, sql
-from lakefall.errors import (
-    CommitConflictError,
-    LakefallError,
-    PlanOutdatedError,
-    TableNameError,
-    UnprovedError,
-    UnprovedTypesError,
-    as_foreseen,
-)
+from lakefall.behind import Loading, to_the_end
+from lakefall.errors import CommitConflictError, PlanOutdatedError, TableNameError, UnprovedError
+from lakefall.file_steps import FileSteps
 from lakefall.model import (
-    Assumed,
     Converted,
-    Dialect,
     Loaded,
-    LocalFile,
     Outcome,
     Records,
     Registered,
@@ -37,11 +26,12 @@ from lakefall.model import (
 from lakefall.schemas import Remembered, Schemas
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator
 
     from lakefall.ahead import Ahead
     from lakefall.run import Run
 
+_Committing: TypeAlias = "Generator[None, None, list[Outcome]]"
 MAX_PLANS = 20
 """How often a plan that other writers made outdated is made again."""
 
@@ -54,7 +44,7 @@ class BatchResult:
     """The commits, as the sink told them."""
 
 
-class TableBatch:
+class TableBatch(FileSteps):
     """One table's pending files. An error of one file never stops the others."""
 
     def __init__(
@@ -67,31 +57,26 @@ class TableBatch:
         schemas: Schemas | None = None,
     ) -> None:
         """``register`` is False where registrars are asked in a step of its own."""
-        self.run = run.for_table(table) if table else run
-        self.pipeline = self.run.pipeline
-        self.table = table
-        self.files = tuple(files)
-        self._seconds = {f.key: 0.0 for f in files}
-        self.errors: dict[str, LakefallError] = {}
-        """Why files failed, by key."""
+        super().__init__(run, table, files)
         self._register = register
         self._schemas = schemas
-        self._ahead: Ahead | None = None
         self._registered: list[Registered] = []
         self._loaded: list[Loaded] = []
         self._inferred: Schema | None = None
         """Of a new table, as inferred last."""
         self._joint: Schema | None = None
         """The same once its files have to be loaded one by one."""
-        self._warned: set[tuple[str, str]] = set()
-        """A file that is converted again says nothing twice."""
         self._quick = False
         """Whether types may rest on first rows until the conversion proves them."""
         self._assumed = False
         """Whether those inferred last do."""
 
-    def load(self, ahead: Ahead | None = None) -> BatchResult:
-        """Everything from fetch to registration; scratch files are gone afterwards.
+    def load(self) -> BatchResult:
+        """Everything from fetch to registration; scratch files are gone afterwards."""
+        return to_the_end(self.loading())
+
+    def loading(self, ahead: Ahead | None = None) -> Loading:
+        """The same, with a stop before each commit.
 
         ``ahead`` fetches the batch's files, where they come before their turn.
         """
@@ -99,7 +84,7 @@ class TableBatch:
         try:
             records, failed = self.open()
             self._quick = True
-            done = self._commit(records)
+            done = yield from self._commit(records)
             return self._result([self._complete(o) for o in (*failed, *done)])
         finally:
             shutil.rmtree(self.run.workdir, ignore_errors=True)
@@ -212,77 +197,16 @@ class TableBatch:
     def _result(self, outcomes: Sequence[Outcome]) -> BatchResult:
         return BatchResult(tuple(outcomes), tuple(self._registered), tuple(self._loaded))
 
-    # --- one file ---
-
-    def fetch(self, file: SourceFile) -> LocalFile:
-        """The file on this machine, decompressed."""
-        with self._timed(file), self.run.step("fetch", key=file.key, table=self.table) as told:
-            local = self._ahead.take(file) if self._ahead else self.bring(file)
-            told.update(bytes=local.size)
-        return local
-
-    def bring(self, file: SourceFile) -> LocalFile:
-        """Fetch it now, whoever's turn it is."""
-        return self.pipeline.fetch(self.run, file)
-
-    def sniff(self, local: LocalFile, state: TableState | None) -> Dialect:
-        """How the file is written."""
-        file = local.file
-        with self._timed(file), self.run.step("sniff", key=file.key, table=self.table) as told:
-            dialect = told["dialect"] = self.pipeline.sniff(self.run, local, state)
-        return dialect
-
-    def open_one(self, file: SourceFile, state: TableState | None) -> Records:
-        """Fetch, sniff and take a quick look.
-
-        Raises:
-            LakefallError: this file cannot be read.
-        """
-        local = self.fetch(file)
-        dialect = self.sniff(local, state)
-        with self._timed(file), self.run.step("open", key=file.key, table=self.table) as told:
-            records = self.pipeline.open(self.run, local, dialect, quick=True)
-            told.update(bytes=local.size)
-        self._warn(file, records.warnings)
-        return records
-
-    def _open_again(self, quick: Records) -> Records:
-        run, file = self.run, quick.local.file
-        with self._timed(file), run.step("open", key=file.key, table=self.table) as told:
-            records = self.pipeline.open(run, quick.local, quick.dialect)
-            told.update(bytes=quick.local.size)
-        self._warn(file, records.warnings)
-        return records
-
-    def _convert(
-        self, records: Records, plan: TablePlan, assumed: Assumed | None = None
-    ) -> Converted:
-        file = records.local.file
-        step = self.run.step("convert", key=file.key, table=self.table)
-        with self._timed(file), step as told:
-            try:
-                converted = self.pipeline.convert(self.run, records, plan, assumed)
-            except UnprovedError:
-                if assumed is not None:
-                    raise
-                proved = self._open_again(records)
-                converted = self.pipeline.convert(self.run, proved, plan)
-            told.update(
-                rows=converted.rows_loaded, bytes=records.local.size, rejects=converted.rejects
-            )
-        self._warn(file, converted.warnings)
-        return converted
-
     # --- all files together ---
 
-    def _commit(self, records: list[Records]) -> list[Outcome]:
+    def _commit(self, records: list[Records]) -> _Committing:
         """Commit together; where one file spoils that for good, each alone."""
         if not records:
             return []
         try:
             # Held open, so that inference and all conversions share one instance of the engine.
             with sql.connect(self.pipeline.config.engine, self.run.workdir):
-                return self._commit_together(records)
+                return (yield from self._commit_together(records))
         except Exception as error:  # noqa: BLE001 -- becomes the outcome of these files
             final = len(records) == 1 and not self._assumed
             if final or getattr(error, "retryable", False):
@@ -290,11 +214,14 @@ class TableBatch:
         if self._assumed:
             # What is decided against a file has to rest on all rows.
             self._quick, self._assumed, self._inferred = False, False, None
-            return self._commit(records)
+            return (yield from self._commit(records))
         self._joint = self._inferred
-        return [outcome for each in records for outcome in self._commit([each])]
+        done: list[Outcome] = []
+        for each in records:
+            done += yield from self._commit([each])
+        return done
 
-    def _commit_together(self, records: list[Records]) -> list[Outcome]:
+    def _commit_together(self, records: list[Records]) -> _Committing:
         failed: list[Outcome] = []
         remaining = list(records)
         converted: dict[str, Converted] = {}
@@ -316,6 +243,7 @@ class TableBatch:
             files = [converted[r.local.file.key] for r in remaining]
             if self.run.dry_run:
                 return [*failed, *(outcomes.dry(c) for c in files)]
+            yield
             try:
                 return [*failed, *self._load(plan, files).outcomes]
             except PlanOutdatedError as error:
@@ -326,27 +254,6 @@ class TableBatch:
                         "the next run tries again"
                     ) from error
         return failed
-
-    def _convert_all(
-        self,
-        records: Sequence[Records],
-        plan: TablePlan,
-        converted: dict[str, Converted],
-        assumed: Assumed | None = None,
-    ) -> list[Outcome]:
-        broken: list[Outcome] = []
-        for each in records:
-            key = each.local.file.key
-            if key in converted:
-                continue
-            try:
-                converted[key] = self._convert(each, plan, assumed)
-            except Exception as error:
-                if assumed is not None:
-                    # Whatever it is: with the types of all rows it may be none.
-                    raise UnprovedTypesError(key) from error
-                broken.append(self._failed(each.local.file, error, each))
-        return broken
 
     def _load(self, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
         with self._timed(*(f.file for f in files)), self.run.step("load", table=self.table):
@@ -359,38 +266,6 @@ class TableBatch:
         outcomes.warn_of(self.run, answers)
         self._registered += answers
         return dataclasses.replace(loaded, outcomes=outcomes.judged(loaded.outcomes, answers))
-
-    # --- outcomes ---
-
-    @contextmanager
-    def _timed(self, *files: SourceFile) -> Iterator[None]:
-        """Share the time spent among the files that it was spent on."""
-        began = perf_counter()
-        try:
-            yield
-        finally:
-            share = (perf_counter() - began) / len(files)
-            for file in files:
-                self._seconds[file.key] += share
-
-    def _warn(self, file: SourceFile, messages: Sequence[str]) -> None:
-        for message in messages:
-            if (file.key, message) not in self._warned:
-                self._warned.add((file.key, message))
-                self.run.warn(message, key=file.key, table=self.table)
-
-    def _failed(
-        self, file: SourceFile, error: Exception, records: Records | None = None
-    ) -> Outcome:
-        known = self.errors[file.key] = as_foreseen(error)
-        return outcomes.failed(file, known, records)
-
-    def _complete(self, outcome: Outcome) -> Outcome:
-        return dataclasses.replace(
-            outcome,
-            seconds=round(self._seconds[outcome.file.key], 3),
-            digest=self.pipeline.config.digest,
-        )
 
 
 def _same(one: TablePlan, other: TablePlan) -> bool:

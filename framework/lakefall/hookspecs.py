@@ -130,6 +130,17 @@ class StepHooks:
             ConservationError, StorageFullError.
         """
 
+    @hookspec(firstresult=True)
+    def convert_together(
+        self, run: Run, records: Sequence[Records], plan: TablePlan, assumed: Assumed | None
+    ) -> Sequence[Converted] | None:
+        """Do what ``convert`` does for several files of a table at once, where that costs less.
+
+        Answers for files of which every cell became a value of its column's type, or was empty;
+        nobody need answer. The files that are left are converted one by one, all of them after an
+        error: so that what is told of a file is told by ``convert``.
+        """
+
     # --- types ---
 
     @hookspec
@@ -198,6 +209,9 @@ class StepHooks:
     @hookspec(firstresult=True)
     def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded | None:
         """Create or evolve the table and replace the files' rows, in one commit.
+
+        One load at a time; ``describe`` and ``prepare`` may be asked about other tables meanwhile,
+        from another thread.
 
         Rejects are written first, under key and ETag. A file of which a newer version has been
         committed is left out as SUPERSEDED.

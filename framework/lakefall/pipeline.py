@@ -189,6 +189,19 @@ class Pipeline:
         )
         return converted
 
+    def convert_together(
+        self,
+        run: Run,
+        records: Sequence[Records],
+        plan: TablePlan,
+        assumed: Assumed | None = None,
+    ) -> Sequence[Converted]:
+        """Those of the files that a reader converts in one go; the others are left."""
+        converted: Sequence[Converted] | None = self._manager.hook.convert_together(
+            run=run, records=records, plan=plan, assumed=assumed
+        )
+        return converted or ()
+
     # --- types, validators ---
 
     def types(self, settings: TypeSettings) -> list[TypeCandidate]:

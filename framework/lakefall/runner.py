@@ -13,6 +13,7 @@ from time import perf_counter
 from lakefall import deletion, naming, workspace
 from lakefall.ahead import Ahead
 from lakefall.batch import BatchResult, TableBatch
+from lakefall.behind import Behind, to_the_end, until_commit
 from lakefall.errors import LakefallError, TableNameError, UsageError
 from lakefall.model import (
     Decision,
@@ -246,12 +247,37 @@ def batches(
 
 
 def load(work: Sequence[TableBatch]) -> Iterator[BatchResult]:
-    """Load batch after batch; the files of those to come are fetched meanwhile."""
+    """Load batch after batch.
+
+    The files of those to come are fetched meanwhile, and while one commits the next is converted.
+    """
     files = ((f, partial(b.bring, f)) for b in work if b.table for f in b.files)
+    behind = Behind()
     with Ahead(files) as ahead:
-        for batch in work:
-            yield batch.load(ahead)
-            ahead.let_go(batch.files)
+        try:
+            for batch in work:
+                if behind.batch and not _apart(behind.batch, batch):
+                    yield behind.take()
+                loading = batch.loading(ahead)
+                result = until_commit(loading)
+                ahead.let_go(batch.files)
+                if behind.batch:
+                    yield behind.take()
+                if result is None and batch is not work[-1]:
+                    behind.begin(batch, loading)
+                else:
+                    # Nothing is left to do meanwhile, and here Ctrl-C ends it.
+                    yield result or to_the_end(loading)
+        except (Exception, KeyboardInterrupt):
+            if under_way := behind.hurry():
+                yield under_way
+            raise
+
+
+def _apart(one: TableBatch, other: TableBatch) -> bool:
+    """Whether two batches can be worked on at the same time."""
+    size = sum(f.size for f in (*one.files, *other.files))
+    return one.table != other.table and size <= MAX_BATCH_BYTES
 
 
 def _loaded_tables(entries: Iterable[RegistryEntry]) -> dict[str, datetime]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +14,7 @@ from lakefall.plugin import Options, Plugin, Stage, hookimpl
 from lakefall.run import Run
 from lakefall_plugins.csv.converting.columns import OnMisfit
 from lakefall_plugins.csv.converting.convert import convert
+from lakefall_plugins.csv.converting.together import convert_together
 from lakefall_plugins.csv.encoding.decoding import Codec, codec_of, transcode
 from lakefall_plugins.csv.lines import LineMapWriter
 from lakefall_plugins.csv.reading.head import Head, read_head
@@ -73,6 +75,16 @@ class CsvReader(Plugin[CsvReaderOptions]):
             converted = convert(run, records, plan, self.options.on_misfit, assumed)
         _judge(run, converted)
         return converted
+
+    @hookimpl
+    def convert_together(
+        self,
+        run: Run,
+        records: Sequence[Records],
+        plan: TablePlan,
+        assumed: Assumed | None = None,
+    ) -> Sequence[Converted] | None:
+        return convert_together(run, records, plan, self.options.on_misfit, assumed)
 
 
 def _judge(run: Run, found: Records | Converted) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -11,6 +12,9 @@ from lakefall.errors import ConservationError, UnprovedError
 from lakefall.model import Records, text_column
 from lakefall.sql import literal
 
+_PARTS = re.compile(r"read_csv\(('(?:[^']|'')*'), (.*)\)", re.DOTALL)
+SMALL = 1 << 20
+"""Bytes of a file up to which reading it costs less than planning how to."""
 DEFAULT_LINE = 2 << 20
 """What DuckDB reserves for the longest record by default."""
 
@@ -51,6 +55,29 @@ def relation(
         options["buffer_size"] = str(2 * longest)
     settings = ", ".join(f"{name}={value}" for name, value in options.items())
     return f"read_csv({literal(str(path))}, {settings})"
+
+
+def likeness(records: Records) -> tuple[str, str] | None:
+    """What small files share that one query can read; None for others."""
+    found = _PARTS.fullmatch(records.sql)
+    if found is None or records.local.size > SMALL:
+        return None
+    return found[2], records.dialect.line_terminator
+
+
+def together(records: Sequence[Records], number: str) -> str:
+    """The rows of files of one likeness, each file's in their order, one file after the other.
+
+    Args:
+        number: name of a column that says which file it is, from 0; quoted.
+    """
+    parts = [_PARTS.fullmatch(each.sql) for each in records]
+    paths = ", ".join(part[1] for part in parts if part)
+    settings = next(part[2] for part in parts if part)
+    return (
+        f"(SELECT * EXCLUDE (filename), list_position([{paths}], filename) - 1 AS {number}"
+        f" FROM read_csv([{paths}], {settings}, filename=true))"
+    )
 
 
 @contextmanager

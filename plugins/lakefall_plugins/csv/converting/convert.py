@@ -40,7 +40,9 @@ def convert(
     columns = typed_columns(run, records, plan, on_misfit, assumed)
     folder, path = scratch.file("parquet"), scratch.file("all-rejects.parquet")
     now = datetime.now(UTC)
-    layout = parquet.Layout(columns, plan, local.file.key, now, parquet.group_rows(records))
+    layout = parquet.Layout(
+        columns, plan, sql.literal(local.file.key), now, parquet.group_rows(records)
+    )
     with (
         writing(local.file.key, folder, path),
         _proving_types(local.file.key),

@@ -34,19 +34,30 @@ class Layout:
     columns: tuple[TypedColumn, ...]
     plan: TablePlan
     source_file: str
+    """SQL of the source file's key."""
     ingested_at: datetime
     group_rows: int
 
     @property
-    def audit(self) -> tuple[str, str]:
-        """SQL of the audit columns' values."""
+    def audit(self) -> str:
+        """SQL of the audit columns."""
         when = self.ingested_at.replace(tzinfo=None).isoformat(sep=" ", timespec="microseconds")
-        return sql.literal(self.source_file), f"TIMESTAMP '{when}'"
+        source_file, ingested_at = AUDIT_COLUMNS
+        return f"{self.source_file} AS {source_file}, TIMESTAMP '{when}' AS {ingested_at}"
 
     @property
     def selection(self) -> str:
         """SQL of the typed columns."""
         return ", ".join(f"{c.value} AS {sql.identifier(c.name)}" for c in self.columns)
+
+    @property
+    def options(self) -> str:
+        """Of the statement that writes."""
+        options = ["FORMAT parquet", "COMPRESSION zstd", f"ROW_GROUP_SIZE {self.group_rows}"]
+        if self.field_ids:
+            ids = ", ".join(f"{sql.literal(name)}: {i}" for name, i in self.field_ids.items())
+            options.append(f"FIELD_IDS {{{ids}}}")
+        return ", ".join(options)
 
     @property
     def field_ids(self) -> dict[str, int]:
@@ -73,22 +84,35 @@ def copy(
         relation: SQL of rows of text.
         size: bytes of the CSV file.
     """
-    source_file, ingested_at = (
-        f"{value} AS {name}" for value, name in zip(layout.audit, AUDIT_COLUMNS, strict=True)
-    )
-    options = ["FORMAT parquet", "COMPRESSION zstd", f"ROW_GROUP_SIZE {layout.group_rows}"]
-    if layout.field_ids:
-        ids = ", ".join(f"{sql.literal(name)}: {i}" for name, i in layout.field_ids.items())
-        options.append(f"FIELD_IDS {{{ids}}}")
-    target = folder / "part.parquet"
+    target, options = folder / "part.parquet", layout.options
     if size > FILE_BYTES:
         target = folder / "parts"
-        options.append(f"FILE_SIZE_BYTES {FILE_BYTES}")
+        options += f", FILE_SIZE_BYTES {FILE_BYTES}"
     query = (
-        f"COPY (SELECT {layout.selection}, {source_file}, {ingested_at} FROM {relation}) "
-        f"TO {sql.literal(str(target))} ({', '.join(options)})"
+        f"COPY (SELECT {layout.selection}, {layout.audit} FROM {relation}) "
+        f"TO {sql.literal(str(target))} ({options})"
     )
     sql.rows(connection, query)
+
+
+def copy_parts(
+    connection: duckdb.DuckDBPyConnection, layout: Layout, relation: str, part: str, folder: Path
+) -> None:
+    """The same for small files: rows of each ``part``, an integer column, into a folder of its own.
+
+    Args:
+        part: quoted; it is not written.
+    """
+    query = (
+        f"COPY (SELECT {layout.selection}, {layout.audit}, {part} FROM {relation}) "
+        f"TO {sql.literal(str(folder))} ({layout.options}, PARTITION_BY ({part}))"
+    )
+    sql.rows(connection, query)
+
+
+def of_part(folder: Path, part: int) -> Path:
+    """Where ``copy_parts`` has put a part; there is none for a part without rows."""
+    return next(folder.glob(f"*={part}"), folder / str(part))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,204 @@
+"""Small files converted by one query give what each would give alone, or are left to that."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from reader_support import FakePipeline, dialect, local_file, make_run
+
+from lakefall.errors import UnprovedTypesError
+from lakefall.model import Assumed, Converted, PlannedColumn, Records, TablePlan
+from lakefall.run import Run
+from lakefall_plugins.csv.converting import together
+from lakefall_plugins.csv.reader import CsvReader, CsvReaderOptions
+
+COLUMNS = {"n": "INTEGER", "day": "DATE", "note": "VARCHAR"}
+PLAN = TablePlan(
+    "t",
+    True,
+    tuple(PlannedColumn(n, t, "", field_id=10 + i) for i, (n, t) in enumerate(COLUMNS.items())),
+    source_file_id=9001,
+    ingested_at_id=9002,
+)
+GOOD = st.tuples(
+    st.sampled_from(["1", "-20", "", " 7"]),
+    st.sampled_from(["2024-01-15", ""]),
+    st.sampled_from(["x", "", "ü, y", 'say "hi"', "two\nlines", "\\N", "NULL"]),
+)
+ANY = st.one_of(
+    GOOD,
+    st.tuples(
+        st.sampled_from(["x", "1.5", "NULL"]), st.sampled_from(["2024-02-30"]), st.just("bad")
+    ),
+)
+Rows = Sequence[tuple[str, ...]]
+
+
+def text(rows: Rows, line_end: str = "\n") -> bytes:
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator=line_end)
+    writer.writerows([tuple(COLUMNS), *rows])
+    return out.getvalue().encode()
+
+
+def opened(
+    folder: Path, files: Sequence[bytes], pipeline: Any = None, **options: Any
+) -> tuple[Run, CsvReader, list[Records]]:
+    run = make_run(folder, pipeline or FakePipeline())
+    reader = CsvReader(CsvReaderOptions(**options))
+    records = []
+    for number, data in enumerate(files):
+        path = folder / f"file{number}'s.csv"
+        path.write_bytes(data)
+        found = dialect(line_terminator="\r\n" if b"\r\n" in data else "\n")
+        records.append(reader.open(run, local_file(path), found))
+    return run, reader, records
+
+
+def content(converted: Converted) -> list[dict[str, Any]]:
+    import pyarrow.parquet as pq
+
+    rows = [row for path in converted.paths for row in pq.read_table(path).to_pylist()]
+    for row in rows:
+        assert row.pop("_ingested_at") == converted.ingested_at.replace(tzinfo=None)
+    return rows
+
+
+def told(converted: Converted) -> Converted:
+    return replace(converted, paths=(), ingested_at=None)  # type: ignore[arg-type]
+
+
+@given(files=st.lists(st.lists(ANY, max_size=5), min_size=2, max_size=5), crlf=st.booleans())
+@settings(deadline=None, max_examples=25)
+def test_files_converted_together_are_as_if_converted_alone(
+    tmp_path_factory: pytest.TempPathFactory, files: list[Rows], crlf: bool
+) -> None:
+    contents = [text(rows, "\r\n" if crlf and n == 0 else "\n") for n, rows in enumerate(files)]
+    run, reader, records = opened(tmp_path_factory.mktemp("together"), contents)
+    found = reader.convert_together(run, records, PLAN) or []
+    by_key = {each.local.file.key: each for each in records}
+    for each in found:
+        rows = content(each)
+        alone = reader.convert(run, by_key[each.file.key], PLAN)
+        assert rows == content(alone)
+        assert told(each) == told(alone)
+        assert each.rejects is None
+
+
+@given(files=st.lists(st.lists(GOOD, min_size=1, max_size=5), min_size=2, max_size=5))
+@settings(deadline=None, max_examples=10)
+def test_nothing_is_left_out_where_nothing_has_to_be_told(
+    tmp_path_factory: pytest.TempPathFactory, files: list[Rows]
+) -> None:
+    folder = tmp_path_factory.mktemp("whole")
+    run, reader, records = opened(folder, [text(rows) for rows in files])
+    found = reader.convert_together(run, records, PLAN) or []
+    assert [each.file.key for each in found] == [each.local.file.key for each in records]
+
+
+def test_rows_stay_in_the_order_of_their_file(tmp_path: Path) -> None:
+    files = [text([(str(i), "", f"{n}") for i in range(3_000)]) for n in range(8)]
+    run, reader, records = opened(tmp_path, files)
+    found = reader.convert_together(run, records, PLAN) or []
+    assert len(found) == 8
+    for each in found:
+        assert [row["n"] for row in content(each)] == list(range(3_000))
+
+
+def test_field_ids_and_keys_are_written(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    run, reader, records = opened(tmp_path, [text([("1", "", "a")]), text([("2", "", "b")])])
+    for each in reader.convert_together(run, records, PLAN) or []:
+        schema = pq.read_schema(each.paths[0])
+        ids = {f.name: int(f.metadata[b"PARQUET:field_id"]) for f in schema}
+        assert ids == {"n": 10, "day": 11, "note": 12, "_source_file": 9001, "_ingested_at": 9002}
+        assert {row["_source_file"] for row in content(each)} == {each.file.key}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reason"),
+    [
+        (text([("x", "", "")]), "a misfit"),
+        (text([("NULL", "", "")]), "a null token"),
+        (text([("1", "2024-01-15")]), "a short record"),
+        (b"n,day,other\n1,,x\n", "another header"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_a_file_with_something_to_tell_is_left_to_its_own(
+    tmp_path: Path, bad: bytes, reason: str
+) -> None:
+    good = [text([(str(n), "", "")]) for n in range(3)]
+    run, reader, records = opened(tmp_path, [good[0], bad, *good[1:]])
+    found = reader.convert_together(run, records, PLAN) or []
+    assert [each.file.key for each in found] == [
+        each.local.file.key for n, each in enumerate(records) if n != 1
+    ]
+
+
+@pytest.mark.parametrize("on_misfit", ["reject", "fail"])
+def test_misfits_that_reject_records_are_looked_for_one_by_one(
+    tmp_path: Path, on_misfit: str
+) -> None:
+    files = [text([("1", "", "")])] * 2
+    run, reader, records = opened(tmp_path, files, on_misfit=on_misfit)
+    assert not reader.convert_together(run, records, PLAN)
+
+
+def test_validators_see_one_file_at_a_time(tmp_path: Path) -> None:
+    pipeline = FakePipeline(validator=lambda batch: [])
+    run, reader, records = opened(tmp_path, [text([("1", "", "")])] * 2, pipeline)
+    assert not reader.convert_together(run, records, PLAN)
+
+
+def test_large_files_go_alone(tmp_path: Path) -> None:
+    large = text([("1", "", "x" * 1000)] * 1_100)
+    run, reader, records = opened(tmp_path, [large, large])
+    assert not reader.convert_together(run, records, PLAN)
+
+
+def test_an_assumption_that_fails_is_told_by_the_file_alone(tmp_path: Path) -> None:
+    """The query ends without a file's name, so that the framework asks one by one."""
+    import duckdb
+
+    run, reader, records = opened(tmp_path, [text([("1", "", "")]), text([("x", "", "")])])
+    assumed = Assumed(("n",), ())
+    with pytest.raises(duckdb.Error):
+        reader.convert_together(run, records, PLAN, assumed)
+    assert not list(run.workdir.glob("*.parts"))
+    with pytest.raises(UnprovedTypesError):
+        reader.convert(run, records[1], PLAN, assumed)
+
+
+def test_what_the_engine_reads_otherwise_than_counted_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, reader, records = opened(tmp_path, [text([("1", "", "")]), text([("2", "", "")])])
+    wrong = [replace(records[0], rows_good=2), records[1]]
+    found = reader.convert_together(run, wrong, PLAN) or []
+    assert [each.file.key for each in found] == [records[1].local.file.key]
+    monkeypatch.setattr(together._Group, "_texts", lambda self, connection: {})
+    assert not reader.convert_together(run, records, PLAN)
+
+
+def test_no_more_files_at_once_than_may_be_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(together, "MOST_FILES", 2)
+    like = SimpleNamespace(size=10)
+    files = [
+        SimpleNamespace(local=like, rejects=None, header=("a",), sql="read_csv('x', y)",
+                        dialect=dialect())
+        for _ in range(5)
+    ]  # fmt: skip
+    assert [len(group) for group in together._groups(files)] == [2, 2]  # type: ignore[arg-type]
