@@ -19,7 +19,9 @@ class StepTime:
     name: str
     calls: int
     seconds: float
-    """Without steps inside it. Fetching ahead counts as the time that somebody waited for it."""
+    """Without steps inside it. Fetching ahead counts as the time that somebody waited for it; a
+    load that goes on behind the next table's conversion counts in full, so that the steps of a run
+    may add up to more than the run took."""
     bytes: int
     """Of the files that it went over; 0 where it did not say."""
 
@@ -37,6 +39,7 @@ class Profile:
     def __init__(self) -> None:
         self._open: dict[int, list[_Open]] = {}
         self._times: dict[str, StepTime] = {}
+        self._lock = threading.Lock()
 
     @property
     def steps(self) -> tuple[StepTime, ...]:
@@ -69,10 +72,11 @@ class Profile:
         if stack:
             stack[-1].inner += seconds
         name = NAMES.get(step, step)
-        known = self._times[name]
-        self._times[name] = StepTime(
-            name,
-            known.calls + 1,
-            known.seconds + max(0.0, seconds - ended.inner),
-            known.bytes + int(event.detail.get("bytes", 0)),
-        )
+        with self._lock:
+            known = self._times[name]
+            self._times[name] = StepTime(
+                name,
+                known.calls + 1,
+                known.seconds + max(0.0, seconds - ended.inner),
+                known.bytes + int(event.detail.get("bytes", 0)),
+            )

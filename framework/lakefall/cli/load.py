@@ -37,6 +37,7 @@ def run(
     rows_loaded, rows_rejected, lines_skipped, cells_nulled, rows_deleted, columns_added, seconds,
     error. With `on_source_deleted: delete`, files that are gone from the source lose their rows.
     With --profile, seconds and MB/s of every step follow; with --json as a last object, `profile`.
+    A table is loaded while the next one is converted: steps may add up to more than the run took.
 
     \b
     Example: lakefall run pipelines/local.yaml --table orders

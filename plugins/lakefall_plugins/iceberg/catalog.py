@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from functools import cached_property
 from pathlib import Path
@@ -33,6 +34,8 @@ class Lake:
         self.cache = Path(".lakefall")
         """Where a run keeps what only this host needs; each hook that writes says it anew."""
         self.manifests = Manifests()
+        self._connecting = threading.Lock()
+        """One table may be planned while another one is loaded."""
         self._seen: dict[str, tuple[float, Table | None]] = {}
         self._has_namespace = False
 
@@ -46,9 +49,14 @@ class Lake:
         """Folder on this host for journals and locks."""
         return self.home.local(self.cache)
 
-    @cached_property
+    @property
     def catalog(self) -> Catalog:
         """The catalog; a local one is made where there is none."""
+        with self._connecting:
+            return self._catalog
+
+    @cached_property
+    def _catalog(self) -> Catalog:
         return self.home.connect()
 
     def identifier(self, table: str) -> tuple[str, str]:
