@@ -204,9 +204,7 @@ class TableBatch(FileSteps):
         if not records:
             return []
         try:
-            # Held open, so that inference and all conversions share one instance of the engine.
-            with sql.connect(self.pipeline.config.engine, self.run.workdir):
-                return (yield from self._commit_together(records))
+            return (yield from self._commit_together(records))
         except Exception as error:  # noqa: BLE001 -- becomes the outcome of these files
             final = len(records) == 1 and not self._assumed
             if final or getattr(error, "retryable", False):
@@ -228,10 +226,13 @@ class TableBatch(FileSteps):
         plan: TablePlan | None = None
         outdated = 0
         while remaining:
-            schema, fresh = self.plan(remaining, self.state())
-            if plan is None or not _same(plan, fresh):
-                plan, converted = fresh, {}
-            broken = self._convert_all(remaining, plan, converted, schema.assumed)
+            # Held open, so that inference and all conversions share one instance of the engine;
+            # its memory is free again while the batch is loaded.
+            with sql.connect(self.pipeline.config.engine, self.run.workdir):
+                schema, fresh = self.plan(remaining, self.state())
+                if plan is None or not _same(plan, fresh):
+                    plan, converted = fresh, {}
+                broken = self._convert_all(remaining, plan, converted, schema.assumed)
             if broken:
                 # The plan may hold columns that only a broken file brought: plan again without,
                 # and assume nothing of files that are converted already.
