@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task, task_group
 
+from lakefall.catalogue import Catalogue
 from lakefall.config.loader import PipelineFile, read
 from lakefall.config.model import PipelineConfig, Schedule
 from lakefall.dags import FOLDER
@@ -29,12 +30,13 @@ def dags_of(folder: Path) -> tuple[dict[str, DAG], list[str]]:
     if wanted is not None:
         # A worker needs one DAG: most often the one whose file is called like it.
         files.sort(key=lambda path: path.stem != wanted)
+    catalogue = Catalogue.default()
     dags: dict[str, DAG] = {}
     origins: dict[str, Path] = {}
     problems: list[str] = []
     for path in files:
         try:
-            file = read(path, outline=True)
+            file = read(path, catalogue=catalogue, outline=True)
             config = file.config()
             if config.name in origins:
                 problems.append(
