@@ -351,11 +351,26 @@ def test_a_retention_that_trino_refuses_is_told_and_the_rest_goes_on(
     trino: House, reader: Reader
 ) -> None:
     fill(trino)
-    done = maintain(trino, "orders", keep_snapshots_for="1d")
+    done = maintain(trino, "orders", keep_orphans_for="1d")
     assert (done.files_after, done.error) == (1, "")
     (sentence,) = done.left
     assert sentence.startswith("files that no snapshot names: Trino: Retention specified (1.00d)")
-    assert "raise maintenance.keep_snapshots_for" in sentence
+    assert "raise maintenance.keep_orphans_for" in sentence
+    assert reader.counts() == EXPECTED
+
+
+def test_a_file_that_is_not_committed_yet_is_no_orphan_however_short_snapshots_are_kept(
+    trino: House, reader: Reader, servers: Servers, namespace: str
+) -> None:
+    house = trino.with_options(session_properties=SHORT)
+    fill(house)
+    location = servers.catalog().load_table((namespace, "orders")).location()
+    bucket, _, prefix = location.removeprefix("s3://").partition("/")
+    key = f"{prefix}/data/of-a-write-under-way.parquet"
+    servers.s3().put_object(Bucket=bucket, Key=key, Body=b"PAR1")
+    done = maintain(house, "orders", keep_snapshots_for=0, keep_snapshots=1)
+    assert (done.left, done.error) == ((), "")
+    assert f"s3://{bucket}/{key}" in objects(servers, namespace)
     assert reader.counts() == EXPECTED
 
 

@@ -99,7 +99,8 @@ class _Task:
             done = dataclasses.replace(done, files_after=None)
         elif merges:
             size = self.lake.options.maintenance.small_file
-            self._execute("its data files", f"optimize(file_size_threshold => '{size}B')")
+            optimize = f"optimize(file_size_threshold => '{size}B')"
+            self._execute("its data files", optimize, "small_file")
             done = dataclasses.replace(done, files_after=self._files().number)
         has_objects = self._has_objects()
         expiry = self._expiry(has_objects=has_objects)
@@ -176,15 +177,16 @@ class _Task:
 
     def _expire(self, expiry: _Expiry) -> bool:
         procedure = f"expire_snapshots(retention_threshold => '{_duration(expiry.retention)}')"
-        return self._execute("its snapshots", procedure)
+        return self._execute("its snapshots", procedure, "keep_snapshots_for")
 
     def _remove_orphans(self) -> None:
-        age = int(self.lake.options.maintenance.keep_snapshots_for * 1000)
+        # Not how long snapshots are kept: a write under way is named by none, whatever their age.
+        age = int(self.lake.options.maintenance.keep_orphans_for * 1000)
         procedure = f"remove_orphan_files(retention_threshold => '{_duration(age)}')"
-        self._execute("files that no snapshot names", procedure)
+        self._execute("files that no snapshot names", procedure, "keep_orphans_for")
 
-    def _execute(self, what: str, procedure: str) -> bool:
-        """Run a procedure; whether Trino did it. What it refuses is told."""
+    def _execute(self, what: str, procedure: str, option: str) -> bool:
+        """Run a procedure; whether Trino did it. What it refuses because of an option is told."""
         statement = f"ALTER TABLE {self.lake.name(self.table)} EXECUTE {procedure}"
         try:
             until_committed(
@@ -197,8 +199,7 @@ class _Task:
         except TrinoQueryError as error:
             if error.name == _REFUSED:
                 self.left.append(
-                    f"{what}: {error}; raise maintenance.keep_snapshots_for, or change Trino's "
-                    "minimum"
+                    f"{what}: {error}; raise maintenance.{option}, or change Trino's minimum"
                 )
             else:
                 self.errors.append(f"{what}: {error}")
