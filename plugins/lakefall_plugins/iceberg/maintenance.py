@@ -175,6 +175,7 @@ class _Task:
             except BaseException:
                 abandon(transaction)
                 raise
+            publication.aim(transaction.table_metadata)
             self.lake.remember(self.subject.name, commit(transaction))
 
     def _stage(
