@@ -374,6 +374,24 @@ def test_a_file_that_is_not_committed_yet_is_no_orphan_however_short_snapshots_a
     assert reader.counts() == EXPECTED
 
 
+def test_a_table_that_lies_where_another_one_lay_is_searched_for_no_orphans(
+    iceberg: House, trino: House, reader: Reader, servers: Servers, namespace: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    """Catalogs give a table the place of its name, which the one that was renamed has as well."""
+    from lakefall_plugins.trino import maintenance
+
+    monkeypatch.setattr(maintenance, "_duration", lambda _: "0s")
+    fill(iceberg)
+    servers.trino(f'ALTER TABLE iceberg."{namespace}".orders RENAME TO orders_2024')
+    fill(iceberg.with_options())
+    house = trino.with_options(session_properties=SHORT)
+    done = maintain(house, "orders")
+    assert reader.counts("orders_2024") == reader.counts() == EXPECTED
+    assert done.error == ""
+    assert "may be those of a table that was renamed" in done.left[-1]
+
+
 def test_snapshots_expire_through_trino(
     trino: House, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:

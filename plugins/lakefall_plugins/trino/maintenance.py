@@ -6,6 +6,7 @@ Each is a statement of its own; what one of them refuses stops none of the other
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,6 +28,10 @@ _MARGIN = 600_000
 _REFUSED = "INVALID_PROCEDURE_ARGUMENT"
 """What Trino answers to a retention that is shorter than it allows."""
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
+_OWN_PLACE = re.compile(r"-[0-9a-f]{32}/?$")
+"""How the place of a table ends that Trino made, unless ``iceberg.unique-table-location`` is off.
+What catalogs choose is the table's name, and stays when it is renamed: then the next table of that
+name lies there as well, and to each of them the files of the other are orphans."""
 _SIDECARS = (names.FILES_LOCATION, names.KEPT_LOCATION, names.EXPIRED_LOCATION)
 
 
@@ -173,6 +178,13 @@ class _Task:
         )
         return bool(rows)
 
+    def _location(self) -> str:
+        rows = self.lake.client.rows(
+            f'SELECT "value" FROM {self.lake.name(f"{self.table}$properties")} '
+            "WHERE key = 'location'"
+        )
+        return str(rows[0][0]) if rows else ""
+
     # --- doing ---
 
     def _expire(self, expiry: _Expiry) -> bool:
@@ -180,6 +192,13 @@ class _Task:
         return self._execute("its snapshots", procedure, "keep_snapshots_for")
 
     def _remove_orphans(self) -> None:
+        location = self._location()
+        if not _OWN_PLACE.search(location):
+            self.left.append(
+                "files that no snapshot names: they may be those of a table that was renamed, "
+                f"since {location or 'its place'} bears the table's name and no id"
+            )
+            return
         # Not how long snapshots are kept: a write under way is named by none, whatever their age.
         age = int(self.lake.options.maintenance.keep_orphans_for * 1000)
         procedure = f"remove_orphan_files(retention_threshold => '{_duration(age)}')"
