@@ -46,6 +46,13 @@ class Lake:
         """Folder on this host for journals and locks."""
         return self.home.local(self.cache)
 
+    @property
+    def doubt(self) -> float:
+        """Seconds that a load on any host may look for the snapshot of a commit of which it got no
+        answer; 0 where the answer is certain."""
+        settles = self.home.settles
+        return max(settles, self.options.commit_timeout) if settles else 0.0
+
     @cached_property
     def catalog(self) -> Catalog:
         """The catalog; a local one is made where there is none."""
