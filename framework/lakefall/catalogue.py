@@ -1,18 +1,18 @@
 """Which plugin classes exist, and where each comes from.
 
-Built-ins are announced as strings by one package and imported when asked for. Third parties
-announce classes through the entry point group ``lakefall``; a pipeline's own lie in the Python
-files that its YAML names under ``plugins:``. A provider that cannot be imported is kept with its
-error and hurts only those who ask for what it may have brought.
+Built-ins are announced as strings by one package and imported when asked for; so are their options
+alone, which is all that reading a pipeline file needs. Third parties announce classes through the
+entry point group ``lakefall``; a pipeline's own lie in the Python files that its YAML names under
+``plugins:``. A provider that cannot be imported is kept with its error and hurts only those who
+ask for what it may have brought.
 """
 
 from __future__ import annotations
 
 import importlib
 import importlib.util
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -22,13 +22,12 @@ from typing import Any
 import pluggy
 
 from lakefall.errors import PluginError
-from lakefall.hookspecs import CatalogueHooks
-from lakefall.plugin import PROJECT, Options, Plugin, Stage
+from lakefall.plugin import PROJECT, NoOptions, Options, Plugin, Stage
 from lakefall.pluginfile import describe, import_file
 
 BUILTIN_PACKAGE = "lakefall_plugins"
-Builtin = tuple[str, str, str]
-"""Stage, name, ``module:Class``."""
+Builtin = tuple[str, str, str, str]
+"""Stage, name, ``module:Class`` of the plugin and of its options; ``''`` for one without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,13 @@ class _Announced:
     broken: tuple[Entry, ...]
 
 
+class _Installed:
+    """The entry points of the installed packages, looked for when somebody asks for them."""
+
+    def __iter__(self) -> Iterator[EntryPoint]:
+        return iter(entry_points(group=PROJECT))
+
+
 class Catalogue:
     """The plugin classes that a pipeline may name. Nothing is imported before it is asked for."""
 
@@ -71,8 +77,9 @@ class Catalogue:
         brought: Sequence[Provided] = (),
     ) -> None:
         self._builtins = tuple(builtins)
-        self._targets = {(Stage(stage), name): target for stage, name, target in builtins}
-        self._points = tuple(points)
+        self._targets = {(Stage(stage), name): target for stage, name, target, _ in builtins}
+        self._options = {(Stage(stage), name): options for stage, name, _, options in builtins}
+        self._points = points
         self._brought = tuple(brought)
 
     @classmethod
@@ -82,7 +89,7 @@ class Catalogue:
         # The core knows the package of built-ins by name only, and works without it.
         if importlib.util.find_spec(BUILTIN_PACKAGE) is not None:
             builtins = importlib.import_module(f"{BUILTIN_PACKAGE}.catalogue").BUILTINS
-        return cls(builtins, entry_points(group=PROJECT))
+        return cls(builtins, _Installed())
 
     def with_files(self, paths: Iterable[Path]) -> Catalogue:
         """This catalogue and the plugins of Python files, which are run to find them.
@@ -117,6 +124,20 @@ class Catalogue:
             return others[0].plugin
         raise PluginError(self._unknown(stage, name))
 
+    def options(self, stage: Stage, name: str) -> type[Options]:
+        """The options that ``use: name`` takes.
+
+        Where a built-in has the name it is not imported, nor looked for who else has it.
+
+        Raises:
+            PluginError: as for ``get``.
+        """
+        target = self._options.get((stage, name))
+        if target is None:
+            return self.get(stage, name).options_model
+        model: type[Options] = _import(stage, name, target) if target else NoOptions
+        return model
+
     def names(self, stage: Stage) -> tuple[str, ...]:
         """Every name that a stage offers, built-ins first."""
         found = [*self._targets, *self._others]
@@ -137,6 +158,8 @@ class Catalogue:
         return Entry(stage, name, plugin.summary(), origin)
 
     def _unknown(self, stage: Stage, name: str) -> str:
+        from difflib import get_close_matches
+
         names = self.names(stage)
         close = get_close_matches(name, names, n=1)
         message = f"there is no {stage} plugin {name!r}"
@@ -171,19 +194,30 @@ class Catalogue:
 
 
 def _import_builtin(stage: Stage, name: str, target: str) -> type[Plugin[Options]]:
-    module, _, attribute = target.partition(":")
+    plugin = _import(stage, name, target)
     try:
-        plugin = _checked(getattr(importlib.import_module(module), attribute))
-    except Exception as error:
-        raise PluginError(
-            f"{stage} plugin {name!r} ({target}) cannot be imported: {describe(error)}"
-        ) from error
+        plugin = _checked(plugin)
+    except PluginError as error:
+        raise _unusable(stage, name, target, error) from error
     if (plugin.stage, plugin.name) != (stage, name):
         raise PluginError(
             f"{target} calls itself {plugin.stage} plugin {plugin.name!r}, "
             f"but is announced as {stage} plugin {name!r}"
         )
     return plugin
+
+
+def _import(stage: Stage, name: str, target: str) -> Any:
+    """What ``module:attribute`` means."""
+    module, _, attribute = target.partition(":")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:
+        raise _unusable(stage, name, target, error) from error
+
+
+def _unusable(stage: Stage, name: str, target: str, error: Exception) -> PluginError:
+    return PluginError(f"{stage} plugin {name!r} ({target}) cannot be imported: {describe(error)}")
 
 
 def _plugins_of(announced: Any, name: str) -> list[type[Plugin[Options]]]:
@@ -193,6 +227,8 @@ def _plugins_of(announced: Any, name: str) -> list[type[Plugin[Options]]]:
     """
     if isinstance(announced, type) and issubclass(announced, Plugin):
         return [_checked(announced)]
+    from lakefall.hookspecs import CatalogueHooks
+
     manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(CatalogueHooks)
     manager.register(announced, name=name)

@@ -228,7 +228,7 @@ class Pipeline:
         """A reading of a type that a table has, but that the pipeline does not propose."""
         from lakefall.types import TypePlugin
 
-        for plugin in self.config.other_types:
+        for plugin in self.config.other_types():
             if not issubclass(plugin, TypePlugin):
                 continue
             with suppress(ValueError):  # a type that cannot do without options

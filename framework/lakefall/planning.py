@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 
 from lakefall import deletion, naming, sql
 from lakefall.batch import BatchResult, TableBatch
@@ -33,13 +33,12 @@ def plan(
     them would be won, for which they are converted.
     """
     with runner.start(dry_run=True) as run:
-        before: dict[str, Rejected] = {}
+        before = find_rejected(run, tables, keys) if rejected else {}
         if rejected:
-            before, left = still_there(runner, run, find_rejected(run, tables, keys))
-            for sentence in left:
-                run.warn(sentence)
-            keys = tuple(sorted(before))
-        decisions = {} if rejected and not keys else _decide(runner, run, tables, keys, before)
+            decisions = _second_chances(runner, run, before)
+        else:
+            found = runner.decide(run, tables=tables, keys=keys)
+            decisions = {d.file.key: d for d in found}
         replaced = {e.key: e.row_count for e in runner.pipeline.history(run) if e.row_count}
         plans: dict[str, FilePlan] = {
             key: FilePlan(d) for key, d in decisions.items() if not d.pending
@@ -48,32 +47,29 @@ def plan(
             for file_plan in _plan_batch(batch, decisions, before):
                 key = file_plan.decision.file.key
                 plans[key] = dataclasses.replace(file_plan, rows_replaced=replaced.get(key, 0))
-        found = [] if tables or keys or rejected else deletion.find(run, decisions.keys())
+        missing = [] if tables or keys or rejected else deletion.find(run, decisions.keys())
         gone = [
             FilePlan(
                 Decision(file, pending=False, reason=deletion.would_go(rows)),
                 rows_replaced=rows,
                 gone=True,
             )
-            for group in found
+            for group in missing
             for file, rows in group.files()
         ]
         return PlanReport((*(plans[key] for key in decisions), *gone), runner.warnings)
 
 
-def _decide(
-    runner: Runner,
-    run: Run,
-    tables: Collection[str],
-    keys: Collection[str],
-    before: Mapping[str, Rejected],
+def _second_chances(
+    runner: Runner, run: Run, before: Mapping[str, Rejected]
 ) -> dict[str, Decision]:
-    found = runner.decide(run, tables=tables, keys=keys, force=bool(before))
+    """To load those files again that have rejects and are still the same; warns of the others."""
+    files, left = still_there(runner, run, before)
+    for sentence in left:
+        run.warn(sentence)
     return {
-        d.file.key: dataclasses.replace(d, reason=_reason(before[d.file.key]))
-        if d.pending and d.file.key in before
-        else d
-        for d in found
+        d.file.key: dataclasses.replace(d, reason=_reason(before[d.file.key])) if d.pending else d
+        for d in (runner.judge(run, files, force=True) if files else ())
     }
 
 

@@ -52,7 +52,7 @@ class Options(docstrings.Described, BaseModel):
     """Options that say where, not what: left out of the digest that decides whether a failed
     file is tried again."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
     @classmethod
     def descriptions(cls) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 
 from lakefall.model import Outcome, SourceFile, Status
@@ -52,23 +52,24 @@ def retry(runner: Runner, tables: Collection[str] = (), keys: Collection[str] = 
     with runner.start() as run:
         before = rejected(run, tables, keys)
         there, left = still_there(runner, run, before)
-        if there:
-            run.pipeline.release(run, sorted(there))
-    if not there:
+        keys = sorted(f.key for f in there)
+        if keys:
+            run.pipeline.release(run, keys)
+    if not keys:
         return RetryReport(RunReport("", (), (), runner.warnings, 0.0), (), left)
-    report = runner.run(keys=sorted(there))
+    report = runner.run(keys=keys)
     chances = tuple(
-        chance(there[o.file.key], o)
+        chance(before[o.file.key], o)
         for o in report.outcomes
-        if o.file.key in there and o.status is Status.SUCCESS
+        if o.file.key in keys and o.status is Status.SUCCESS
     )
     return RetryReport(report, chances, left)
 
 
 def still_there(
-    runner: Runner, run: Run, found: dict[str, Rejected]
-) -> tuple[dict[str, Rejected], tuple[str, ...]]:
-    """Those of which the source has the same version; and sentences about the others."""
+    runner: Runner, run: Run, found: Mapping[str, Rejected]
+) -> tuple[list[SourceFile], tuple[str, ...]]:
+    """The files of which the source has the same version; and sentences about the others."""
     files: dict[str, SourceFile] = {}
     if found:
         files = {f.key: f for f in runner.list_files(run) if f.key in found}
@@ -78,8 +79,7 @@ def still_there(
             left.append(f"{key}: gone from the source; its rejects stay")
         elif files[key].etag != found[key].etag:
             left.append(f"{key}: changed in the source; the next run loads it")
-    there = {k: r for k, r in found.items() if k in files and files[k].etag == r.etag}
-    return there, tuple(left)
+    return [f for f in files.values() if f.etag == found[f.key].etag], tuple(left)
 
 
 def chance(before: Rejected, now: Outcome) -> Chance:

@@ -1,33 +1,60 @@
 """The built-in plugins by stage and name.
 
-Strings, so that a pipeline imports only the plugins that it uses.
+Strings, so that a pipeline imports only the plugins that it uses, and reading its file only their
+options.
 """
 
 from __future__ import annotations
 
-BUILTINS: tuple[tuple[str, str, str], ...] = (
-    ("source", "folder", "lakefall_plugins.folder:FolderSource"),
-    ("source", "s3", "lakefall_plugins.s3.source:S3Source"),
-    ("sniffer", "csv", "lakefall_plugins.csv.sniffer:CsvSniffer"),
-    ("sniffer", "stdlib", "lakefall_plugins.csv.stdlib_sniffer:StdlibSniffer"),
-    ("reader", "csv", "lakefall_plugins.csv.reader:CsvReader"),
-    ("type_inferer", "threshold", "lakefall_plugins.threshold:ThresholdInferer"),
-    ("type", "boolean", "lakefall_plugins.types.boolean:Boolean"),
-    ("type", "integer", "lakefall_plugins.types.numbers:Integer"),
-    ("type", "bigint", "lakefall_plugins.types.numbers:Bigint"),
-    ("type", "double", "lakefall_plugins.types.numbers:Double"),
-    ("type", "decimal", "lakefall_plugins.types.decimal:Decimal"),
-    ("type", "date", "lakefall_plugins.types.date:Date"),
-    ("type", "time", "lakefall_plugins.types.time:Time"),
-    ("type", "timestamp", "lakefall_plugins.types.timestamp:Timestamp"),
-    ("type", "timestamp_tz", "lakefall_plugins.types.timestamp:TimestampTz"),
-    ("type", "uuid", "lakefall_plugins.types.uuid:Uuid"),
-    ("type", "json", "lakefall_plugins.types.json:Json"),
-    ("type", "varchar", "lakefall_plugins.types.varchar:Varchar"),
-    ("validator", "pandera", "lakefall_plugins.pandera:PanderaValidator"),
-    ("sink", "iceberg", "lakefall_plugins.iceberg.sink:IcebergSink"),
-    ("sink", "trino", "lakefall_plugins.trino.sink:TrinoSink"),
-    ("catalog_registrar", "trino", "lakefall_plugins.trino.registrar:TrinoRegistrar"),
-    ("catalog_registrar", "superset", "lakefall_plugins.superset.registrar:SupersetRegistrar"),
+_HERE = __name__.rpartition(".")[0]
+_ALL = (
+    ("source", "folder", "folder:FolderSource", "folder:FolderOptions"),
+    ("source", "s3", "s3.source:S3Source", "s3.options:S3Options"),
+    ("sniffer", "csv", "csv.sniffer:CsvSniffer", "csv.options:CsvSnifferOptions"),
+    (
+        "sniffer",
+        "stdlib",
+        "csv.stdlib_sniffer:StdlibSniffer",
+        "csv.stdlib_sniffer:StdlibSnifferOptions",
+    ),
+    ("reader", "csv", "csv.reader:CsvReader", "csv.options:CsvReaderOptions"),
+    (
+        "type_inferer",
+        "threshold",
+        "threshold:ThresholdInferer",
+        "inference.options:ThresholdOptions",
+    ),
+    ("type", "boolean", "types.boolean:Boolean", ""),
+    ("type", "integer", "types.numbers:Integer", ""),
+    ("type", "bigint", "types.numbers:Bigint", ""),
+    ("type", "double", "types.numbers:Double", ""),
+    ("type", "decimal", "types.decimal:Decimal", "types.options:DecimalOptions"),
+    ("type", "date", "types.date:Date", ""),
+    ("type", "time", "types.time:Time", ""),
+    ("type", "timestamp", "types.timestamp:Timestamp", "types.options:TimestampOptions"),
+    ("type", "timestamp_tz", "types.timestamp:TimestampTz", ""),
+    ("type", "uuid", "types.uuid:Uuid", ""),
+    ("type", "json", "types.json:Json", ""),
+    ("type", "varchar", "types.varchar:Varchar", ""),
+    ("validator", "pandera", "pandera:PanderaValidator", "pandera:PanderaOptions"),
+    ("sink", "iceberg", "iceberg.sink:IcebergSink", "iceberg.options:IcebergOptions"),
+    ("sink", "trino", "trino.sink:TrinoSink", "trino.options:TrinoOptions"),
+    (
+        "catalog_registrar",
+        "trino",
+        "trino.registrar:TrinoRegistrar",
+        "trino.registrar_options:TrinoRegistrarOptions",
+    ),
+    (
+        "catalog_registrar",
+        "superset",
+        "superset.registrar:SupersetRegistrar",
+        "superset.options:SupersetOptions",
+    ),
 )
-"""Stage, the name that ``use:`` says, and ``module:Class``."""
+BUILTINS: tuple[tuple[str, str, str, str], ...] = tuple(
+    (stage, name, f"{_HERE}.{plugin}", options and f"{_HERE}.{options}")
+    for stage, name, plugin, options in _ALL
+)
+"""Stage, the name that ``use:`` says, and ``module:Class`` of the plugin and of its options; ``''``
+for one that has none."""

@@ -7,28 +7,14 @@ from datetime import datetime, timedelta
 from functools import cached_property
 
 from lakefall import globs
-from lakefall.config.units import Duration, Size
 from lakefall.model import SourceFile
-from lakefall.plugin import SourceOptions
 from lakefall.run import Run
+from lakefall_plugins.file_options import FileOptions
 
 PARTIAL = globs.matcher(("**/*.part", "**/*.partial", "**/*.filepart", "**/*.crdownload",
                          "**/*.tmp", "**/*~", "**/~$*"))  # fmt: skip
 """What browsers, editors and copy programs call a file that is not whole yet, or a lock."""
 NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
-
-
-class FileOptions(SourceOptions):
-    """Which of a source's files count."""
-
-    include: tuple[str, ...] = ("*/**/*.csv", "*/**/*.csv.gz", "*/**/*.csv.zst")
-    """Patterns of keys to load, in any case. ``**/`` is any number of folders, also none."""
-    exclude: tuple[str, ...] = ()
-    """Patterns of keys to leave out, in any case."""
-    min_object_age: Duration = 0.0
-    """Leave files modified more recently than this to the next run."""
-    warn_above: Size = 100_000_000
-    """Warn about larger files, and load them all the same."""
 
 
 class Selection:

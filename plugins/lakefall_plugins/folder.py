@@ -27,7 +27,8 @@ from lakefall.errors import (
 from lakefall.model import Check, LocalFile, RegistryEntry, SourceFile
 from lakefall.plugin import Plugin, Stage, hookimpl
 from lakefall.run import Run
-from lakefall_plugins.files import NO_SPACE, FileOptions, Selection, warn_if_large
+from lakefall_plugins.file_options import FileOptions
+from lakefall_plugins.files import NO_SPACE, Selection, warn_if_large
 from lakefall_plugins.folder_hashes import Hashes, stamp
 
 # A pipe without a writer would block the run for ever; a link may have replaced the file.

@@ -85,11 +85,14 @@ def run_of(
     with tempfile.TemporaryDirectory() as folder:
         uses = {
             Stage.SINK: (
-                Use(Stage.SINK, "tables", "tables", Sink, SinkOptions(namespace=tables.namespace)),
+                Use(
+                    Stage.SINK, "tables", "tables", lambda: Sink,
+                    SinkOptions(namespace=tables.namespace),
+                ),
             ),
             Stage.CATALOG_REGISTRAR: (
                 Use(
-                    Stage.CATALOG_REGISTRAR, registrar.name, registrar.name, registrar,
+                    Stage.CATALOG_REGISTRAR, registrar.name, registrar.name, lambda: registrar,
                     registrar.options_model.model_validate(options),
                 ),
             ),

@@ -59,7 +59,7 @@ class Inbox:
             **more,
         }
         options = S3Source.options_model.model_validate(given)
-        use = Use(Stage.SOURCE, "s3", "s3", S3Source, options)
+        use = Use(Stage.SOURCE, "s3", "s3", lambda: S3Source, options)
         config = PipelineConfig(
             self.folder / "pipeline.yaml", "test", {Stage.SOURCE: (use,)}, Engine(threads=1),
             CacheSettings(self.folder / "cache", self.max_size), None, (), {}, "",

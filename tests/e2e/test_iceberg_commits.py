@@ -9,9 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from lakefall.maintenance import maintain
 from lakefall.model import Status
+from lakefall.runner import Runner
 
-from .iceberg_support import HANG, LOSE_ANSWER, LOSE_REQUEST, Catalog, Lakehouse, catalog_proxy
+from .iceberg_support import (
+    HANG,
+    LOSE_ANSWER,
+    LOSE_REQUEST,
+    PASS,
+    Catalog,
+    Lakehouse,
+    catalog_proxy,
+)
 from .servers import Servers
 
 ROWS = "id,name\n1,ann\n2,bob\n"
@@ -50,6 +60,41 @@ def test_a_commit_that_breaks_off_is_done_once(
     assert len(lakehouse.table("orders").metadata.snapshots) == 2
     assert names(lakehouse) == ["eve", "joe", "kim"]
     assert len(lakehouse.data_files("orders")) == 2
+
+
+@pytest.mark.parametrize("name", ["orders", "_ingest_registry"])
+def test_a_lost_answer_is_found_though_another_host_lets_all_snapshots_expire(
+    lakehouse: Lakehouse, proxy: Catalog, servers: Servers, tmp_path: Path, name: str
+) -> None:
+    eager = {"keep_snapshots_for": 0, "keep_snapshots": 1, "grace": 0}
+    other = Lakehouse(
+        servers, tmp_path / "other", lakehouse.namespace, options={"maintenance": eager}
+    )
+    lakehouse.put("orders/a.csv", ROWS)
+    lakehouse.put("orders/b.csv", ROWS)
+    lakehouse.run()
+    lost: list[str] = []
+
+    def judge(method: str, path: str) -> str:
+        if method == "POST" and path.endswith(f"/tables/{name}") and not lost:
+            lost.append(path)
+            return LOSE_ANSWER
+        if len(lost) == 1:
+            lost.append("and looked for")
+            other.put("orders/c.csv", ROWS)
+            other.run("orders/c.csv")
+            assert not [done.error for done in maintain(Runner(other.pipeline())) if done.error]
+        return PASS
+
+    proxy.judge = judge
+    lakehouse.put("orders/a.csv", MORE)
+    assert [o.status for o in lakehouse.run("orders/a.csv").outcomes] == [Status.SUCCESS]
+    assert len(lost) == 2
+    assert names(lakehouse) == ["ann", "ann", "bob", "bob", "eve", "joe", "kim"]
+    versions = lakehouse.ask(
+        "SELECT file_key, count(*) FROM _ingest_registry GROUP BY 1 ORDER BY 1"
+    )
+    assert versions == [("orders/a.csv", 2), ("orders/b.csv", 1), ("orders/c.csv", 1)]
 
 
 def test_a_lost_answer_to_the_registry_is_found_too(lakehouse: Lakehouse, proxy: Catalog) -> None:

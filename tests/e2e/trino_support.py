@@ -55,7 +55,7 @@ class House:
         self.sink = self.sink_class(model.model_validate(self.options))
 
     def with_options(self, **options: Any) -> House:
-        return House(self.folder, {**self.options, **options})
+        return House(self.folder, {**self.options, **options}, self.sink_class)
 
     def listen(self) -> list[str]:
         """Every statement from now on."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from lakefall import errors, hookspecs, model
+from lakefall_plugins.catalogue import BUILTINS
 
 ROOT = Path(__file__).resolve().parents[2]
 SOURCES = sorted([*ROOT.glob("framework/**/*.py"), *ROOT.glob("plugins/**/*.py")])
@@ -98,6 +99,31 @@ def test_importing_the_command_line_and_all_plugins_imports_nothing_heavy() -> N
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_a_pipeline_file_is_looked_at_without_importing_what_would_run_it() -> None:
+    """Airflow parses in a fresh process each time: what is imported then is paid each time."""
+    code = (
+        "import sys\n"
+        "from lakefall.config.loader import read\n"
+        "from lakefall.dags import describing\n"
+        "file = read('pipelines/csv_auto_ingest.yaml', outline=True)\n"
+        "assert describing.documentation(file, file.config().schedule)\n"
+        "print(*sorted(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    imported = set(done.stdout.split())
+    plugins = {plugin.partition(":")[0] for _, _, plugin, _ in BUILTINS}
+    ours = {m for m in imported if m.startswith("lakefall")}
+    assert "lakefall_plugins.iceberg.options" in ours
+    assert not ours & plugins
+    assert not ours & {
+        f"lakefall.{m}" for m in ("pipeline", "runner", "steps", "hookspecs", "model")
+    }
+    assert not imported & {*HEAVY, "trino", "requests", "difflib"}
+    assert len(ours) < 50, "a module costs some tenths of a millisecond"
 
 
 def test_the_root_folder_airflow_does_not_shadow_the_real_one() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from lakefall.catalogue import Catalogue
 from lakefall.errors import PluginError
-from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+from lakefall.plugin import NoOptions, Options, Plugin, Stage, hookimpl
+from lakefall_plugins.catalogue import BUILTINS
 
 
 class Inbox(Plugin[NoOptions]):
@@ -18,6 +20,17 @@ class Inbox(Plugin[NoOptions]):
     """
 
     name = "inbox"
+    stage = Stage.SOURCE
+
+
+class InboxOptions(Options):
+    """Of the next one."""
+
+
+class Other(Plugin[InboxOptions]):
+    """One with options."""
+
+    name = "other"
     stage = Stage.SOURCE
 
 
@@ -53,7 +66,7 @@ misspelt = Misspelt()
 wrong_answer = [1]
 
 HERE = __name__
-INBOX = ("source", "inbox", f"{HERE}:Inbox")
+INBOX = ("source", "inbox", f"{HERE}:Inbox", "")
 
 
 def point(attribute: str, name: str = "third") -> EntryPoint:
@@ -61,7 +74,7 @@ def point(attribute: str, name: str = "third") -> EntryPoint:
 
 
 def test_builtin_is_imported_when_asked_for() -> None:
-    catalogue = Catalogue([INBOX, ("source", "gone", "no.such.module:X")])
+    catalogue = Catalogue([INBOX, ("source", "gone", "no.such.module:X", "")])
     assert catalogue.get(Stage.SOURCE, "inbox") is Inbox
 
 
@@ -72,7 +85,7 @@ def test_default_has_the_builtins_and_imports_none() -> None:
 
 
 def test_builtin_that_cannot_be_imported_says_why() -> None:
-    catalogue = Catalogue([("source", "gone", "no_such_module:X")])
+    catalogue = Catalogue([("source", "gone", "no_such_module:X", "")])
     with pytest.raises(PluginError) as error:
         catalogue.get(Stage.SOURCE, "gone")
     assert str(error.value) == (
@@ -83,9 +96,49 @@ def test_builtin_that_cannot_be_imported_says_why() -> None:
 
 
 def test_builtin_announced_under_another_name_is_an_error() -> None:
-    catalogue = Catalogue([("source", "outbox", f"{HERE}:Inbox")])
+    catalogue = Catalogue([("source", "outbox", f"{HERE}:Inbox", "")])
     with pytest.raises(PluginError, match="calls itself source plugin 'inbox'"):
         catalogue.get(Stage.SOURCE, "outbox")
+
+
+def test_options_of_a_builtin_are_had_without_it() -> None:
+    catalogue = Catalogue(
+        [
+            ("source", "inbox", "no_such_module:X", f"{HERE}:InboxOptions"),
+            ("source", "gone", "no_such_module:X", "no_such_module:XOptions"),
+            ("source", "plain", "no_such_module:X", ""),
+        ],
+        [point("Other")],
+    )
+    assert catalogue.options(Stage.SOURCE, "inbox") is InboxOptions
+    assert catalogue.options(Stage.SOURCE, "plain") is NoOptions
+    assert catalogue.options(Stage.SOURCE, "other") is InboxOptions
+    with pytest.raises(PluginError, match=r"\(no_such_module:XOptions\) cannot be imported"):
+        catalogue.options(Stage.SOURCE, "gone")
+
+
+def test_entry_points_are_looked_for_when_a_name_is_not_built_in() -> None:
+    asked: list[str] = []
+
+    class Points:
+        def __iter__(self) -> Iterator[EntryPoint]:
+            asked.append("asked")
+            return iter([point("Other")])
+
+    catalogue = Catalogue([("source", "plain", "no_such_module:X", "")], Points())
+    catalogue.options(Stage.SOURCE, "plain")
+    assert not asked
+    catalogue.options(Stage.SOURCE, "other")
+    assert asked == ["asked"]
+
+
+@pytest.mark.parametrize(("stage", "name", "plugin", "options"), BUILTINS)
+def test_builtins_are_announced_with_the_options_that_they_have(
+    stage: str, name: str, plugin: str, options: str
+) -> None:
+    catalogue = Catalogue.default()
+    found = catalogue.get(Stage(stage), name)
+    assert catalogue.options(Stage(stage), name) is found.options_model
 
 
 @pytest.mark.parametrize("attribute", ["Inbox", "package"])

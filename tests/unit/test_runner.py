@@ -204,7 +204,7 @@ def pipeline(script: Script, tmp_path: Path, reconciling: bool = False, **source
                 stage,
                 p.name,
                 p.name,
-                p,
+                lambda p=p: p,
                 SourceOptions(**source) if stage == "source" else NoOptions(),
             ),
         )

@@ -12,7 +12,9 @@ import pytest
 from lakefall import planning, second_chances
 from lakefall.cli import main
 from lakefall.cli.common import open_pipeline
-from lakefall.model import Status
+from lakefall.model import SourceFile, Status
+from lakefall.pipeline import Pipeline
+from lakefall.run import Run
 from lakefall.runner import Runner
 
 Command = Callable[..., tuple[int, list[dict[str, Any]], str]]
@@ -121,6 +123,22 @@ def test_the_plan_says_the_same_before_and_writes_nothing(folder: Path) -> None:
         "0 records rejected and 3 values NULL",
         "1 records rejected and 1 values NULL",
     }
+
+
+def test_a_plan_of_second_chances_lists_the_source_once(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[list[SourceFile]] = []
+    discover = Pipeline.discover
+
+    def counted(pipeline: Pipeline, run: Run) -> list[SourceFile]:
+        listed.append(discover(pipeline, run))
+        return listed[-1]
+
+    monkeypatch.setattr(Pipeline, "discover", counted)
+    planned = planning.plan(Runner(opened(folder, NULLS)), rejected=True)
+    assert len(planned.files) == 2
+    assert len(listed) == 1
 
 
 def test_a_wider_format_of_numbers_wins_cells_of_a_table_that_exists(folder: Path) -> None:

@@ -6,6 +6,7 @@ import dataclasses
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,8 @@ class PipelineFile:
     catalogue: Catalogue
     """With the file's own plugins."""
     plugin_files: tuple[Path, ...]
+    outline: bool = False
+    """Read to be looked at, not to be run."""
 
     def config(self, table: str = "") -> PipelineConfig:
         """The configuration, with a table's overrides where one is given.
@@ -67,7 +70,7 @@ class PipelineFile:
         later = [setting for setting in self.settings if not setting.about_tables]
         document = overrides.normalise_document(overrides.apply(document, later, problems))
         folder = self.path.parent
-        placed = configure(document, self.catalogue, problems, folder)
+        placed = configure(document, self.catalogue, problems, folder, self.outline)
         fixed = {
             name: section
             for name, section in document.items.items()
@@ -85,7 +88,7 @@ class PipelineFile:
             schedule=settings.schedule_settings(),
             patterns=self.patterns,
             origins=explain.origins(everything, settings, own),
-            other_types=tuple(other_types(self.catalogue, placed[Stage.TYPE])),
+            other_types=partial(other_types, self.catalogue, placed[Stage.TYPE]),
             digest=explain.digest((one.use for one in everything), self.plugin_files),
             table=table,
         )
@@ -104,7 +107,8 @@ def read(
 
     ``lookups`` resolve references such as ``${airflow_conn:NAME.password}``; without them they
     stay as they stand, which is enough to look at the file. An ``outline`` also leaves the
-    variables in plugins' options: a scheduler that only plans runs needs to hold no secrets.
+    variables in plugins' options, and imports no built-in plugin, only its options: a scheduler
+    that plans runs needs to hold no secrets, and reads its files again and again.
 
     Raises:
         ConfigError: with every problem of the file, one ``file:line: option: what`` each.
@@ -135,6 +139,7 @@ def read(
         settings=settings,
         catalogue=_with_files(catalogue or Catalogue.default(), files, problems),
         plugin_files=tuple(files),
+        outline=outline,
     )
     file.check(problems)
     problems.raise_if_any()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -19,8 +19,13 @@ class Use:
     """What ``use:`` says."""
     alias: str
     """``as:``, or the name; unique in its stage."""
-    plugin: type[Plugin[Options]]
+    find: Callable[[], type[Plugin[Options]]]
+    """Imports the plugin's class, which an outline does not need."""
     options: Options
+
+    @property
+    def plugin(self) -> type[Plugin[Options]]:
+        return self.find()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,7 @@ class PipelineConfig:
     """Dotted option path (``sniffer.delimiter``) -> where its value came from."""
     digest: str
     """Of everything that changes what is loaded: a failed file is tried again when it changes."""
-    other_types: tuple[type[Plugin[Options]], ...] = ()
-    """Types that inference may not propose here, but that a table's column may have."""
+    other_types: Callable[[], Sequence[type[Plugin[Options]]]] = tuple
+    """Imports the types that inference may not propose here, but that a table's column may have."""
     table: str = ""
     """The table whose overrides are merged in; ``''`` for the pipeline itself."""

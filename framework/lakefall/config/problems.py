@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 
 from lakefall.config.yaml import Mark, Node
 from lakefall.errors import ConfigError
@@ -51,6 +50,8 @@ class Problems:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'delimiter'?``, or the known words where none is close."""
+    from difflib import get_close_matches  # slow to import, and most files have no problem
+
     known = sorted(known)
     close = get_close_matches(word, known, n=1, cutoff=0.6)
     if close:

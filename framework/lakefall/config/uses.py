@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from lakefall.catalogue import Catalogue
@@ -51,26 +52,30 @@ class _Written:
 
 
 def configure(
-    document: Node, catalogue: Catalogue, problems: Problems, folder: Path
+    document: Node, catalogue: Catalogue, problems: Problems, folder: Path, outline: bool
 ) -> dict[Stage, tuple[Placed, ...]]:
     """Every stage's plugins, types included; what is wrong is reported and left out.
 
-    ``document`` is normalised. ``folder`` is the pipeline file's own.
+    ``document`` is normalised. ``folder`` is the pipeline file's own. An ``outline`` imports no
+    built-in plugin, only its options.
     """
     written = {stage: list(_of_stage(document, stage, problems)) for stage in STAGES}
     written[Stage.TYPE] = list(_types(written[Stage.TYPE_INFERER], problems))
     return {
-        stage: tuple(_configured(written[stage], catalogue, problems, folder)) for stage in Stage
+        stage: tuple(_configured(written[stage], catalogue, problems, folder, outline))
+        for stage in Stage
     }
 
 
-def other_types(catalogue: Catalogue, used: Sequence[Placed]) -> Iterator[type[Plugin[Options]]]:
+def other_types(catalogue: Catalogue, used: Sequence[Placed]) -> list[type[Plugin[Options]]]:
     """The type plugins that a pipeline does not name; broken ones left out."""
     names = {placed.use.name for placed in used}
+    found: list[type[Plugin[Options]]] = []
     for name in catalogue.names(Stage.TYPE):
         if name not in names:
             with suppress(PluginError):
-                yield catalogue.get(Stage.TYPE, name)
+                found.append(catalogue.get(Stage.TYPE, name))
+    return found
 
 
 def _of_stage(document: Node, stage: Stage, problems: Problems) -> Iterator[_Written]:
@@ -119,11 +124,15 @@ def _types(inferers: Sequence[_Written], problems: Problems) -> Iterator[_Writte
 
 
 def _configured(
-    written: Sequence[_Written], catalogue: Catalogue, problems: Problems, folder: Path
+    written: Sequence[_Written],
+    catalogue: Catalogue,
+    problems: Problems,
+    folder: Path,
+    outline: bool,
 ) -> Iterator[Placed]:
     taken: set[str] = set()
     for one in written:
-        use = _use(one, catalogue, problems, folder)
+        use = _use(one, catalogue, problems, folder, outline)
         if use is None:
             continue
         if use.alias in taken:
@@ -138,7 +147,9 @@ def _configured(
         yield Placed(use, one.node, one.path)
 
 
-def _use(one: _Written, catalogue: Catalogue, problems: Problems, folder: Path) -> Use | None:
+def _use(
+    one: _Written, catalogue: Catalogue, problems: Problems, folder: Path, outline: bool
+) -> Use | None:
     name = one.node.items.get(USE)
     if name is None or not isinstance(name.value, str) or not name.value:
         known = ", ".join(catalogue.names(one.stage))
@@ -155,16 +166,19 @@ def _use(one: _Written, catalogue: Catalogue, problems: Problems, folder: Path) 
         )
         return None
     try:
-        plugin = catalogue.get(one.stage, name.value)
+        model = (
+            catalogue.options(one.stage, name.value)
+            if outline
+            else catalogue.get(one.stage, name.value).options_model
+        )
     except PluginError as error:
         problems.add(name.mark, located(name, join(one.path, USE)), str(error))
         return None
-    options = validate(
-        plugin.options_model, options_node(one.node, one.stage), one.path, problems, folder
-    )
+    options = validate(model, options_node(one.node, one.stage), one.path, problems, folder)
     if options is None:
         return None
-    return Use(one.stage, name.value, str(alias.value) if alias else name.value, plugin, options)
+    find = partial(catalogue.get, one.stage, name.value)
+    return Use(one.stage, name.value, str(alias.value) if alias else name.value, find, options)
 
 
 def options_node(node: Node, stage: Stage) -> Node:

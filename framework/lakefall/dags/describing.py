@@ -65,7 +65,7 @@ def _secrets(file: PipelineFile, stage: Stage, node: Node) -> list[Node]:
     name = node.items.get(USE)
     if name is None:
         return []
-    model = file.catalogue.get(stage, str(name.value)).options_model
+    model = file.catalogue.options(stage, str(name.value))
     return secret_nodes(model, options_node(node, stage))
 
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task, task_group
 
+from lakefall.catalogue import Catalogue
 from lakefall.config.loader import PipelineFile, read
 from lakefall.config.model import PipelineConfig, Schedule
-from lakefall.dags import FOLDER, tasks
+from lakefall.dags import FOLDER
+from lakefall.dags.chain import COMMITS, FILE_STEPS
 from lakefall.dags.describing import documentation
 from lakefall.errors import ConfigError
 
@@ -28,12 +30,13 @@ def dags_of(folder: Path) -> tuple[dict[str, DAG], list[str]]:
     if wanted is not None:
         # A worker needs one DAG: most often the one whose file is called like it.
         files.sort(key=lambda path: path.stem != wanted)
+    catalogue = Catalogue.default()
     dags: dict[str, DAG] = {}
     origins: dict[str, Path] = {}
     problems: list[str] = []
     for path in files:
         try:
-            file = read(path, outline=True)
+            file = read(path, catalogue=catalogue, outline=True)
             config = file.config()
             if config.name in origins:
                 problems.append(
@@ -101,10 +104,16 @@ def _params() -> dict[str, Param]:
 
 
 def _fill(path: str, name: str, granularity: str) -> None:
-    """The tasks, in the DAG that is open."""
+    """The tasks, in the DAG that is open.
+
+    What they do is imported where one runs: a parse, which Airflow repeats for ever, needs none
+    of it.
+    """
 
     @task(task_id="scan_bucket", multiple_outputs=False, doc_md="List the source.")
     def scan_bucket() -> Any:
+        from lakefall.dags import tasks
+
         return tasks.scan(path)
 
     @task(
@@ -113,6 +122,8 @@ def _fill(path: str, name: str, granularity: str) -> None:
         doc_md="Compare the listing with the registry: what is new or has changed, oldest first.",
     )
     def filter_new_files(listing: Any) -> Any:
+        from lakefall.dags import tasks
+
         return tasks.filter_files(path, listing, by_table=granularity == "table")
 
     @task(
@@ -123,6 +134,8 @@ def _fill(path: str, name: str, granularity: str) -> None:
         "file failed, except one that vanished or changed after it was listed.",
     )
     def summary(works: Any) -> Any:
+        from lakefall.dags import tasks
+
         return tasks.summary(path, works, worker)
 
     works = filter_new_files(scan_bucket())
@@ -140,7 +153,7 @@ def _by_steps(path: str, name: str, works: Any) -> Any:
     @task_group(group_id="files")
     def files(work: Any) -> None:
         before: Any = None
-        for task_id in tasks.FILE_STEPS:
+        for task_id in FILE_STEPS:
             before = _step(path, name, task_id)(work=work, before=before)
         before >> update_registry(work=work)
 
@@ -152,6 +165,8 @@ def _by_steps(path: str, name: str, works: Any) -> Any:
         doc_md="Write what became of the file to the registry, whichever step failed.",
     )
     def update_registry(work: Any) -> Any:
+        from lakefall.dags import tasks
+
         return tasks.record(path, work)
 
     return files.expand(work=works)
@@ -163,10 +178,12 @@ def _step(path: str, name: str, task_id: str) -> Any:
         task_id=task_id,
         multiple_outputs=False,
         map_index_template=LABEL,
-        outlets=[AssetAlias(name)] if task_id == tasks.COMMITS else [],
-        doc_md=tasks.FILE_STEPS[task_id][1],
+        outlets=[AssetAlias(name)] if task_id == COMMITS else [],
+        doc_md=FILE_STEPS[task_id][1],
     )
     def run_step(work: Any, before: Any) -> Any:
+        from lakefall.dags import tasks
+
         return tasks.file_step(path, name, task_id, work, before)
 
     return run_step
@@ -181,6 +198,8 @@ def _at_once(path: str, name: str, task_id: str, label: str) -> Any:
         doc_md="Every step, from fetching to the registry. Fails where no file could be loaded.",
     )
     def load(work: Any) -> None:
+        from lakefall.dags import tasks
+
         tasks.load(path, name, work)
 
     return load

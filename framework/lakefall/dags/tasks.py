@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import Asset, AssetAlias, conf, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
+from lakefall.dags.chain import COMMITS, FILE_STEPS, REGISTERS
 from lakefall.dags.connections import LOOKUPS
 from lakefall.dags.telling import Told, told_of
 from lakefall.errors import LakefallError, SinkError
@@ -20,28 +21,6 @@ from lakefall.steps.steps import timed, unfinished, worth_retrying
 from lakefall.steps.values import Ingested, Registration
 from lakefall.wording import with_key
 
-FILE_STEPS = {
-    "download_csv": ("download", "Fetch the file, in the version that was listed."),
-    "detect_format": ("detect", "Delimiter, quote, encoding, header."),
-    "infer_schema": ("infer", "Names and types of the columns, from all rows."),
-    "ensure_table": (
-        "ensure",
-        "Plan the table. A sink that works in SQL creates it here, `iceberg` in `ingest_data`.",
-    ),
-    "evolve_schema": (
-        "evolve",
-        "Plan new and wider columns. A sink that works in SQL makes them here, `iceberg` in "
-        "`ingest_data`.",
-    ),
-    "ingest_data": ("ingest", "Replace the file's rows, in one commit."),
-    "register_superset_dataset": (
-        "register",
-        "Ask the catalog registrars (Trino, Superset). What they cannot do now is a warning.",
-    ),
-}
-"""Task id -> step and what it does, in order; ``update_registry`` follows."""
-COMMITS = "ingest_data"
-REGISTERS = "register_superset_dataset"
 FAILURE = "failure"
 """XCom of a step that failed: the file's ``Result``."""
 RESULTS = "results"

@@ -32,7 +32,7 @@ class StepContract(PluginContract):
         options = self.plugin.options_model.model_validate(
             copy.deepcopy(dict(self.configured())), context={"folder": self.folder}
         )
-        use = Use(self.stage, self.plugin.name, self.plugin.name, self.plugin, options)
+        use = Use(self.stage, self.plugin.name, self.plugin.name, lambda: self.plugin, options)
         uses = {stage: (use,) if stage is self.stage else () for stage in Stage}
         cache = CacheSettings(self.folder / "cache", 1_000_000_000)
         config = PipelineConfig(

@@ -1,4 +1,4 @@
-"""Options of the sniffer ``csv``."""
+"""Options of the sniffer and the reader ``csv``."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pydantic import ByteSize, Field
 from lakefall.plugin import Options
 
 Character = Annotated[str, Field(max_length=1)]
+OnMisfit = Literal["null", "reject", "fail"]
 
 
 class CsvSnifferOptions(Options):
@@ -47,3 +48,16 @@ class CsvSnifferOptions(Options):
     and is skipped."""
     comment: Character | None = None
     """Lines that begin with this are skipped; ``""`` for none."""
+
+
+class CsvReaderOptions(Options):
+    """What becomes of records and cells that do not fit."""
+
+    short_records: Literal["detect", "reject", "fill"] = "detect"
+    """A record with fewer fields than the header: rejected, or taken with NULL in the columns
+    that it lacks at its end, as spreadsheets and some registers leave them out. ``detect`` takes
+    them where more than half of the records that the sniffer sees are short."""
+
+    on_misfit: OnMisfit = "null"
+    """What becomes of a cell that does not parse into its column's type: NULL, its record is
+    rejected, or the file fails. The cell is kept among the rejects."""

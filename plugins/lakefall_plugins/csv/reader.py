@@ -5,18 +5,17 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
 from lakefall import sql
 from lakefall.errors import EmptyFileError, StructureError, TooManyRejectsError
 from lakefall.model import Assumed, Converted, Dialect, LocalFile, Records, TablePlan, text_column
-from lakefall.plugin import Options, Plugin, Stage, hookimpl
+from lakefall.plugin import Plugin, Stage, hookimpl
 from lakefall.run import Run
-from lakefall_plugins.csv.converting.columns import OnMisfit
 from lakefall_plugins.csv.converting.convert import convert
 from lakefall_plugins.csv.converting.together import convert_together
 from lakefall_plugins.csv.encoding.decoding import Codec, codec_of, transcode
 from lakefall_plugins.csv.lines import LineMapWriter
+from lakefall_plugins.csv.options import CsvReaderOptions
 from lakefall_plugins.csv.reading.head import Head, read_head
 from lakefall_plugins.csv.reading.others import LEAST_RECORDS, told
 from lakefall_plugins.csv.reading.rejects import RejectWriter
@@ -31,25 +30,11 @@ FEW = 20
 _GLOB = frozenset("*?[]{}")
 
 
-class CsvReaderOptions(Options):
-    """What becomes of records and cells that do not fit."""
-
-    short_records: Literal["detect", "reject", "fill"] = "detect"
-    """A record with fewer fields than the header: rejected, or taken with NULL in the columns
-    that it lacks at its end, as spreadsheets and some registers leave them out. ``detect`` takes
-    them where more than half of the records that the sniffer sees are short."""
-
-    on_misfit: OnMisfit = "null"
-    """What becomes of a cell that does not parse into its column's type: NULL, its record is
-    rejected, or the file fails. The cell is kept among the rejects."""
-
-
 class CsvReader(Plugin[CsvReaderOptions]):
     """CSV files in any dialect: every record counted, bad ones set aside with their line."""
 
     name = "csv"
     stage = Stage.READER
-    options_model = CsvReaderOptions
 
     @hookimpl
     def open(self, run: Run, local: LocalFile, dialect: Dialect, quick: bool = False) -> Records:

@@ -50,6 +50,13 @@ class Lake:
         return self.home.local(self.cache)
 
     @property
+    def doubt(self) -> float:
+        """Seconds that a load on any host may look for the snapshot of a commit of which it got no
+        answer; 0 where the answer is certain."""
+        settles = self.home.settles
+        return max(settles, self.options.commit_timeout) if settles else 0.0
+
+    @property
     def catalog(self) -> Catalog:
         """The catalog; a local one is made where there is none."""
         with self._connecting:

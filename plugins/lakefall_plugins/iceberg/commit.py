@@ -113,6 +113,7 @@ class _Load:
         except BaseException:
             abandon(transaction)
             raise
+        self.publication.aim(transaction.table_metadata)
         done = commit(transaction)
         self.lake.remember(self.plan.table, done)
         committed = done.current_snapshot()

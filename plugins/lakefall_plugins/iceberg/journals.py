@@ -1,8 +1,10 @@
 """What a host keeps about loads that run on it: a lock each, and where their files go.
 
 While a load runs it holds a lock on ``<load>.json``, whose first line names its table and whose
-other lines are the paths of its files. The kernel releases the lock when the process dies, so a
-later load finds such leftovers, and removes those files of them that no snapshot names.
+other lines are the paths of its files, and the ids of the tables whose snapshots may name them: an
+id stays when a table is renamed, and another table gets the name. The kernel releases the lock when
+the process dies, so a later load finds such leftovers, and removes those files of them that no
+snapshot names.
 """
 
 from __future__ import annotations
@@ -36,6 +38,7 @@ class Journal:
         """Nothing is left that a sweep would have to look for."""
         self._stream = stream
         self._begun = False
+        self._aims: set[str] = set()
 
     def add(self, identifier: tuple[str, str], path: str) -> None:
         """Note a file before its first byte is written."""
@@ -45,6 +48,12 @@ class Journal:
             self._begun = True
         self.empty = False
         self._write(path)
+
+    def aim(self, table_id: str) -> None:
+        """Note a table before the first commit to it that names these files."""
+        if table_id not in self._aims:
+            self._aims.add(table_id)
+            self._write({"id": table_id})
 
     def _write(self, line: object) -> None:
         self._stream.write(json.dumps(line) + "\n")
@@ -112,27 +121,48 @@ def sweep(lake: Lake) -> int:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if time.time() - path.stat().st_mtime < lake.home.settles:
                 continue
-            entry, *left = [json.loads(line) for line in stream] or [{}]
+            entry, *lines = [json.loads(line) for line in stream] or [{}]
             if entry and entry["namespace"] != lake.namespace:
                 continue
-            removed += _remove_unused(lake, entry["table"], left) if entry else 0
+            removed += _remove_unused(lake, entry["table"], lines) if entry else 0
             path.unlink(missing_ok=True)
     return removed
 
 
-def _remove_unused(lake: Lake, name: str, left: list[str]) -> int:
-    # A table that is gone may have been renamed: then another one names its files.
-    tables = {name} & lake.tables() or lake.tables()
-    found = [table for table in map(lake.find, sorted(tables)) if table is not None]
+def _remove_unused(lake: Lake, name: str, lines: list[str | dict[str, str]]) -> int:
+    paths = [line for line in lines if isinstance(line, str)]
+    found = _tables(lake, name, {line["id"] for line in lines if not isinstance(line, str)})
+    if found is None:
+        return 0
     used = {path for table in found for path in _referenced(table)}
     removed = 0
-    for path in left:
+    for path in paths:
         if path not in used:
             io = found[0].io if found else lake.storage(path)
             with suppress(FileNotFoundError):
                 io.delete(path)
                 removed += 1
     return removed
+
+
+def _tables(lake: Lake, name: str, ids: set[str]) -> list[Table] | None:
+    """The tables that may name the files of a load; None where one of them is not to be found.
+
+    It may have got another name, or be in another namespace by now: then its files are not ours
+    to judge.
+    """
+    there = lake.find(name)
+    if there is not None and ids <= {_id(there)}:
+        return [there]
+    found = [table for table in map(lake.find, sorted(lake.tables())) if table is not None]
+    if not ids:
+        return found
+    found = [table for table in found if _id(table) in ids]
+    return found if len(found) == len(ids) else None
+
+
+def _id(table: Table) -> str:
+    return str(table.metadata.table_uuid)
 
 
 def _referenced(table: Table) -> set[str]:

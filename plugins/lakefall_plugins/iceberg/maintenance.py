@@ -75,6 +75,9 @@ def maintain(lake: Lake, run: Run, subject: Subject, options: IcebergMaintenance
         parts = survey(lake, table, (subject.key,))
     except TableError as error:
         return Maintained(subject.name, left=(str(error),))
+    # A load that does not find its snapshot any more would commit its files a second time.
+    kept = max(options.keep_snapshots_for, lake.doubt)
+    options = options.model_copy(update={"keep_snapshots_for": kept})
     groups = compaction.plan(parts, subject.key, options.small_file, options.target_file)
     task = _Task(lake, run, subject, options, table, parts)
     return task.foresee(groups) if run.dry_run else task.work(groups)
@@ -175,6 +178,7 @@ class _Task:
             except BaseException:
                 abandon(transaction)
                 raise
+            publication.aim(transaction.table_metadata)
             self.lake.remember(self.subject.name, commit(transaction))
 
     def _stage(

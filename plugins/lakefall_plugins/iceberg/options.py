@@ -105,6 +105,10 @@ class RestCatalog(Options):
 class IcebergMaintenance(Maintenance):
     """What `lakefall maintain` does to a table."""
 
+    keep_snapshots_for: Duration = Field(default=7 * 86_400.0, ge=0)
+    """How long a snapshot can be read after another one took its place. In a REST catalog never
+    less than 10 minutes, nor than `commit_timeout`: a load that got no answer to its commit may
+    look for its snapshot until then."""
     grace: Duration = Field(default=3600.0, ge=0)
     """How long files that only expired snapshots named stay, for readers that loaded the table's
     metadata before. The next maintenance after that deletes them."""

@@ -157,6 +157,7 @@ class OwnTable:
         except BaseException:
             abandon(transaction)
             raise
+        publication.aim(transaction.table_metadata)
         self.lake.remember(self.name, commit(transaction))
         return True
 

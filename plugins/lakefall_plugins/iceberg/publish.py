@@ -129,6 +129,10 @@ class Publication:
         self.paths.append(path)
         return path
 
+    def aim(self, metadata: TableMetadata) -> None:
+        """Note the table whose next snapshot may name these files."""
+        self._journal.aim(str(metadata.table_uuid))
+
     def _settle(self, metadata: TableMetadata) -> str:
         """The folder of all files of this load."""
         folder = self._folder or _data_folder(metadata)

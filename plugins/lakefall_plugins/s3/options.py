@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from lakefall.config.units import ConfigPath, Duration
-from lakefall_plugins.files import FileOptions
+from lakefall_plugins.file_options import FileOptions
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 _WORDS = {"": True, "true": True, "yes": True, "on": True} | {

@@ -6,6 +6,7 @@ Each is a statement of its own; what one of them refuses stops none of the other
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -27,6 +28,10 @@ _MARGIN = 600_000
 _REFUSED = "INVALID_PROCEDURE_ARGUMENT"
 """What Trino answers to a retention that is shorter than it allows."""
 _UNITS = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
+_OWN_PLACE = re.compile(r"-[0-9a-f]{32}/?$")
+"""How the place of a table ends that Trino made, unless ``iceberg.unique-table-location`` is off.
+What catalogs choose is the table's name, and stays when it is renamed: then the next table of that
+name lies there as well, and to each of them the files of the other are orphans."""
 _SIDECARS = (names.FILES_LOCATION, names.KEPT_LOCATION, names.EXPIRED_LOCATION)
 
 
@@ -99,7 +104,8 @@ class _Task:
             done = dataclasses.replace(done, files_after=None)
         elif merges:
             size = self.lake.options.maintenance.small_file
-            self._execute("its data files", f"optimize(file_size_threshold => '{size}B')")
+            optimize = f"optimize(file_size_threshold => '{size}B')"
+            self._execute("its data files", optimize, "small_file")
             done = dataclasses.replace(done, files_after=self._files().number)
         has_objects = self._has_objects()
         expiry = self._expiry(has_objects=has_objects)
@@ -172,19 +178,34 @@ class _Task:
         )
         return bool(rows)
 
+    def _location(self) -> str:
+        rows = self.lake.client.rows(
+            f'SELECT "value" FROM {self.lake.name(f"{self.table}$properties")} '
+            "WHERE key = 'location'"
+        )
+        return str(rows[0][0]) if rows else ""
+
     # --- doing ---
 
     def _expire(self, expiry: _Expiry) -> bool:
         procedure = f"expire_snapshots(retention_threshold => '{_duration(expiry.retention)}')"
-        return self._execute("its snapshots", procedure)
+        return self._execute("its snapshots", procedure, "keep_snapshots_for")
 
     def _remove_orphans(self) -> None:
-        age = int(self.lake.options.maintenance.keep_snapshots_for * 1000)
+        location = self._location()
+        if not _OWN_PLACE.search(location):
+            self.left.append(
+                "files that no snapshot names: they may be those of a table that was renamed, "
+                f"since {location or 'its place'} bears the table's name and no id"
+            )
+            return
+        # Not how long snapshots are kept: a write under way is named by none, whatever their age.
+        age = int(self.lake.options.maintenance.keep_orphans_for * 1000)
         procedure = f"remove_orphan_files(retention_threshold => '{_duration(age)}')"
-        self._execute("files that no snapshot names", procedure)
+        self._execute("files that no snapshot names", procedure, "keep_orphans_for")
 
-    def _execute(self, what: str, procedure: str) -> bool:
-        """Run a procedure; whether Trino did it. What it refuses is told."""
+    def _execute(self, what: str, procedure: str, option: str) -> bool:
+        """Run a procedure; whether Trino did it. What it refuses because of an option is told."""
         statement = f"ALTER TABLE {self.lake.name(self.table)} EXECUTE {procedure}"
         try:
             until_committed(
@@ -197,8 +218,7 @@ class _Task:
         except TrinoQueryError as error:
             if error.name == _REFUSED:
                 self.left.append(
-                    f"{what}: {error}; raise maintenance.keep_snapshots_for, or change Trino's "
-                    "minimum"
+                    f"{what}: {error}; raise maintenance.{option}, or change Trino's minimum"
                 )
             else:
                 self.errors.append(f"{what}: {error}")

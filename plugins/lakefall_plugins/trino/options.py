@@ -7,8 +7,17 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from lakefall.config.units import Duration
-from lakefall_plugins.lake.options import LakeOptions
+from lakefall_plugins.lake.options import LakeOptions, Maintenance
 from lakefall_plugins.trino.connection import TrinoConnection
+
+
+class TrinoMaintenance(Maintenance):
+    """What `lakefall maintain` does to a table."""
+
+    keep_orphans_for: Duration = Field(default=7 * 86_400.0, ge=86_400)
+    """How old a file must be that no snapshot names before it is deleted; at least a day. Younger
+    ones may belong to a write that has not committed yet. Trino refuses less than its
+    `iceberg.remove-orphan-files.min-retention`."""
 
 
 class TrinoOptions(TrinoConnection, LakeOptions):
@@ -34,3 +43,5 @@ class TrinoOptions(TrinoConnection, LakeOptions):
     """How long a commit is tried again while other writers win."""
     staging_ttl: Duration = Field(default=86_400.0, gt=0)
     """Age at which a staging table of another machine counts as left behind."""
+    maintenance: TrinoMaintenance = TrinoMaintenance()
+    """How `lakefall maintain` compacts tables and expires their snapshots."""

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar
-
-from pydantic import Field
 
 from lakefall import naming
-from lakefall.config.units import Duration
 from lakefall.errors import LakefallError
 from lakefall.model import Check, Loaded, Registered, Status, WrongFile
 from lakefall.plugin import Plugin, Stage, hookimpl
 from lakefall.run import Run
 from lakefall_plugins.trino.client import Client
-from lakefall_plugins.trino.connection import TrinoConnection
 from lakefall_plugins.trino.errors import TrinoQueryError
 from lakefall_plugins.trino.quoting import identifier, literal, literals, qualified
+from lakefall_plugins.trino.registrar_options import TrinoRegistrarOptions
 
 NAME = "trino"
 MAX_CHARACTERS = 500_000
@@ -25,18 +21,6 @@ MAX_CHARACTERS = 500_000
 _PAUSE = 0.5
 """Seconds before a snapshot is looked for again."""
 _UNSEEN = ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND")
-
-
-class TrinoRegistrarOptions(TrinoConnection):
-    """Options of the registrar `trino`."""
-
-    connection: ClassVar[frozenset[str]] = TrinoConnection.connection | {"table_schema", "wait"}
-
-    table_schema: str = Field(default="", alias="schema")
-    """Trino's schema of the tables; empty: the sink's `namespace`."""
-    wait: Duration = Field(default=10.0, ge=0)
-    """How long a commit may take until Trino sees it (its catalog may keep metadata a while); all
-    waiting of a run together."""
 
 
 class TrinoRegistrar(Plugin[TrinoRegistrarOptions]):

@@ -5,31 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pydantic import Field, model_validator
 from typing_extensions import override
 
-from lakefall.plugin import Options
 from lakefall.types import TypeCandidate, TypeSettings
 from lakefall_plugins.types.number import Number
 from lakefall_plugins.types.numbers import LEADING_ZERO, leading_zero_veto
+from lakefall_plugins.types.options import MOST_DIGITS, DecimalOptions
 
-MOST_DIGITS = 38
 _NAME = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
-
-
-class DecimalOptions(Options):
-    """Which decimals inference proposes."""
-
-    precision: int = Field(default=18, ge=1, le=MOST_DIGITS)
-    """Digits in all."""
-    scale: int = Field(default=2, ge=0, le=MOST_DIGITS)
-    """Digits after the point."""
-
-    @model_validator(mode="after")
-    def _scale_fits(self) -> DecimalOptions:
-        if self.scale > self.precision:
-            raise ValueError(f"scale {self.scale} is larger than precision {self.precision}")
-        return self
 
 
 @dataclass(frozen=True, slots=True)

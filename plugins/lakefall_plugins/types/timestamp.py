@@ -3,29 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
 
 from typing_extensions import override
 
-from lakefall.plugin import NoOptions, Options
+from lakefall.plugin import NoOptions
 from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types import moments
 from lakefall_plugins.types.date import FAMILY
 from lakefall_plugins.types.layouts import ISO
 from lakefall_plugins.types.moments import DATE, GLOBS, OFFSET, TIME, Moment
+from lakefall_plugins.types.options import TimestampOptions
 
 ZONED = "TIMESTAMP WITH TIME ZONE"
 EPOCHS = {"%s": 1_000_000, "%Q": 1_000}
 """Formats of numbers since 1970 in UTC, only for columns that the options give them: seconds (as
 in strftime of glibc) and milliseconds; microseconds of each."""
-
-
-class TimestampOptions(Options):
-    """Which layouts of timestamps inference proposes."""
-
-    layouts: Literal["dates", "iso"] = "dates"
-    """`dates`: ISO 8601, and every format of `date_formats` with a time of day after it; `iso`:
-    ISO 8601 alone (the letter of the specification)."""
 
 
 class Timestamp(TypePlugin[TimestampOptions]):

@@ -160,5 +160,5 @@ class _Plugin(Plugin[_Options]):
 
 def test_digest_is_the_same_in_every_process_and_release() -> None:
     """Another digest would make every pipeline try its failed files again."""
-    use = Use(Stage.SINK, "p", "alias", _Plugin, _Options())
+    use = Use(Stage.SINK, "p", "alias", lambda: _Plugin, _Options())
     assert digest([use], []) == "982ac82e20d20a46"

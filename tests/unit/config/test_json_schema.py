@@ -74,7 +74,7 @@ def test_every_option_is_a_discriminated_union_with_descriptions(schema: dict[st
 
 
 def test_broken_plugins_are_left_out() -> None:
-    catalogue = Catalogue([("source", "gone", "no_such_module:X")])
+    catalogue = Catalogue([("source", "gone", "no_such_module:X", "")])
     assert "source.gone" not in json_schema(catalogue)["$defs"]
 
 

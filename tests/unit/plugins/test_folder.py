@@ -64,7 +64,7 @@ class Inbox:
             Stage.SOURCE,
             "folder",
             "folder",
-            FolderSource,
+            lambda: FolderSource,
             FolderOptions.model_validate({"path": str(self.path), **options}),
         )
         config = PipelineConfig(

@@ -27,7 +27,7 @@ Infer = Callable[..., Schema]
 
 def use(stage: Stage, plugin: type[Plugin[Any]], **options: Any) -> Use:
     found: Options = plugin.options_model.model_validate(options)
-    return Use(stage, plugin.name, plugin.name, plugin, found)
+    return Use(stage, plugin.name, plugin.name, lambda: plugin, found)
 
 
 def pipeline(

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from lakefall import naming, sql
 from lakefall.model import Assumed, PlannedColumn, Records, TablePlan, text_column
 from lakefall.plugin import Stage
 from lakefall.run import Run
 from lakefall.types import TypeCandidate
+from lakefall_plugins.csv.options import OnMisfit
 from lakefall_plugins.types import expressions
 
-OnMisfit = Literal["null", "reject", "fail"]
 TEXT = "VARCHAR"
 """The one type whose columns receive the original text."""
 REFUSED = "lakefall: no value of its column's type"

@@ -11,8 +11,9 @@ from lakefall.errors import ConservationError, UnprovedTypesError
 from lakefall.model import Assumed, Converted, Records, TablePlan
 from lakefall.run import Run
 from lakefall_plugins.csv.converting import parquet
-from lakefall_plugins.csv.converting.columns import REFUSED, OnMisfit, typed_columns
+from lakefall_plugins.csv.converting.columns import REFUSED, typed_columns
 from lakefall_plugins.csv.converting.judging import Judge
+from lakefall_plugins.csv.options import OnMisfit
 from lakefall_plugins.csv.reading.rejects import RejectWriter, warning
 from lakefall_plugins.csv.reading.scratch import Scratch, writing
 

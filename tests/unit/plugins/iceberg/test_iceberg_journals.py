@@ -1,0 +1,122 @@
+"""Leftovers of loads that died go where no snapshot names them, whatever a table is called now."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from iceberg_support import Lakehouse, source
+
+from lakefall_plugins.iceberg import commit, journals, transaction
+
+ID = [("id", "INTEGER")]
+FILE = source("orders/a.csv", "e1")
+CHANGED = source("orders/a.csv", "e2", minute=1)
+
+
+@pytest.fixture(scope="module")
+def processes() -> Any:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(
+        ["iceberg_support", "pyiceberg.catalog.sql", "pyiceberg.io.pyarrow", "duckdb"]
+    )
+    return context
+
+
+def die(*_: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def before_commit(_: Any) -> None:
+    die()
+
+
+def after_commit(staged: Any) -> None:
+    transaction.commit(staged)
+    die()
+
+
+def load_and_die(folder: Path, when: Any) -> None:
+    commit.commit = when  # type: ignore[attr-defined]
+    Lakehouse(folder).load(CHANGED, ID, "SELECT 2 FROM range(4)")
+
+
+def dies(processes: Any, lakehouse: Lakehouse, when: Any) -> None:
+    """A load of four rows is killed, and leaves its journal."""
+    child = processes.Process(target=load_and_die, args=(lakehouse.folder, when))
+    child.start()
+    child.join(120)
+    assert child.exitcode == -signal.SIGKILL
+    assert list(lakehouse.sink.lake.local.glob("*.json"))
+
+
+def sweep(lakehouse: Lakehouse) -> int:
+    removed = journals.sweep(lakehouse.sink.lake)
+    assert not list(lakehouse.sink.lake.local.glob("*.json")), "it is looked at once"
+    return removed
+
+
+def rows_of(lakehouse: Lakehouse, namespace: str, table: str) -> int:
+    return len(lakehouse.sink.lake.catalog.load_table((namespace, table)).scan().to_arrow())
+
+
+def test_what_a_load_committed_stays_when_another_table_got_the_name(
+    lakehouse: Lakehouse, processes: Any
+) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    dies(processes, lakehouse, after_commit)
+    catalog = lakehouse.sink.lake.catalog
+    schema = catalog.load_table("lakehouse.orders").schema()
+    catalog.rename_table("lakehouse.orders", "lakehouse.orders_2024")
+    catalog.create_table("lakehouse.orders", schema)
+    assert sweep(lakehouse) == 0
+    assert rows_of(lakehouse, "lakehouse", "orders_2024") == 4
+
+
+def test_what_a_load_committed_stays_when_the_table_was_moved_elsewhere(
+    lakehouse: Lakehouse, processes: Any
+) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    dies(processes, lakehouse, after_commit)
+    catalog = lakehouse.sink.lake.catalog
+    catalog.create_namespace("archive")
+    catalog.rename_table("lakehouse.orders", "archive.orders")
+    assert sweep(lakehouse) == 0
+    assert rows_of(lakehouse, "archive", "orders") == 4
+
+
+def test_what_was_not_committed_goes_when_the_table_was_renamed(
+    lakehouse: Lakehouse, processes: Any
+) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    before = lakehouse.data_files("orders")
+    dies(processes, lakehouse, before_commit)
+    left = lakehouse.data_files("orders") - before
+    assert left
+    catalog = lakehouse.sink.lake.catalog
+    schema = catalog.load_table("lakehouse.orders").schema()
+    catalog.rename_table("lakehouse.orders", "lakehouse.orders_2024")
+    catalog.create_table("lakehouse.orders", schema)
+    assert sweep(lakehouse) == len(left)
+    assert lakehouse.data_files("orders") == before
+    assert rows_of(lakehouse, "lakehouse", "orders_2024") == 3
+
+
+def test_what_was_to_make_a_table_goes_unless_a_commit_was_tried(
+    lakehouse: Lakehouse, processes: Any
+) -> None:
+    lakehouse.load(source("other/z.csv"), ID, "SELECT 1")
+    lake = lakehouse.sink.lake
+    for tried in (False, True):
+        dies(processes, lakehouse, before_commit)
+        (path,) = lake.local.glob("*.json")
+        lines = path.read_text().splitlines(keepends=True)
+        if not tried:
+            path.write_text("".join(line for line in lines if '"id"' not in line))
+        there = lakehouse.data_files("orders")
+        assert sweep(lakehouse) == (0 if tried else len(there))
+        assert lakehouse.data_files("orders") == (there if tried else set())
