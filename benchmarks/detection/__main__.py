@@ -4,19 +4,17 @@
 
 The files and the scorers are not part of this repository: they are read from a folder beside it
 (``../shared/bench``), which holds one folder per set with ``labels.jsonl``, and ``score_*.py``.
-Detectors that are not installed are left out by name. ``column_types.py`` adds the inference
-of types. Both halves of each set are shown: rules were found on ``a``.
+Detectors that are not installed are left out by name. Both halves of each set are shown: rules
+were found on ``a``. The last tables are those of the README.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
-import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.detection import tables, timing
+from benchmarks.detection import column_types, readme, tables, timing
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -31,23 +29,15 @@ def main() -> int:
         )
         return 0
     sys.path.insert(0, str(bench))
-    tables.dialects(bench)
+    dialects = tables.dialects(bench)
     tables.misses(bench)
-    tables.tables(bench)
-    tables.encodings(bench)
+    pollock = tables.tables(bench)
+    encodings = tables.encodings(bench)
     tables.confidence(bench)
     timing.times(bench)
-    return types(bench)
-
-
-def types(bench: Path) -> int:
-    """The inference of types, where its benchmark is there."""
-    path = Path(__file__).parent / "column_types.py"
-    if not path.exists():
-        return 0
-    command = [sys.executable, str(path), "--bench", str(bench), "--halves"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run(command, check=False, env=environment).returncode
+    types = column_types.main(bench, halves=True, misses=True)
+    readme.write(dialects, pollock, encodings, types)
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
 """Scores the types that are inferred for the columns of labelled public files.
 
-    python benchmarks/detection/column_types.py [--bench FOLDER] [--halves] [--misses] [--only NAME]
+    python -m benchmarks.detection.column_types [--bench FOLDER] [--halves] [--misses] [--only NAME]
 
 The files and the scorer are not part of this repository: they are read from a folder beside it
 (``../shared/bench``), which holds ``types/`` and ``score_types.py``. Tools that are not installed
-are left out by name. (Called ``types.py``, this module would hide Python's own.)
+are left out by name.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from benchmarks.detection.score import half, installed, line, table
+
 ROOT = Path(__file__).resolve().parents[2]
-if __name__ == "__main__":
-    sys.path[:0] = [str(ROOT / "framework"), str(ROOT / "plugins")]
-
-from score import half, installed  # noqa: E402 -- it lies beside this file
-
 SETS = ("duckdb", "vega", "parquet")
 COARSE = "sortinghat"
 EXPECTED = ("temporal", "number", "text")
+SHOWN = 100
+"""Characters of cells in a table."""
 Detector = Callable[[str], dict[str, str]]
 """Path -> column as in the header -> name of its type."""
 GENERATE = "sniffer.on_missing_header=generate"
 SHORT_YEARS = "type_inferer.two_digit_years=true"
 WORDS = "type_inferer.boolean=words"
+EVERY_VALUE = "type_inferer.threshold=100%"
+"""The rule of the other tools: one value that does not parse makes a column text."""
 MORE = "type_inferer.types=[boolean, integer, bigint, double, date, time, timestamp, timestamp_tz]"
 RUNS = ExitStack()
 """Runs of pipelines that stay open while files are looked at."""
@@ -86,6 +87,10 @@ def polars(path: str) -> dict[str, str]:
 TOOLS: dict[str, tuple[Detector, str]] = {
     "lakefall": (lakefall(GENERATE, SHORT_YEARS, MORE), "lakefall_plugins"),
     "lakefall, boolean: words": (lakefall(GENERATE, SHORT_YEARS, MORE, WORDS), "lakefall_plugins"),
+    "lakefall, threshold: 100%": (
+        lakefall(GENERATE, SHORT_YEARS, MORE, EVERY_VALUE),
+        "lakefall_plugins",
+    ),
     "lakefall, defaults": (lakefall(), "lakefall_plugins"),
     "DuckDB": (duckdb, "duckdb"),
     "pyarrow": (pyarrow, "pyarrow"),
@@ -104,15 +109,18 @@ class Column:
     expected: str
     found: str
     right: bool
+    cells: str = ""
+    """Of a column that is nothing but these."""
 
 
 def exact(scorer: Any, base: Path, detector: Detector) -> Iterator[Column]:
     """The columns of whole files, scored by the scorer's own rule."""
     for name in SETS:
-        for line in (base / f"types_{name}.jsonl").read_text(encoding="utf-8").splitlines():
-            label = json.loads(line)
+        for text in (base / f"types_{name}.jsonl").read_text(encoding="utf-8").splitlines():
+            label = json.loads(text)
+            path = label["path"]
             try:
-                found = detector(str(base / label["path"]))
+                found = detector(str(base / path))
             except Exception as error:  # noqa: BLE001 -- counted as wrong, as the scorer does
                 found = {"": f"{type(error).__name__}"}
             by_name = {column.strip().lower(): kind for column, kind in found.items()}
@@ -121,20 +129,17 @@ def exact(scorer: Any, base: Path, detector: Detector) -> Iterator[Column]:
                 if kind is None and len(found) == len(label["columns"]):
                     kind = list(found.values())[position]
                 right = kind is not None and scorer.ok(expected, kind, name)
-                yield Column(
-                    name, half(label["path"]), label["path"], column, expected, kind or "-", right
-                )
+                yield Column(name, half(path), path, column, expected, kind or "-", right)
 
 
 def coarse(scorer: Any, base: Path, detector: Detector) -> Iterator[Column]:
     """SortingHat's columns of five values each: temporal, number or text."""
-    classes = {"int": "number", "float": "number", "bool": "number", "text": "text"}
     with tempfile.TemporaryDirectory() as folder:
-        for number, line in enumerate((base / f"types_{COARSE}.jsonl").open(encoding="utf-8")):
+        for number, text in enumerate((base / f"types_{COARSE}.jsonl").open(encoding="utf-8")):
             path = f"types_{COARSE}.jsonl:{number}"
-            label = json.loads(line)
+            label = json.loads(text)
             alone = Path(folder)
-            (alone / f"types_{COARSE}.jsonl").write_text(line, encoding="utf-8")
+            (alone / f"types_{COARSE}.jsonl").write_text(text, encoding="utf-8")
             said: list[str] = []
 
             def listen(file: str, said: list[str] = said) -> dict[str, str]:
@@ -144,45 +149,71 @@ def coarse(scorer: Any, base: Path, detector: Detector) -> Iterator[Column]:
 
             scores, _ = scorer.sortinghat(listen, str(alone))
             expected = label["expect"]
-            found = said[0] if said else "-"
-            kind = classes.get(scorer.cls(found), "temporal") if said else "-"
-            right = scores[expected] == "1/1"
             yield Column(
-                COARSE, half(path), path, str(label["name"]), expected, f"{kind} ({found})", right
+                COARSE,
+                half(path),
+                path,
+                str(label["name"]),
+                expected,
+                said[0] if said else "-",
+                scores[expected] == "1/1",
+                " \u00b7 ".join(map(str, label["samples"])),
             )
 
 
-def main(bench: Path, *, halves: bool, misses: bool = False, only: Sequence[str] = ()) -> None:
+Scores = dict[str, tuple[int, int]]
+"""Set, for SortingHat with the class -> columns that are right, of how many."""
+
+
+def main(
+    bench: Path, *, halves: bool, misses: bool = False, only: Sequence[str] = ()
+) -> dict[str, Scores]:
     """Print a table of every tool's scores; with ``misses``, what lakefall got wrong."""
     base = bench / "types"
     scorer = importlib.import_module("score_types")
-    heads = ("types", "half", *SETS, *(f"SortingHat {e}" for e in EXPECTED))
-    print(f"\n| {' | '.join(heads)} |\n|{'---|' * len(heads)}")
+    found: dict[str, Scores] = {}
     wrong: list[Column] = []
+    table("types", "half", *SETS, *(f"SortingHat {e}" for e in EXPECTED))
     for name, (detector, module) in TOOLS.items():
         if (only and name not in only) or not installed(name, module):
             continue
         columns = [*exact(scorer, base, detector), *coarse(scorer, base, detector)]
-        for part in ("a", "b", "") if halves else ("",):
-            print(_line(name, part, [c for c in columns if not part or c.half == part]), flush=True)
-        if misses and name in (*only, "lakefall, boolean: words"):
+        for part in ("a", "b") if halves else ():
+            _line(name, part, scores([c for c in columns if c.half == part]))
+        found[name] = scores(columns)
+        _line(name, "both", found[name])
+        if misses and name in (only or ("lakefall",)):
             wrong += [c for c in columns if not c.right]
+    if wrong:
+        table("file", "half", "column", "label", "answer", "cells")
     for each in wrong:
-        print(
-            f"{each.path} (half {each.half}): {each.name!r} is {each.expected}, {each.found} said"
-        )
+        line(each.path, each.half, each.name, each.expected, each.found, _cell(each.cells))
     RUNS.close()
+    return found
 
 
-def _line(name: str, part: str, columns: Sequence[Column]) -> str:
-    def share(chosen: list[Column]) -> str:
-        return f"{sum(c.right for c in chosen)}/{len(chosen)}"
+def scores(columns: Sequence[Column]) -> Scores:
+    """The columns counted, those of each set."""
 
-    cells = [share([c for c in columns if c.set == each]) for each in SETS]
-    cells += [
-        share([c for c in columns if c.set == COARSE and c.expected == each]) for each in EXPECTED
-    ]
-    return f"| {name} | {part or 'both'} | {' | '.join(cells)} |"
+    def count(chosen: list[Column]) -> tuple[int, int]:
+        return sum(c.right for c in chosen), len(chosen)
+
+    found = {each: count([c for c in columns if c.set == each]) for each in SETS}
+    for expected in EXPECTED:
+        found[f"{COARSE} {expected}"] = count(
+            [c for c in columns if (c.set, c.expected) == (COARSE, expected)]
+        )
+    return found
+
+
+def _line(name: str, part: str, found: Scores) -> None:
+    line(name, part, *(f"{right}/{of}" for right, of in found.values()))
+
+
+def _cell(text: str) -> str:
+    """A text that fits into a table of Markdown."""
+    plain = " ".join(text.replace("|", "\\|").split())
+    return plain if len(plain) <= SHOWN else f"{plain[:SHOWN]}..."
 
 
 def _command_line() -> int:

@@ -116,6 +116,18 @@ def chardet(path: str) -> str | None:
     return library.detect(Path(path).read_bytes())["encoding"]
 
 
+def chardetng(path: str) -> str:
+    import chardetng_py as library
+
+    return str(library.detect(Path(path).read_bytes()))
+
+
+def faust_cchardet(path: str) -> str | None:
+    import cchardet as library
+
+    return library.detect(Path(path).read_bytes())["encoding"]
+
+
 def utf8_else_cp1252(path: str) -> str:
     try:
         Path(path).read_bytes().decode("utf-8")
@@ -128,5 +140,7 @@ ENCODINGS: dict[str, tuple[EncodingDetector, str]] = {
     "lakefall": (lakefall_encoding, "lakefall_plugins"),
     "charset-normalizer": (charset_normalizer, "charset_normalizer"),
     "chardet": (chardet, "chardet"),
+    "chardetng": (chardetng, "chardetng_py"),
+    "faust-cchardet": (faust_cchardet, "cchardet"),
     "UTF-8 else cp1252": (utf8_else_cp1252, "codecs"),
 }

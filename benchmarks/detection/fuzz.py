@@ -3,7 +3,8 @@
     python -m benchmarks.detection.fuzz [--files 20000] [--seed N] [--bench FOLDER] [--only N]
 
 Files come from the benchmark's folder where it is there, and from the habits that ``habits``
-makes up. Each file's damage follows from the seed and its number alone: ``--only`` repeats one.
+makes up. Each file's damage follows from the seed and its number alone: ``--only`` repeats one,
+and ``--first`` goes on where another run ended.
 """
 
 from __future__ import annotations
@@ -181,6 +182,7 @@ def main() -> int:
     parser.add_argument("--files", type=int, default=20_000)
     parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
     parser.add_argument("--bench", type=Path, default=ROOT.parent / "shared" / "bench")
+    parser.add_argument("--first", type=int, default=0, help="the number of the first case")
     parser.add_argument("--only", type=int, help="the number of one case, with its traceback")
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     options = parser.parse_args()
@@ -191,14 +193,15 @@ def main() -> int:
     if options.only is not None:
         print(many([options.only], options.seed, bench)[0])
         return 0
-    return _all(options.files, options.seed, bench, options.processes)
+    numbers = range(options.first, options.first + options.files)
+    return _all(numbers, options.seed, bench, options.processes)
 
 
-def _all(files: int, seed: int, bench: Path, processes: int) -> int:
+def _all(numbers: range, seed: int, bench: Path, processes: int) -> int:
     outcomes: Counter[str] = Counter()
     problems: list[Case] = []
     slowest, done = 0.0, 0
-    chunks = [range(at, min(at + 200, files)) for at in range(0, files, 200)]
+    chunks = [numbers[at : at + 200] for at in range(0, len(numbers), 200)]
     with ProcessPoolExecutor(processes) as pool:
         futures = [(chunk, pool.submit(many, chunk, seed, bench)) for chunk in chunks]
         for chunk, future in futures:

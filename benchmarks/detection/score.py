@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+from importlib.metadata import packages_distributions, version
 from typing import Any
 
 
@@ -20,6 +21,15 @@ def installed(name: str, module: str) -> bool:
         print(f"{name}: left out, {module} is not installed")
         return False
     return True
+
+
+def versioned(name: str, module: str) -> str:
+    """The name with the version of the library, for those that have one."""
+    found = packages_distributions().get(module, [])
+    if not found or module.startswith("lakefall"):
+        return name
+    head, comma, rest = name.partition(",")
+    return f"{head} {version(found[0])}{comma}{rest}"
 
 
 def table(*head: str) -> None:

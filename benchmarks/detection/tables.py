@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
@@ -19,13 +20,16 @@ DIALECT_SETS = ("dialect_w3c_csvw", "dialect_csvsniffer_extra", "pollock_survey"
 ENCODING_SET, TABLE_SET = "encoding_cldr", "pollock_survey"
 COUNTS = ("files", "delimiter", "and quote", "same table", "no answer", "header", "preamble", "ms")
 HALVES = ("a", "b")
+LAKEFALL = "lakefall"
+"""What this project is called among the others."""
 SURE = 0.9
 MUTATIONS = 8
 
 
-def dialects(bench: Path) -> None:
-    """Delimiter, quote, header and preamble, by detector and half."""
+def dialects(bench: Path) -> dict[str, list[Any]]:
+    """Delimiter, quote, header and preamble, by detector and half; both halves are returned."""
     scorer = importlib.import_module("score_dialect")
+    found: dict[str, list[Any]] = {}
     table("detector", "half", *COUNTS)
     for name, (detector, module) in DETECTORS.items():
         if not installed(name, module):
@@ -37,7 +41,9 @@ def dialects(bench: Path) -> None:
         ]
         for part in HALVES:
             line(name, part, *_counts(scorer, [r for r in results if half(r["path"]) == part]))
-        line(f"**{name}**", "both", *_counts(scorer, results))
+        found[name] = _counts(scorer, results)
+        line(f"**{name}**", "both", *found[name])
+    return found
 
 
 def _counts(scorer: Any, results: Sequence[dict[str, Any]]) -> list[Any]:
@@ -59,20 +65,36 @@ def misses(bench: Path) -> None:
                 line(result["path"], half(result["path"]), ", ".join(wrong), answer)
 
 
-def encodings(bench: Path) -> None:
-    """Files that decode to the text they were written from, by detector and half."""
-    labels = [
-        json.loads(text)
-        for text in (bench / ENCODING_SET / "labels.jsonl").read_text().splitlines()
-    ]
-    table("encoding by", *HALVES, "both", "of")
+def encodings(bench: Path) -> dict[str, tuple[int, int]]:
+    """Files that decode to the text they were written from, by detector and half; of all files,
+    and of those that are neither UTF-8 nor UTF-16. Both halves are returned."""
+    folder = bench / ENCODING_SET
+    labels = [json.loads(text) for text in (folder / "labels.jsonl").read_text().splitlines()]
+    legacy = sum(not _is_unicode(label) for label in labels)
+    found: dict[str, tuple[int, int]] = {}
+    wrong: list[tuple[str, str, str, str]] = []
+    table("encoding by", *HALVES, f"of {len(labels)}", f"of the {legacy} that are no UTF")
     for name, (detector, module) in ENCODINGS.items():
-        if installed(name, module):
-            right = dict.fromkeys(HALVES, 0)
-            for label in labels:
-                path = bench / ENCODING_SET / label["path"]
-                right[half(label["path"])] += _decodes(path, label["encoding"], detector)
-            line(name, *right.values(), sum(right.values()), len(labels))
+        if not installed(name, module):
+            continue
+        right: Counter[str] = Counter()
+        for label in labels:
+            path, part = label["path"], half(label["path"])
+            if _decodes(folder / path, label["encoding"], detector):
+                right.update([part, "all", *([] if _is_unicode(label) else ["legacy"])])
+            elif name == LAKEFALL:
+                answer = str(detector(str(folder / path)))
+                wrong.append((path, part, label["encoding"], answer))
+        found[name] = right["all"], right["legacy"]
+        line(name, *(right[part] for part in HALVES), *found[name])
+    table("file", "half", "encoding", "answer")
+    for miss in wrong:
+        line(*miss)
+    return found
+
+
+def _is_unicode(label: dict[str, Any]) -> bool:
+    return str(label["encoding"]).startswith("utf")
 
 
 def _decodes(path: Path, encoding: str, detector: Callable[[str], str | None]) -> bool:
@@ -84,19 +106,24 @@ def _decodes(path: Path, encoding: str, detector: Callable[[str], str | None]) -
     return found.lstrip("\ufeff") == raw.decode(encoding).lstrip("\ufeff")
 
 
-def tables(bench: Path) -> None:
-    """Pollock's score of 10: success, header, records and cells of the table that is loaded."""
+def tables(bench: Path) -> dict[str, float]:
+    """Pollock's score of 10: success, header, records and cells of the table that is loaded; of
+    both halves is returned."""
     try:
         scorer = importlib.import_module("score_pollock")
     except ImportError as error:
         print(f"Pollock: left out, {error.name} is not installed")
-        return
+        return {}
     table("Pollock score by", *HALVES, "both")
+    found: dict[str, float] = {}
     with pipeline_run("sniffer.on_missing_header=generate") as run:
-        line("lakefall", *_pollock(scorer, bench, lakefall_loader(run)))
-    for name, (loader, module) in LOADERS.items():
-        if installed(name, module):
-            line(name, *_pollock(scorer, bench, loader))
+        loaders = {LAKEFALL: (lakefall_loader(run), "lakefall_plugins"), **LOADERS}
+        for name, (loader, module) in loaders.items():
+            if installed(name, module):
+                scores = _pollock(scorer, bench, loader)
+                found[name] = scores[-1]
+                line(name, *scores)
+    return found
 
 
 def _pollock(scorer: Any, bench: Path, loader: Any) -> list[float]:

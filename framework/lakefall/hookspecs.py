@@ -36,7 +36,8 @@ if TYPE_CHECKING:
         TablePlan,
         TableState,
     )
-    from lakefall.plugin import Options, Plugin
+    from lakefall.pipeline import Pipeline
+    from lakefall.plugin import Finding, Options, Plugin
     from lakefall.run import Run
     from lakefall.types import TypeCandidate, TypeSettings
     from lakefall.validation import Violation
@@ -149,7 +150,11 @@ class StepHooks:
 
     @hookspec(firstresult=True)
     def type_for(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
-        """The reading for a column whose type is given; None when it is another plugin's."""
+        """The reading for a column whose type is given; None when it is another plugin's.
+
+        Raises:
+            ValueError: the format can be none of the type's.
+        """
 
     @hookspec(firstresult=True)
     def infer(
@@ -295,6 +300,16 @@ class StepHooks:
         """
 
     # --- any ---
+
+    @hookspec
+    def lint(self, pipeline: Pipeline) -> Iterable[Finding]:  # type: ignore[empty-body]
+        """Find what is wrong with the plugin's options beside the pipeline's other plugins. All
+        answer.
+
+        Called whenever a pipeline file is read, once every plugin's options are right by
+        themselves. Connects to nothing and imports nothing heavy. Each finding is told with the
+        line that its option stands on, and the pipeline is refused.
+        """
 
     @hookspec
     def event(self, run: Run, event: Event) -> None:

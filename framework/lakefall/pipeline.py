@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from fnmatch import fnmatchcase
 from time import perf_counter
@@ -39,7 +38,8 @@ from lakefall.model import (
     TablePlan,
     TableState,
 )
-from lakefall.plugin import PROJECT, Options, Stage
+from lakefall.plugin import PROJECT, Finding, Options, Stage
+from lakefall.types import without_options
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -210,32 +210,25 @@ class Pipeline:
         return sorted(found, key=lambda c: c.order)
 
     def type_for(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate:
-        """The reading for a column whose type is given."""
+        """The reading for a column whose type is given.
+
+        Raises:
+            PluginError: nobody reads the type.
+            ValueError: the format can be none of the type's.
+        """
         candidate: TypeCandidate | None = self._manager.hook.type_for(
             type_name=type_name, format=format, settings=settings
         )
         if candidate is None:
-            candidate = self._of_other_types(type_name, format, settings)
+            # A type that a table has, but that the pipeline does not propose.
+            others = without_options(self.config.other_types())
+            answers = (each.for_type(type_name, format, settings) for each in others)
+            candidate = next((each for each in answers if each), None)
         if candidate is None:
             raise PluginError(
                 f"no type plugin reads {type_name}; `lakefall plugins list` shows which there are"
             )
         return candidate
-
-    def _of_other_types(
-        self, type_name: str, format: str, settings: TypeSettings
-    ) -> TypeCandidate | None:
-        """A reading of a type that a table has, but that the pipeline does not propose."""
-        from lakefall.types import TypePlugin
-
-        for plugin in self.config.other_types():
-            if not issubclass(plugin, TypePlugin):
-                continue
-            with suppress(ValueError):  # a type that cannot do without options
-                found = plugin(plugin.options_model()).for_type(type_name, format, settings)
-                if found is not None:
-                    return found
-        return None
 
     def infer(
         self,
@@ -360,6 +353,13 @@ class Pipeline:
             except Exception:  # noqa: BLE001, S112 -- a broken listener must not stop a load
                 continue
 
+    def lint(self) -> Iterator[tuple[Stage, str, Finding]]:
+        """What plugins find wrong with their options; each with its stage and its name."""
+        for name, call in self._named("lint"):
+            stage, _, alias = name.partition(":")
+            for finding in call(pipeline=self):
+                yield Stage(stage), alias, finding
+
     def check(self, run: Run) -> list[Check]:
         """Every plugin's checks, timed; one that raises says so and stops nobody else."""
         checks: list[Check] = []
@@ -388,6 +388,9 @@ class Pipeline:
         return answer
 
     def _each(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+        return ((name.partition(":")[2], call) for name, call in self._named(hook))
+
+    def _named(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
         caller = getattr(self._manager.hook, hook)
         for implementation in reversed(caller.get_hookimpls()):
             names = implementation.argnames
@@ -400,7 +403,7 @@ class Pipeline:
             ) -> Any:
                 return _function(**{name: arguments[name] for name in _names})
 
-            yield implementation.plugin_name.partition(":")[2], call
+            yield implementation.plugin_name, call
 
 
 def with_listeners(pipeline: Pipeline, *listeners: object) -> Pipeline:

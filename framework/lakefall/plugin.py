@@ -7,6 +7,7 @@ files that its YAML names under ``plugins:``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
 
@@ -76,6 +77,16 @@ class Options(docstrings.Described, BaseModel):
 
 class NoOptions(Options):
     """For plugins that have none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a plugin says about one of its options, see the hook ``lint``."""
+
+    option: tuple[str | int, ...]
+    """Keys, and positions in lists, that lead from the plugin's options to it."""
+    message: str
+    """What is wrong, and what to write instead."""
 
 
 class SourceOptions(Options):

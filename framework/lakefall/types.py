@@ -7,11 +7,14 @@ every example parses and no counter-example does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic
 
-from lakefall.plugin import O_co, Plugin, Stage, hookimpl
+from pydantic import ValidationError
+
+from lakefall.plugin import O_co, Options, Plugin, Stage, hookimpl
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,13 @@ class TypePlugin(Plugin[O_co], Generic[O_co]):
         raise NotImplementedError
 
     def for_type(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
-        """The reading for a column that exists; None when the type is not this plugin's."""
+        """The reading for a column whose type is given; None when the type is not this plugin's.
+
+        One in another format where the type does not know this one.
+
+        Raises:
+            ValueError: the format can be none of the type's; the message says what to write.
+        """
         found = [c for c in self.candidates(settings) if c.type == type_name]
         exact = [c for c in found if c.format == format]
         return next(iter(exact or found), None)
@@ -119,3 +128,11 @@ class TypePlugin(Plugin[O_co], Generic[O_co]):
     @hookimpl
     def type_for(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
         return self.for_type(type_name, format, settings)
+
+
+def without_options(plugins: Iterable[type[Plugin[Options]]]) -> Iterator[TypePlugin[Options]]:
+    """The types among these plugins, but for those that cannot do without options."""
+    for plugin in plugins:
+        if issubclass(plugin, TypePlugin):
+            with suppress(ValidationError):
+                yield plugin(plugin.options_model())

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from typing import TYPE_CHECKING
 
 from lakefall import naming
 from lakefall.model import Assumed, Column, Records, Schema, TableState
-from lakefall.plugin import Plugin, Stage, hookimpl
+from lakefall.plugin import Finding, Plugin, Stage, hookimpl
 from lakefall.run import Run
 from lakefall.sql import connect
 from lakefall.types import TypeSettings
@@ -21,7 +22,11 @@ from lakefall_plugins.inference.quoting import quoted_columns
 from lakefall_plugins.inference.rules import Rules
 from lakefall_plugins.inference.stacking import count_together
 from lakefall_plugins.inference.survey import Survey
+from lakefall_plugins.inference.wishes import findings
 from lakefall_plugins.types.layouts import expand
+
+if TYPE_CHECKING:
+    from lakefall.pipeline import Pipeline
 
 
 class ThresholdInferer(Plugin[ThresholdOptions]):
@@ -43,6 +48,10 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
     def null_values(self) -> tuple[str, ...]:
         """Texts that stand for no value, in columns that are not text."""
         return self.options.null_values
+
+    @hookimpl
+    def lint(self, pipeline: Pipeline) -> Iterator[Finding]:
+        return findings(pipeline, self.options.columns, self.settings())
 
     @hookimpl
     def infer(

@@ -17,8 +17,8 @@ from lakefall.config.environment import Lookup, Variables, substitute
 from lakefall.config.model import PipelineConfig
 from lakefall.config.overrides import Setting
 from lakefall.config.problems import Problems, did_you_mean, join
-from lakefall.config.uses import configure, other_types
-from lakefall.config.validation import validate
+from lakefall.config.uses import Placed, configure, other_types
+from lakefall.config.validation import unresolved, validate
 from lakefall.config.yaml import Mark, Node, parse
 from lakefall.errors import ConfigError, PluginError
 from lakefall.plugin import Stage
@@ -53,18 +53,19 @@ class PipelineFile:
             ConfigError: overrides that fit one by one do not fit together.
         """
         problems = Problems()
-        config = self._configured(overrides.matching(self.patterns, table), table, problems)
+        patterns = overrides.matching(self.patterns, table)
+        # Up to one pattern `check` has asked the plugins.
+        config = self._configured(patterns, table, problems, ask=len(patterns) > 1)
         problems.raise_if_any()
         return config
 
     def check(self, problems: Problems) -> None:
         """Report what is wrong with the pipeline, and with every table's override alone."""
-        self._configured((), "", problems)
-        for pattern in self.patterns:
-            self._configured((pattern,), "", problems)
+        for patterns in ((), *((pattern,) for pattern in self.patterns)):
+            self._configured(patterns, "", problems, ask=True)
 
     def _configured(
-        self, patterns: Sequence[str], table: str, problems: Problems
+        self, patterns: Sequence[str], table: str, problems: Problems, *, ask: bool
     ) -> PipelineConfig:
         document = overrides.merge_tables(self.document, patterns, problems)
         later = [setting for setting in self.settings if not setting.about_tables]
@@ -79,7 +80,7 @@ class PipelineFile:
         own = Node(fixed, document.mark)
         settings = validate(Settings, own, "", problems, folder) or Settings()
         everything = [one for stage in placed.values() for one in stage]
-        return PipelineConfig(
+        config = PipelineConfig(
             path=self.path,
             name=settings.name or self.path.stem,
             uses={stage: tuple(one.use for one in some) for stage, some in placed.items()},
@@ -92,6 +93,19 @@ class PipelineFile:
             digest=explain.digest((one.use for one in everything), self.plugin_files),
             table=table,
         )
+        # Where a type's options are not known, nobody can say which types there are.
+        known = not unresolved(document.items[Stage.TYPE_INFERER.value])
+        if ask and known and not problems.found:
+            self._lint(config, everything, problems)
+        return config
+
+    def _lint(self, config: PipelineConfig, placed: Sequence[Placed], problems: Problems) -> None:
+        """Report what the plugins find wrong with options that are right by themselves."""
+        from lakefall.pipeline import Pipeline
+
+        for stage, alias, finding in Pipeline(config, self.config).lint():
+            one = next(p for p in placed if (p.use.stage, p.use.alias) == (stage, alias))
+            one.report(finding, problems)
 
 
 def read(

@@ -28,7 +28,7 @@ from lakefall.config.problems import Problems, join, located
 from lakefall.config.validation import validate
 from lakefall.config.yaml import Mark, Node
 from lakefall.errors import PluginError
-from lakefall.plugin import Options, Plugin, Stage
+from lakefall.plugin import Finding, Options, Plugin, Stage
 
 _ALIAS = re.compile(r"[A-Za-z0-9_.-]+")
 
@@ -40,6 +40,16 @@ class Placed:
     use: Use
     node: Node
     path: str
+
+    def report(self, finding: Finding, problems: Problems) -> None:
+        """Tell what the plugin found, with the line of the option that it is about."""
+        node, path = self.node, self.path
+        for step in finding.option:
+            child = node.child(step)
+            if child is None:
+                break
+            node, path = child, join(path, step)
+        problems.add(node.mark, located(node, path), finding.message)
 
 
 @dataclass(frozen=True, slots=True)

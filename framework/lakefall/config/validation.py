@@ -54,7 +54,7 @@ def validate(model: type[M], node: Node, path: str, problems: Problems, folder: 
             _Finding(model, node, path, detail, secrets)
             for detail in error.errors(include_url=False)
         ]
-        findings = [finding for finding in findings if not finding.waits]
+        findings = [finding for finding in findings if not (finding.waits or finding.follows)]
         for finding in findings:
             if not finding.in_union:
                 finding.report(problems, [finding])
@@ -90,7 +90,7 @@ class _Finding:
     def _walk(self, location: Sequence[str | int]) -> None:
         missing = self._detail["type"] == "missing"
         for position, name in enumerate(location):
-            child = self._child(name)
+            child = self.node.child(name)
             if child is not None:
                 self._siblings, self._known = self._known, shape.step(self._known, name)
                 self.node, self.path = child, join(self.path, name)
@@ -101,19 +101,19 @@ class _Finding:
                 self._known = shape.tagged(self._known, str(name))
                 self.in_union = True
 
-    def _child(self, name: str | int) -> Node | None:
-        if isinstance(name, int):
-            elements = self.node.elements
-            return elements[name] if name < len(elements) else None
-        return self.node.items.get(name)
-
     @property
     def waits(self) -> bool:
         """It is about a value that is not known here; it is judged where the pipeline runs."""
         kind = self._detail["type"]
         if kind in {"value_error", "assertion_error"}:
-            return _unresolved(self.node)
+            return unresolved(self.node)
         return self.node.unresolved and kind not in {"missing", "extra_forbidden"}
+
+    @property
+    def follows(self) -> bool:
+        """Elements are missing only because others were refused, which is told already."""
+        least = self._detail.get("ctx", {}).get("min_length", 0)
+        return self._detail["type"] == "too_short" and len(self.node.elements) >= least
 
     def report(self, problems: Problems, place: Sequence[_Finding]) -> None:
         """Tell it. ``place`` are all findings about the same value, this one among them."""
@@ -174,5 +174,6 @@ class _Finding:
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
-def _unresolved(node: Node) -> bool:
-    return node.unresolved or any(map(_unresolved, (*node.items.values(), *node.elements)))
+def unresolved(node: Node) -> bool:
+    """Whether a value that is not known here stands in it."""
+    return node.unresolved or any(map(unresolved, (*node.items.values(), *node.elements)))

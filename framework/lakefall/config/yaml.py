@@ -65,6 +65,12 @@ class Node:
         """The elements of a list; none for anything else."""
         return self.value if isinstance(self.value, tuple) else ()
 
+    def child(self, name: str | int) -> Node | None:
+        """What stands under a key, or at a position of a list."""
+        if isinstance(name, int):
+            return self.elements[name] if name < len(self.elements) else None
+        return self.items.get(name)
+
     @property
     def start(self) -> Mark:
         """Where a person would look for it: at its key."""

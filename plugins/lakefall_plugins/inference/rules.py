@@ -9,6 +9,7 @@ from lakefall.model import TableState
 from lakefall.types import TypeCandidate, TypeSettings
 from lakefall_plugins.inference.choosing import FALLBACK, Chooser, ColumnRule
 from lakefall_plugins.inference.options import ColumnType, ThresholdOptions
+from lakefall_plugins.inference.wishes import wished
 
 if TYPE_CHECKING:
     from lakefall.pipeline import Pipeline
@@ -51,9 +52,9 @@ class Rules:
         Raises:
             PluginError: no type plugin reads the type that the options set, or not in its format.
         """
-        wished = self._options.column(name, source_name)
-        if wished is not None:
-            return self._forced(wished, name)
+        given = self._options.column(name, source_name)
+        if given is not None:
+            return self._forced(given, name)
         barred = QUOTED if quoted and self._options.quoted_numbers == "text" else ""
         column = self._existing.get(name)
         if column is None:
@@ -67,24 +68,22 @@ class Rules:
             return ColumnRule(barred=barred)
         return ColumnRule(existing=existing, barred=barred)
 
-    def _forced(self, wished: ColumnType, name: str) -> ColumnRule:
-        type_name = wished.type.strip().upper()
-        if type_name == FALLBACK:
-            return ColumnRule(text="set by type_inferer.columns")
+    def _forced(self, column: ColumnType, name: str) -> ColumnRule:
         try:
-            given = self._reading(type_name, wished.format)
-        except ValueError as error:
+            found = wished(self._pipeline, column, self._settings)
+        except (PluginError, ValueError) as error:
             raise PluginError(f"type_inferer.columns.{name}: {error}") from error
-        type_name = self._readings[given].type
-        if wished.format and self._readings[given].format != wished.format:
-            raise PluginError(
-                f"type_inferer.columns.{name}: {type_name} knows no format {wished.format!r}"
-            )
+        if found.type == FALLBACK:
+            return ColumnRule(text="set by type_inferer.columns")
+        return self._given(found, name, own_format=bool(column.format))
+
+    def _given(self, found: TypeCandidate, name: str, *, own_format: bool) -> ColumnRule:
+        given, type_name = self._place(found), found.type
         column = self._existing.get(name)
         existing = None
         if column is not None and column.type == type_name:
             existing = self._reading(type_name, column.format)
-        if wished.format:
+        if own_format:
             return ColumnRule((given,), existing)
         known = [i for i in self._proposed if self._readings[i].type == type_name]
         readings = known or [given]
@@ -93,8 +92,11 @@ class Rules:
         return ColumnRule(tuple(readings), existing)
 
     def _reading(self, type_name: str, format: str) -> int:
-        """The place of a type's reading, which is added where inference would not propose it."""
-        found: TypeCandidate = self._pipeline.type_for(type_name, format, self._settings)
+        """The place of a type's reading."""
+        return self._place(self._pipeline.type_for(type_name, format, self._settings))
+
+    def _place(self, found: TypeCandidate) -> int:
+        """The place of a reading, which is added where inference would not propose it."""
         for place, reading in enumerate(self._readings):
             if (reading.type, reading.format) == (found.type, found.format):
                 return place

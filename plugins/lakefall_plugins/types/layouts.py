@@ -76,10 +76,15 @@ class Layout:
                     f"{self.format!r}: %{letter} is no part of a date; use %Y %y %m %d %b %B"
                 )
         for part, letters in _PARTS.items():
-            if sum(found.count(letter) for letter in letters) != 1:
-                raise ValueError(f"{self.format!r} must hold one {part}")
+            count = sum(found.count(letter) for letter in letters)
+            if count != 1:
+                raise ValueError(
+                    f"{self.format!r} has {count or 'no'} {part}{'s' if count else ''}; a date's "
+                    "format has one year (%Y, %y), one month (%m, or its name %b) and one day "
+                    "(%d), such as '%d.%m.%Y'"
+                )
         if "".join(self._pieces) != self.format:
-            raise ValueError(f"{self.format!r} ends in a single %")
+            raise ValueError(f"{self.format!r} ends in a single %; write %% for a percent sign")
 
     @property
     def named(self) -> bool:

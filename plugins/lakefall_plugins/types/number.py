@@ -71,7 +71,13 @@ class Number(TypePlugin[O_co]):
     def for_type(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
         if not type_name.startswith(self.stem):
             return None
-        return self._reading(type_name, number_format(format), settings)
+        found = self._reading(type_name, number_format(format), settings)
+        if found is None and (plain := self.plain(type_name, settings)) is not None:
+            raise ValueError(
+                f"{plain.type} has no room for {format!r}, which is a share: 12.5% is 0.125; take "
+                "DOUBLE, or a DECIMAL with two digits more after the point"
+            )
+        return found
 
     def _adds(self, candidate: TypeCandidate, written: NumberFormat) -> bool:
         """Whether the type has numbers in this format that look otherwise than plain ones."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from textwrap import dedent
 from typing import Annotated, Any, ClassVar, Literal
@@ -13,7 +13,8 @@ from pydantic import Field, SecretStr, field_validator
 from lakefall.catalogue import Catalogue, Provided
 from lakefall.config.schema import json_schema
 from lakefall.config.units import ConfigPath, Duration, Share, Size
-from lakefall.plugin import NoOptions, Options, Plugin, Stage
+from lakefall.pipeline import Pipeline
+from lakefall.plugin import Finding, NoOptions, Options, Plugin, Stage, hookimpl
 
 
 class BoxOptions(Options):
@@ -73,6 +74,27 @@ class Threshold(Plugin[CsvOptions]):
     """Chooses."""
 
     name, stage = "threshold", Stage.TYPE_INFERER
+
+
+class ChoosyOptions(Options):
+    wanted: tuple[str, ...] = ()
+    by_column: dict[str, str] = {}
+
+
+class Choosy(Plugin[ChoosyOptions]):
+    """Wants types that the pipeline has."""
+
+    name, stage = "choosy", Stage.TYPE_INFERER
+
+    @hookimpl
+    def lint(self, pipeline: Pipeline) -> Iterator[Finding]:
+        there = {use.name for use in pipeline.config.uses[Stage.TYPE]}
+        for number, name in enumerate(self.options.wanted):
+            if name not in there:
+                yield Finding(("wanted", number), f"no {name}")
+        for column, name in self.options.by_column.items():
+            if name not in there:
+                yield Finding(("by_column", column, "type"), f"no {name}")
 
 
 class MoneyOptions(Options):
@@ -142,7 +164,9 @@ class Web(Plugin[WebOptions]):
     name, stage = "web", Stage.CATALOG_REGISTRAR
 
 
-STUBS: list[type[Plugin[Any]]] = [Box, Csv, Stdlib, Reader, Threshold, Money, Rules, Lake, Web]
+STUBS: list[type[Plugin[Any]]] = [
+    *(Box, Csv, Stdlib, Reader, Threshold, Choosy, Money, Rules, Lake, Web),
+]
 NAMES = ["boolean", "integer", "bigint", "double", "date", "timestamp", "varchar"]
 
 

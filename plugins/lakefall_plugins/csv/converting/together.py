@@ -17,7 +17,8 @@ from lakefall import sql
 from lakefall.model import Assumed, Converted, Records, TablePlan, text_column
 from lakefall.run import Run
 from lakefall_plugins.csv.converting import parquet
-from lakefall_plugins.csv.converting.columns import OnMisfit, TypedColumn, typed_columns
+from lakefall_plugins.csv.converting.columns import TypedColumn, typed_columns
+from lakefall_plugins.csv.options import OnMisfit
 from lakefall_plugins.csv.reading.scratch import Scratch, writing
 from lakefall_plugins.csv.relation import likeness, together
 

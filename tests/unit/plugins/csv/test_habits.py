@@ -11,6 +11,7 @@ from benchmarks.detection.habits import HABITS
 from benchmarks.detection.laws import BrokenLawError, Opened, check
 from reader_support import open_path
 
+from lakefall.model import Dialect
 from lakefall_plugins.csv.options import CsvSnifferOptions
 from lakefall_plugins.csv.sniffing.dialect import detect
 
@@ -41,6 +42,25 @@ def opened(folder: Path) -> Opened:
 
 def test_the_laws_hold(tmp_path: Path) -> None:
     check(opened(tmp_path))
+
+
+ESCAPED = {
+    "one of two characters": ("1,x\\\r\n2,y\n", [("1", "x\r"), ("2", "y")]),
+    "one of two, and one inside": ("1,x\\\n\\\r\n2,y\n", [("1", "x\n\r"), ("2", "y")]),
+    "one of one character": ("1,x\\\r2\n3,y\n", [("1", "x\r2"), ("3", "y")]),
+    "before the end of quotes": ('1,"x\r"\n2,y\n', [("1", "x\r"), ("2", "y")]),
+    "in a record that is too long": ("1,x,z\\\r\n2,y\n", [("2", "y")]),
+}
+
+
+@pytest.mark.parametrize("case", ESCAPED)
+def test_the_laws_hold_where_line_ends_are_escaped(tmp_path: Path, case: str) -> None:
+    text, rows = ESCAPED[case]
+    path = tmp_path / "file.csv"
+    path.write_bytes(f"a,b\n{text}".encode())
+    found = open_path(path, tmp_path, Dialect(",", '"', "\\", "utf-8", True, "mixed"))
+    assert found.rows == rows
+    check(Opened(path, found.records, found.rows, found.rejects))
 
 
 def test_a_lost_row_breaks_a_law(tmp_path: Path) -> None:

@@ -144,9 +144,9 @@ def test_what_is_no_date_with_a_named_month(parse: Parse, text: str) -> None:
 @pytest.mark.parametrize(
     ("date_format", "message"),
     [
-        ("%Y-%m", "must hold one day"),
+        ("%Y-%m", "has no day; a date's format has one year"),
         ("%Y-%m-%d %H:%M", "%H is no part of a date"),
-        ("%d/%d/%Y", "must hold one month"),
+        ("%d/%d/%Y", "has no month; "),
         ("%Y-%m-%d%", "ends in a single %"),
     ],
 )

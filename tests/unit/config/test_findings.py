@@ -1,0 +1,83 @@
+"""What plugins find wrong with options that are right by themselves: the hook ``lint``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from lakefall.catalogue import Catalogue
+from lakefall.config.loader import load, read
+from lakefall.errors import ConfigError
+
+Write = Callable[[str], str]
+
+HEAD = "source: {use: box, path: i}\nsink: {use: lake, catalog: {type: sqlite, warehouse: w}}\n"
+CHOOSY = HEAD + "type_inferer:\n  use: choosy\n  types: [date]\n"
+CASES = {
+    "an element": (
+        CHOOSY + "  wanted:\n  - date\n  - dat\n",
+        ["p.yaml:8: type_inferer.wanted.1: no dat"],
+    ),
+    "told at the value where nothing stands below it": (
+        CHOOSY + "  by_column:\n    a: time\n",
+        ["p.yaml:7: type_inferer.by_column.a: no time"],
+    ),
+    "all of them, in the order of the lines": (
+        CHOOSY + "  by_column: {a: time}\n  wanted: [dat]\n",
+        [
+            "p.yaml:6: type_inferer.by_column.a: no time",
+            "p.yaml:7: type_inferer.wanted.0: no dat",
+        ],
+    ),
+    "an override of a table": (
+        CHOOSY + "tables:\n  old_*:\n    type_inferer: {wanted: [dat]}\n",
+        ["p.yaml:8: tables.old_*.type_inferer.wanted.0: no dat"],
+    ),
+    "an override of the types that the pipeline's options need": (
+        CHOOSY + "  wanted: [date]\ntables:\n  old_*:\n    type_inferer: {types: []}\n",
+        ["p.yaml:6: type_inferer.wanted.0: no date"],
+    ),
+    "not before everything else is right": (
+        CHOOSY + "  wanted: [dat]\nsniffer: {use: csv, header: no}\n",
+        ["p.yaml:7: sniffer.header: expected 'detect', 'present' or 'absent'; found 'no'"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_findings_are_told_with_their_lines(case: str, write: Write, catalogue: Catalogue) -> None:
+    text, expected = CASES[case]
+    with pytest.raises(ConfigError) as error:
+        load(write(text), catalogue=catalogue, environ={})
+    assert list(error.value.problems) == expected
+
+
+def test_a_finding_on_the_command_line(write: Write, catalogue: Catalogue) -> None:
+    path = write(CHOOSY)
+    with pytest.raises(ConfigError, match=r"^--set: type_inferer\.wanted\.0: no dat$"):
+        load(path, catalogue=catalogue, sets=["type_inferer.wanted=[dat]"])
+    assert load(path, catalogue=catalogue, sets=["type_inferer.wanted=[date]"])
+
+
+def test_what_is_not_known_yet_is_not_judged(write: Write, catalogue: Catalogue) -> None:
+    path = write(CHOOSY + "  wanted: ['${TYPE}', dat]\n")
+    assert read(path, catalogue=catalogue, environ={}, outline=True)
+    with pytest.raises(ConfigError) as error:
+        load(path, catalogue=catalogue, environ={"TYPE": "time"})
+    assert [problem.partition("wanted.")[2] for problem in error.value.problems] == [
+        "0: no time",
+        "1: no dat",
+    ]
+
+
+def test_overrides_that_fit_one_by_one_and_not_together(write: Write, catalogue: Catalogue) -> None:
+    text = CHOOSY + (
+        "tables:\n  old_*:\n    type_inferer: {types: []}\n"
+        "  '*_a':\n    type_inferer: {types: [date], wanted: [date]}\n"
+        "  '*_b':\n    type_inferer: {wanted: [date]}\n"
+    )
+    file = read(write(text), catalogue=catalogue, environ={})
+    assert file.config("old_a")
+    with pytest.raises(ConfigError, match=r"p\.yaml:12: tables\.\*_b.*\.wanted\.0: no date$"):
+        file.config("old_b")
