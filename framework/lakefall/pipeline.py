@@ -10,6 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
+from functools import partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -190,11 +191,7 @@ class Pipeline:
         return converted
 
     def convert_together(
-        self,
-        run: Run,
-        records: Sequence[Records],
-        plan: TablePlan,
-        assumed: Assumed | None = None,
+        self, run: Run, records: Sequence[Records], plan: TablePlan, assumed: Assumed | None
     ) -> Sequence[Converted]:
         """Those of the files that a reader converts in one go; the others are left."""
         converted: Sequence[Converted] | None = self._manager.hook.convert_together(
@@ -231,12 +228,7 @@ class Pipeline:
         return candidate
 
     def infer(
-        self,
-        run: Run,
-        records: Sequence[Records],
-        table: TableState | None,
-        *,
-        quick: bool = False,
+        self, run: Run, records: Sequence[Records], table: TableState | None, *, quick: bool = False
     ) -> Schema:
         """``quick`` only where every reader takes what is assumed: who does not, proves nothing."""
         readers = self._manager.hook.convert.get_hookimpls()
@@ -393,17 +385,13 @@ class Pipeline:
     def _named(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
         caller = getattr(self._manager.hook, hook)
         for implementation in reversed(caller.get_hookimpls()):
-            names = implementation.argnames
-            function = implementation.function
-
-            def call(
-                _function: Callable[..., Any] = function,
-                _names: Sequence[str] = names,
-                **arguments: Any,
-            ) -> Any:
-                return _function(**{name: arguments[name] for name in _names})
-
+            call = partial(_call, implementation.function, implementation.argnames)
             yield implementation.plugin_name, call
+
+
+def _call(function: Callable[..., Any], names: Sequence[str], **arguments: Any) -> Any:
+    """An implementation with those arguments that it asks for."""
+    return function(**{name: arguments[name] for name in names})
 
 
 def with_listeners(pipeline: Pipeline, *listeners: object) -> Pipeline:

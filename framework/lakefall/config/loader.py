@@ -95,7 +95,7 @@ class PipelineFile:
         )
         # Where a type's options are not known, nobody can say which types there are.
         known = not unresolved(document.items[Stage.TYPE_INFERER.value])
-        if ask and known and not problems.found:
+        if ask and known and not (self.outline or problems.found):
             self._lint(config, everything, problems)
         return config
 
