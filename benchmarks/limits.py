@@ -128,6 +128,11 @@ def large(bench: Bench) -> None:
     steps = {name: statistics.median(f.profile[name] for f in ours) for name in ours[0].profile}
     told = ", ".join(f"{n} {s:.2f}" for n, s in steps.items() if s >= 0.01)
     bench.tell("  its steps, seconds", told)
+    own, all_of_it = middle(ours, "cpu"), middle(ours, "machine")
+    bench.tell(
+        "  its CPU, and that of the servers meanwhile",
+        f"{own:.2f} s and {all_of_it - own:.2f} s: {all_of_it / middle(ours):.1f} cores",
+    )
     others = dlt(bench, objects)
     if others:
         found = statistics.median(others) / middle(ours)

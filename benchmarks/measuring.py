@@ -36,6 +36,8 @@ class Figures:
     """Seconds of the whole process, imports included."""
     profile: Mapping[str, float] = field(default_factory=dict)
     """Seconds by step."""
+    machine: float = 0.0
+    """Seconds of CPU of the whole machine, the servers' among them."""
 
     @property
     def cores(self) -> float:
@@ -100,6 +102,13 @@ def copy_job(source: Path, threads: int) -> Job:
     return Job("copy", str(source), threads)
 
 
+def busy() -> float:
+    """Seconds of CPU that this machine has spent on anything."""
+    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
+    idle = int(fields[3]) + int(fields[4])
+    return (sum(map(int, fields[:8])) - idle) / os.sysconf("SC_CLK_TCK")
+
+
 # --- the process itself ---
 
 
@@ -140,15 +149,16 @@ def _run(job: Job, folder: Path) -> dict[str, Any]:
     cache = folder / "cache"
     sets = [f"engine.threads={job.threads}", f"cache.dir={cache}", *job.sets]
     with Watched(cache) as watched:
-        began, cpu = perf_counter(), process_time()
+        began, cpu, machine = perf_counter(), process_time(), busy()
         report = Runner(open_pipeline(job.source, sets=sets)).run()
-        seconds, cpu = perf_counter() - began, process_time() - cpu
+        seconds, cpu, machine = perf_counter() - began, process_time() - cpu, busy() - machine
     failed = [o for o in report.outcomes if o.status == "failed"]
     if failed:
         raise SystemExit(f"{failed[0].file.key}: {failed[0].error}")
     return {
         "seconds": seconds,
         "cpu": cpu,
+        "machine": machine,
         "rows": sum(o.rows_loaded for o in report.outcomes),
         "disk": watched.most,
         "profile": {s.name: round(s.seconds, 3) for s in report.steps},

@@ -30,9 +30,11 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "airflow")]
+sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from celery_support import Api, until  # noqa: E402
 from e2e.servers import Servers  # noqa: E402
+from measuring import busy  # noqa: E402
 
 from stack import Stack  # noqa: E402
 from stack.settings import CELERY, Deployment  # noqa: E402
@@ -92,13 +94,6 @@ def content(number: int) -> bytes:
     line = "{n},name {n},{n}.25,2024-01-{d:02d},some words that fill a line to eighty characters\n"
     rows = (line.format(n=number * 1000 + i, d=1 + i % 28) for i in range(120))
     return ("id,name,amount,day,note\n" + "".join(rows)).encode()
-
-
-def busy() -> float:
-    """Seconds of CPU that this machine has spent on anything."""
-    fields = Path("/proc/stat").read_text().splitlines()[0].split()[1:]
-    idle = int(fields[3]) + int(fields[4])
-    return (sum(map(int, fields[:8])) - idle) / os.sysconf("SC_CLK_TCK")
 
 
 def name_of(granularity: str, files: int) -> str:
