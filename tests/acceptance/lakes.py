@@ -68,7 +68,8 @@ class Listener(Plugin[NoOptions]):
 
     @hookimpl
     def event(self, run, event):
-        SEEN.append(event.name)
+        step = f"{{event.name}} {{event.key or event.table}}".partition("/")[0]
+        SEEN.append(step)
 {body}
 '''
 

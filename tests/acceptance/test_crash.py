@@ -1,7 +1,8 @@
 """SIGKILL at every step boundary: old version or new, never neither; a repeat puts all right.
 
-A listener counts the events of a run and kills the process at the N-th; the events of an
-undisturbed run are counted first, so that every one of them has its turn.
+A listener counts the events of a run, by step and table, and kills the process at one of them; the
+events of an undisturbed run are counted first, so that every one of them has its turn. Which of two
+tables comes first is not told: one is loaded while the next is converted.
 """
 
 from __future__ import annotations
@@ -17,8 +18,10 @@ KILLER = """
 with (FOLDER / "events.log").open("a") as log:
     log.write(f"{event.name} {event.key or event.table}\\n")
 at = FOLDER / "kill-at"
-if at.exists() and len(SEEN) == int(at.read_text()):
-    os.kill(os.getpid(), signal.SIGKILL)
+if at.exists():
+    number, _, wanted = at.read_text().partition(" ")
+    if step == wanted and SEEN.count(wanted) == int(number):
+        os.kill(os.getpid(), signal.SIGKILL)
 """
 GROUPS = 4
 """Every N-th event belongs to one test, so that workers share the time."""
@@ -91,11 +94,11 @@ class Replay:
         self.lake.run()
         return (self.lake.folder / "events.log").read_text().splitlines()
 
-    def killed(self, number: int) -> None:
-        """A run from the kept moment that dies at its N-th event."""
+    def killed(self, step: str, number: int) -> None:
+        """A run from the kept moment that dies when a step of a table comes the N-th time."""
         self.restore()
         at = self.lake.folder / "kill-at"
-        at.write_text(str(number))
+        at.write_text(f"{number} {step}")
         result = self.lake.start_run().wait()
         at.unlink()
         assert result.code == -signal.SIGKILL, result
@@ -114,9 +117,9 @@ def crash_everywhere(lake: EmbeddedLake, group: int, *, since: str = "") -> None
     assert any(e.startswith("load.data_committed") for e in events)
     assert any(e.startswith("load.rejects_written") for e in events)
     assert any(e.startswith("record.registry_written") for e in events)
-    for number in chosen(events, since)[group::GROUPS]:
-        where = f"killed at event {number} of {len(events)}: {events[number - 1]}"
-        replay.killed(number)
+    for step, number in chosen(events, since)[group::GROUPS]:
+        where = f"killed at {step}, the {number}. time"
+        replay.killed(step, number)
         torn = state(lake)
         for table in ("t", "u"):
             assert torn.get(table) in (old.get(table), new.get(table)), where
@@ -125,11 +128,15 @@ def crash_everywhere(lake: EmbeddedLake, group: int, *, since: str = "") -> None
         assert_no_debris(lake, where)
 
 
-def chosen(events: list[str], since: str) -> list[int]:
-    """Numbers, from 1, of events that differ in step or table, from one that starts so."""
+def chosen(events: list[str], since: str) -> list[tuple[str, int]]:
+    """Steps that differ in name or table, from one that starts so; which time they come then."""
     names = [event.partition("/")[0] for event in events]
     first = next(i for i, name in enumerate(names) if name.startswith(since))
-    return [i + 1 for i, name in enumerate(names) if i >= first and name not in names[first:i]]
+    return [
+        (name, names[: i + 1].count(name))
+        for i, name in enumerate(names)
+        if i >= first and name not in names[first:i]
+    ]
 
 
 def assert_no_debris(lake: EmbeddedLake, where: str) -> None:
@@ -171,10 +178,11 @@ def test_crash_events_cover_every_step(embedded: EmbeddedLake) -> None:
 def test_crash_leaves_scratch_that_the_next_run_removes(embedded: EmbeddedLake) -> None:
     embedded.put("t/a.csv", "id,name\n" + "11,x\n" * 10_000)
     embedded.listen(
-        KILLER.replace("len(SEEN) == int(at.read_text())", "event.name == 'load.started'")
+        'if step == "load.started t" and (FOLDER / "kill").exists():\n'
+        "    os.kill(os.getpid(), signal.SIGKILL)"
     )
-    (embedded.folder / "kill-at").touch()
+    (embedded.folder / "kill").touch()
     assert embedded.start_run().wait().code == -signal.SIGKILL
-    (embedded.folder / "kill-at").unlink()
+    (embedded.folder / "kill").unlink()
     embedded.run()
     assert_no_debris(embedded, "after a repeat")
