@@ -50,8 +50,8 @@ class Journal:
         self._write(path)
 
     def aim(self, table_id: str) -> None:
-        """Note a table before the first commit to it that names these files."""
-        if table_id not in self._aims:
+        """Note a table before the first commit to it that names these files, if there are any."""
+        if self._begun and table_id not in self._aims:
             self._aims.add(table_id)
             self._write({"id": table_id})
 

@@ -106,6 +106,22 @@ def test_what_was_not_committed_goes_when_the_table_was_renamed(
     assert rows_of(lakehouse, "lakehouse", "orders_2024") == 3
 
 
+def test_a_commit_without_files_leaves_nothing_to_judge(lakehouse: Lakehouse) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    lake = lakehouse.sink.lake
+    with journals.journal(lake.local) as entries:
+        entries.aim("of the table")
+        (path,) = lake.local.glob("*.json")
+        assert path.read_text() == ""
+        entries.add(("lakehouse", "orders"), "/no/such/file.parquet")
+        entries.aim("of the table")
+        left = path.read_text()
+    (lake.local / "of-one-that-died.json").write_text(left)
+    (lake.local / "of-another.json").write_text("")
+    assert left.count("\n") == 3
+    assert sweep(lakehouse) == 0
+
+
 def test_what_was_to_make_a_table_goes_unless_a_commit_was_tried(
     lakehouse: Lakehouse, processes: Any
 ) -> None:
