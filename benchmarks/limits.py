@@ -328,13 +328,13 @@ def crowd(bench: Bench) -> None:
 def measure_scan(path: Path) -> dict[str, Any]:
     """A scan in a process of its own."""
     code = (
-        "import json, resource, sys\n"
+        "import json, sys\n"
         f"sys.path[:0] = [{str(ROOT)!r}, {str(ROOT / 'benchmarks')!r}]\n"
         "from pathlib import Path\n"
+        "from measuring import peak_mib\n"
         "from scan import scan\n"
         "found = scan(Path(sys.argv[1]), every=False)\n"
-        "peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024\n"
-        "print(json.dumps({**found, 'peak': peak}))"
+        "print(json.dumps({**found, 'peak': peak_mib()}))"
     )
     told = subprocess.run(
         [sys.executable, "-c", code, str(path)], check=True, stdout=subprocess.PIPE, text=True

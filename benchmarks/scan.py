@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import resource
 import statistics
 import sys
 import tempfile
@@ -23,6 +22,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
+
+from measuring import peak_mib
 
 NEEDED = ("S3_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
 TABLES = 50
@@ -149,7 +150,7 @@ def measure(objects: int, runs: int, *, rest: bool) -> None:
     target = TARGET.get(objects)
     word = "met" if target and m["all"] < target else "MISSED"
     said = f"   target {target:g} s: {word}" if target else ""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = peak_mib()
     print(
         f"{objects:>10,}{m['list']:>9.2f}{m['decide']:>9.2f}{m['all']:>9.2f}{m['cpu']:>9.2f}{peak:>10.0f}{said}",
         flush=True,

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -23,6 +22,8 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 from typing import Any
+
+from measuring import peak_mib
 
 ROOT = Path(__file__).resolve().parent.parent
 TABLE = """
@@ -89,8 +90,7 @@ def copy(source: Path, folder: Path, threads: int) -> None:
 
 
 def _tell(seconds: float, rows: int) -> None:
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "rows": rows, "peak_mib": peak}))
+    print(json.dumps({"seconds": seconds, "rows": rows, "peak_mib": peak_mib()}))
 
 
 SIDES = {"lakefall": lakefall, "copy": copy}
