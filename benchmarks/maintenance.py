@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import sys
 import tempfile
@@ -32,7 +31,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 from e2e.servers import Servers, running  # noqa: E402
 from e2e.trino_support import House, source  # noqa: E402
-from measuring import child  # noqa: E402
+from measuring import child, peak_mib  # noqa: E402
 from throughput import TABLE, generate  # noqa: E402
 
 ID = [("id", "INTEGER"), ("name", "VARCHAR")]
@@ -40,6 +39,8 @@ EAGER = {"keep_snapshots_for": 0, "keep_snapshots": 10, "grace": 0}
 SOURCES, REPLACED, ROWS = 200, 1_000, 100
 COMMITS, PER_COMMIT, ASKED = 1_000, 100, 10_000
 FILE = "events/rows.csv"
+CEILING = 667
+"""MiB that loading a file of any size may take: 700 MB."""
 Figures = dict[str, float]
 
 
@@ -91,13 +92,14 @@ def timed(work: Callable[[], object]) -> None:
     began = perf_counter()
     work()
     seconds = perf_counter() - began
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    print(json.dumps({"seconds": seconds, "peak": peak}))
+    print(json.dumps({"seconds": seconds, "peak": peak_mib()}))
 
 
 def child_main(words: list[str]) -> None:
     what, namespace, *more = words
     imports()
+    from lakefall_plugins.iceberg.rest_catalog import RestHome
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         lake = house(namespace, folder)
@@ -108,6 +110,7 @@ def child_main(words: list[str]) -> None:
             files = [listed(i) for i in range(ASKED)]
             timed(lambda: lake.sink.pending(lake.run(), files))
         elif what == "maintain":
+            RestHome.settles = 0.0  # the snapshots of the last ten minutes are what is measured
             chosen = more or lake.sink.tables()
             timed(lambda: [lake.sink.maintain(lake.run(), table) for table in chosen])
         elif what == "csv":
@@ -121,7 +124,7 @@ def run_csv(namespace: str, folder: Path, path: Path, key: str) -> None:
 
     target = folder / "inbox" / key
     target.parent.mkdir(parents=True)
-    target.symlink_to(path)
+    target.hardlink_to(path)
     pipeline = open_pipeline(
         ROOT / "pipelines" / "csv_auto_ingest.yaml",
         sets=[
@@ -192,26 +195,39 @@ def asked(namespace: str, table: str, runs: int) -> tuple[float, float]:
     return statistics.median(taken[0]), statistics.median(taken[1])
 
 
-HEAD = (
-    f"{'':28}{'files':>7}{'snaps':>7}{'manif.':>7}{'json kB':>9}{'objects':>9}{'MB':>8}"
-    f"{'replace s':>11}{'peak MB':>9}{'count s':>9}{'one s':>8}"
+COLUMNS = (
+    *("data files", "snapshots", "manifests", "metadata, kB", "other objects", "their MB"),
+    *("seconds", "peak MiB"),
 )
 
 
-def line(name: str, found: State, replace: Figures, count: tuple[float, float]) -> None:
-    print(
-        f"{name:28}{found.files:7,}{found.snapshots:7,}{found.manifests:7}"
-        f"{found.document / 1e3:9.0f}{found.objects:9,}{found.bytes / 1e6:8.1f}"
-        f"{replace['seconds']:11.2f}{replace['peak']:9.0f}{count[0]:9.2f}{count[1]:8.2f}",
-        flush=True,
+def head(title: str, *more: str) -> None:
+    names = ("", *COLUMNS, *more)
+    print(f"\n## {title}\n\n| {' | '.join(names)} |\n|{'---|' * len(names)}")
+
+
+def line(name: str, found: State, work: Figures, *more: str) -> None:
+    cells = (
+        *(f"{found.files:,}", f"{found.snapshots:,}", f"{found.manifests:,}"),
+        *(f"{found.document / 1e3:,.0f}", f"{found.objects:,}", f"{found.bytes / 1e6:,.1f}"),
+        *(f"{work['seconds']:.2f}", f"{work['peak']:.0f}", *more),
     )
+    print(f"| {name} | {' | '.join(cells)} |", flush=True)
+
+
+def told(maintenance: Figures) -> None:
+    seconds, peak = maintenance["seconds"], maintenance["peak"]
+    print(f"\n`maintain` took {seconds:.1f} s, with {peak:.0f} MiB at most.", flush=True)
 
 
 # --- the three tables ---
 
 
 def replaced(runs: int) -> None:
-    print(f"\n{SOURCES} source files, then {REPLACED:,} replaced, one commit each\n{HEAD}")
+    head(
+        f"Replacing one of {SOURCES} source files of {ROWS} rows",
+        *("Trino counts all, s", "one file, s"),
+    )
     with servers().namespace() as namespace, tempfile.TemporaryDirectory() as name:
         lake = house(namespace, Path(name))
         version = 1
@@ -223,7 +239,8 @@ def replaced(runs: int) -> None:
             for i in range(runs):
                 version += 1
                 taken.append(child(__file__, "replace", namespace, i, version))
-            line(words, found, median(*taken), asked(namespace, "events", runs))
+            counts = (f"{n:.2f}" for n in asked(namespace, "events", runs))
+            line(words, found, median(*taken), *counts)
 
         for i in range(SOURCES):
             load(lake, i, version)
@@ -231,19 +248,16 @@ def replaced(runs: int) -> None:
         for n in range(REPLACED):
             version += 1
             load(lake, n % SOURCES, version)
-        measure("after 1,000 replacements")
+        measure(f"after {REPLACED:,} replacements")
         maintenance = child(__file__, "maintain", namespace)
-        measure("after maintain")
-        print(f"maintain: {maintenance['seconds']:.1f} s, peak {maintenance['peak']:.0f} MB")
+        measure("after `maintain`")
+        told(maintenance)
 
 
 def registry(runs: int) -> None:
     from lakefall.model import Outcome, Status
 
-    print(
-        f"\nregistry: {COMMITS * PER_COMMIT:,} rows in {COMMITS:,} commits; {ASKED:,} files asked"
-    )
-    print(HEAD.replace("replace s", " decide s"))
+    head(f"Deciding about {ASKED:,} files: the registry, {PER_COMMIT} rows a commit")
     with servers().namespace() as namespace, tempfile.TemporaryDirectory() as name:
         lake = house(namespace, Path(name))
         run = lake.run()
@@ -251,7 +265,7 @@ def registry(runs: int) -> None:
         def measure(words: str) -> None:
             table = lake.options.get("registry_table", "_ingest_registry")
             taken = [child(__file__, "decide", namespace) for _ in range(runs)]
-            line(words, state(namespace, table), median(*taken), (0.0, 0.0))
+            line(words, state(namespace, table), median(*taken))
 
         for commit in range(COMMITS):
             files = [listed(commit * PER_COMMIT + i) for i in range(PER_COMMIT)]
@@ -259,42 +273,55 @@ def registry(runs: int) -> None:
             if commit + 1 in (COMMITS // 10, COMMITS // 2, COMMITS):
                 measure(f"after {commit + 1:,} commits")
         maintenance = child(__file__, "maintain", namespace, "_ingest_registry")
-        measure("after maintain")
-        print(f"maintain: {maintenance['seconds']:.1f} s, peak {maintenance['peak']:.0f} MB")
+        measure("after `maintain`")
+        told(maintenance)
 
 
 def large(runs: int, sources: int, rows: int) -> None:
-    print(f"\n{sources:,} source files of {rows:,} rows, written straight as Parquet")
-    with tempfile.TemporaryDirectory() as name:
+    with (
+        tempfile.TemporaryDirectory() as name,
+        servers().namespace() as alone,
+        servers().namespace() as namespace,
+    ):
         folder = Path(name)
         csv, small = folder / "rows.csv", folder / "small.csv"
         generate(csv, 1_000_000)
         generate(small, rows)
-        with servers().namespace() as empty:
-            child(__file__, "csv", empty, csv, FILE)
-            alone = median(*(child(__file__, "csv", empty, csv, FILE) for _ in range(runs)))
-        with servers().namespace() as namespace:
-            child(__file__, "csv", namespace, csv, FILE)
-            write_straight(namespace, folder, sources, rows)
+        megabytes, few = (round(path.stat().st_size / 1e6) for path in (csv, small))
+        for each in (alone, namespace):
+            child(__file__, "csv", each, csv, FILE)
+        write_straight(namespace, folder, sources, rows)
+        head(
+            f"Replacing {megabytes} MB beside {sources:,} source files of {rows:,} rows",
+            *(f"a file of {few} MB among them, s", "its peak MiB", "Trino counts all, s"),
+        )
+        promised: list[str] = []
 
-            def measure(words: str) -> None:
-                big = median(*(child(__file__, "csv", namespace, csv, FILE) for _ in range(runs)))
-                line(words, state(namespace, "events"), big, asked(namespace, "events", 1))
-                more = big["seconds"] - alone["seconds"]
-                keys = [f"events/{number:04d}.csv" for number in range(7, 7 + runs)]
-                few = median(*(child(__file__, "csv", namespace, small, key) for key in keys))
-                print(
-                    f"  {more:+.2f} s beside a table of its own ({alone['seconds']:.2f} s, peak "
-                    f"{alone['peak']:.0f} MB); a file of {small.stat().st_size / 1e6:.0f} MB: "
-                    f"{few['seconds']:.2f} s, peak {few['peak']:.0f} MB",
-                    flush=True,
-                )
+        def measure(words: str) -> None:
+            sides: list[list[Figures]] = [[], []]
+            for _ in range(runs):
+                for side, each in zip(sides, (namespace, alone), strict=True):
+                    side.append(child(__file__, "csv", each, csv, FILE))
+            big, bare = (median(*side) for side in sides)
+            found = state(namespace, "events")
+            keys = [f"events/{number:04d}.csv" for number in range(7, 7 + runs)]
+            one = median(*(child(__file__, "csv", namespace, small, key) for key in keys))
+            count = asked(namespace, "events", 1)[0]
+            line(words, found, big, f"{one['seconds']:.2f}", f"{one['peak']:.0f}", f"{count:.2f}")
+            more = big["seconds"] - bare["seconds"]
+            promised.append(
+                f"| {words}: {megabytes} MB replaced / in a table of its own | {more:+.2f} s: "
+                f"{big['seconds']:.2f} s / {bare['seconds']:.2f} s; {big['peak']:.0f} MiB / "
+                f"{bare['peak']:.0f} MiB | at most 1 s more, {CEILING} MiB "
+                f"| {'yes' if more <= 1 and big['peak'] <= CEILING else '**no**'} |"
+            )
 
-            print(HEAD)
-            measure("before maintain")
-            maintenance = child(__file__, "maintain", namespace, "events")
-            print(f"maintain: {maintenance['seconds']:.1f} s, peak {maintenance['peak']:.0f} MB")
-            measure("after maintain")
+        measure("before `maintain`")
+        maintenance = child(__file__, "maintain", namespace, "events")
+        measure("after `maintain`")
+        told(maintenance)
+        print("\n| work | measured | promised | kept |\n|---|---|---|---|")
+        print("\n".join(promised), flush=True)
 
 
 def write_straight(namespace: str, folder: Path, sources: int, rows: int) -> None:
@@ -305,6 +332,7 @@ def write_straight(namespace: str, folder: Path, sources: int, rows: int) -> Non
     from lakefall_plugins.iceberg.removal import Removal
 
     lake = house(namespace, folder).sink.lake
+    lake.cache = folder
     schema = lake.find("events").schema()
     ids = ", ".join(f"'{f.name}': {f.field_id}" for f in schema.fields)
     path = folder / "part.parquet"
@@ -331,7 +359,6 @@ def write_straight(namespace: str, folder: Path, sources: int, rows: int) -> Non
     for begin in range(0, sources, 200):
         some = range(begin, min(begin + 200, sources))
         OwnTable(lake, "events", ()).change(stage, make=False)
-    print(f"  types: {', '.join(f'{f.name} {f.field_type}' for f in schema.fields)}")
 
 
 def main() -> None:
