@@ -80,7 +80,9 @@ class Registry:
         digest: Callable[[str], str],
     ) -> list[Decision]:
         """Which files have to be loaded; ``tables`` exist, ``digest`` is of a table's options."""
-        return self._distrust(*decide(files, self.rows(), tables, digest))
+        # Without keys every row would be read.
+        rows = self.rows({f.key for f in files}) if files else []
+        return self._distrust(*decide(files, rows, tables, digest))
 
     def _distrust(self, decisions: list[Decision], loaded: Mapping[str, Row]) -> list[Decision]:
         """Load what a table has in another version than the registry says.

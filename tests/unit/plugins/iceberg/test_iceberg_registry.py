@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from iceberg_support import Lakehouse, source
 
 from lakefall.model import Outcome, Status
+from lakefall_plugins.lake.registry import Row
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv")
@@ -37,6 +39,25 @@ def test_what_was_loaded_is_skipped_until_it_changes(lakehouse: Lakehouse) -> No
     assert lakehouse.reasons(FILE) == ["load: new"]
     lakehouse.load(FILE, ID, "SELECT 1")
     assert lakehouse.reasons(FILE, CHANGED) == ["skip: unchanged", "load: changed"]
+
+
+def test_only_rows_of_the_files_in_question_are_looked_at(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many there are: a registry grows for ever."""
+    for name in "abc":
+        lakehouse.load(source(f"orders/{name}.csv"), ID, "SELECT 1")
+    lakehouse.load(CHANGED, ID, "SELECT 2")
+    made: list[str] = []
+    made_of = Row.__init__
+
+    def counted(row: Row, **values: Any) -> None:
+        made_of(row, **values)
+        made.append(row.file_key)
+
+    monkeypatch.setattr(Row, "__init__", counted)
+    assert lakehouse.reasons(CHANGED) == ["skip: unchanged"]
+    assert made == ["orders/a.csv"] * 2
 
 
 def test_content_that_returns_is_loaded_again(lakehouse: Lakehouse) -> None:
