@@ -174,7 +174,17 @@ def many(numbers: Sequence[int], seed: int, bench: Path | None) -> list[Case]:
     """Several cases in one process."""
     sources = origins(bench)
     with pipeline_run(*OPTIONS) as run:
+        _warm_up(run)
         return [one(number, seed, sources, run) for number in numbers]
+
+
+def _warm_up(run: Any) -> None:
+    """Take a sound file through all steps: what a process does once, such as loading libraries, is
+    no file's work."""
+    with tempfile.TemporaryDirectory(prefix="fuzz_") as folder:
+        path = Path(folder) / "file.csv"
+        path.write_bytes(HABITS["plain"](Random(0), 5).data)
+        _steps(path, run, Random(0))
 
 
 def main() -> int:

@@ -45,3 +45,12 @@ def test_what_breaks_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         assert fuzz.one(0, 1, sources, run).problem == "a row is gone"
         monkeypatch.setattr(fuzz, "check", crash)
         assert "boom" in fuzz.one(0, 1, sources, run).problem
+
+
+def test_what_a_process_does_once_is_no_files_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts: list[bytes] = []
+    monkeypatch.setattr(fuzz, "_steps", lambda path, *_: texts.append(path.read_bytes()) or "")
+    cases = fuzz.many([3, 4], 1, None)
+    assert [case.number for case in cases] == [3, 4]
+    assert len(texts) == 3
+    assert texts[0] == fuzz.HABITS["plain"](Random(0), 5).data
