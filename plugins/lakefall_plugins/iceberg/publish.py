@@ -22,12 +22,8 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
 _AT_ONCE = 8
-"""Small files that are brought at one time."""
-_IN_MEMORY = 64 << 20
-"""Bytes that these may have together."""
+"""Files that are brought at one time."""
 _CHUNK = 1 << 20
-_UNSENT = 32 << 20
-"""Bytes that may wait to be sent: an upload is not faster than the network, and memory is kept."""
 
 
 class Publication:
@@ -87,9 +83,7 @@ class Publication:
             return footer
 
         if missing:
-            largest = max(local.stat().st_size for local, _ in missing)
-            at_once = max(1, min(_AT_ONCE, _IN_MEMORY // max(largest, 1)))
-            pool = ThreadPoolExecutor(at_once)
+            pool = ThreadPoolExecutor(min(_AT_ONCE, len(missing)))
             try:
                 for (local, path), footer in zip(
                     missing, pool.map(lambda pair: bring(*pair), missing), strict=True
@@ -174,23 +168,12 @@ def _copy(local: Path, path: str, io: FileIO, footer: Footer | None) -> None:
             os.link(local, target)
             return
     left = footer.data_size if footer is not None else local.stat().st_size
-    unsent = 0
     with local.open("rb") as source, io.new_output(path).create(overwrite=True) as stream:
         while left and (chunk := source.read(min(_CHUNK, left))):
             stream.write(chunk)
             left -= len(chunk)
-            unsent += len(chunk)
-            if unsent >= _UNSENT:
-                send(stream)
-                unsent = 0
         if footer is not None:
             stream.write(footer.tail)
-
-
-def send(stream: Any) -> None:
-    """Wait for what is on its way: Arrow would queue a whole file in memory."""
-    if hasattr(stream, "flush"):
-        stream.flush()
 
 
 class _Tail:

@@ -117,6 +117,8 @@ class _S3FileIO(PyArrowFileIO):
             {
                 **arguments,
                 "allow_delayed_open": True,
+                # In the background Arrow queues a whole file in memory, whatever is flushed.
+                "background_writes": False,
                 "tls_ca_file_path": self._authorities or arguments["tls_ca_file_path"],
             }
         )

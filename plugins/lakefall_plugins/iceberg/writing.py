@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall_plugins.iceberg import footers
 from lakefall_plugins.iceberg.footers import Footer
-from lakefall_plugins.iceberg.publish import describe, send
+from lakefall_plugins.iceberg.publish import describe
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -113,7 +113,6 @@ class Writer:
                 self._stream, self._schema, compression="zstd", store_schema=False
             )
         self._parquet.write_table(rows, row_group_size=rows.num_rows)
-        send(self._stream)
         if self._target and self._stream.tell() >= self._target:
             self._end()
 
