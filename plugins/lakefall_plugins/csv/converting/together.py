@@ -52,7 +52,9 @@ def _groups(records: Sequence[Records]) -> Iterator[Sequence[Records]]:
     """Files of the same columns in the same dialect."""
     found: dict[tuple[object, ...], list[Records]] = {}
     for each in records:
-        if each.rejects is None and (alike := likeness(each)):
+        # The engine keeps the order of a file that it takes in one piece, and of no other.
+        in_order = each.rows_good <= parquet.VECTOR
+        if each.rejects is None and in_order and (alike := likeness(each)):
             found.setdefault((each.header, alike), []).append(each)
     for group in found.values():
         for start in range(0, len(group), MOST_FILES):
