@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from lakefall.naming import AUDIT_COLUMNS
 
 if TYPE_CHECKING:
     import duckdb
+    import pyarrow as pa
 
     from lakefall_plugins.csv.converting.columns import TypedColumn
 
@@ -95,24 +97,55 @@ def copy(
     sql.rows(connection, query)
 
 
-def copy_parts(
+def write_parts(
     connection: duckdb.DuckDBPyConnection, layout: Layout, relation: str, part: str, folder: Path
 ) -> None:
     """The same for small files: rows of each ``part``, an integer column, into a folder of its own.
 
+    Not by ``PARTITION_BY``: DuckDB 2.0 mixes up the rows of a part, those of five-line files too.
+    What a query hands out is in order.
+
     Args:
-        part: quoted; it is not written.
+        part: quoted; it is not written, and its rows are next to each other.
     """
-    query = (
-        f"COPY (SELECT {layout.selection}, {layout.audit}, {part} FROM {relation}) "
-        f"TO {sql.literal(str(folder))} ({layout.options}, PARTITION_BY ({part}))"
-    )
-    sql.rows(connection, query)
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    query = f"SELECT {layout.selection}, {layout.audit}, {part} FROM {relation}"
+    found = sql.table(connection, query)
+    data = _with_ids(found.select(range(found.num_columns - 1)), layout.field_ids)
+    parts = pc.run_end_encode(found.column(found.num_columns - 1).combine_chunks())
+    if isinstance(parts, pa.ChunkedArray):
+        parts = parts.combine_chunks()
+    start = 0
+    for number, end in zip(parts.values.to_pylist(), parts.run_ends.to_pylist(), strict=True):
+        place = of_part(folder, number)
+        place.mkdir()
+        pq.write_table(
+            data.slice(start, end - start),
+            place / "part.parquet",
+            row_group_size=layout.group_rows,
+            compression="zstd",
+            store_schema=False,
+            store_decimal_as_integer=True,
+        )
+        start = end
+
+
+def _with_ids(table: pa.Table, ids: Mapping[str, int]) -> pa.Table:
+    import pyarrow as pa
+
+    fields = [
+        field.with_metadata({"PARQUET:field_id": str(ids[field.name])}) if ids else field
+        for field in table.schema
+    ]
+    return pa.Table.from_arrays(table.columns, schema=pa.schema(fields))
 
 
 def of_part(folder: Path, part: int) -> Path:
-    """Where ``copy_parts`` has put a part; there is none for a part without rows."""
-    return next(folder.glob(f"*={part}"), folder / str(part))
+    """Where ``write_parts`` puts a part; nothing for a part without rows."""
+    return folder / str(part)
 
 
 @dataclass(frozen=True, slots=True)

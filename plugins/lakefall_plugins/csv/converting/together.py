@@ -6,6 +6,7 @@ anything has to be told is left out: ``convert`` looks at it alone.
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -26,7 +27,13 @@ if TYPE_CHECKING:
     import duckdb
 
 MOST_FILES = 64
-"""Files of one query: the engine keeps a Parquet file open for each."""
+"""Files of one query."""
+MOST_BYTES = 16 << 20
+"""Bytes of the files of one query: their rows are held in memory."""
+_ARROW = re.compile(
+    r"BOOLEAN|INTEGER|BIGINT|DOUBLE|DECIMAL\(.*\)|DATE|TIME|TIMESTAMP( WITH TIME ZONE)?|VARCHAR"
+)
+"""Types of the engine that Arrow hands on to Parquet as the engine itself would write them."""
 _PART = sql.identifier("lakefall part")
 """Which file a row is of; no sanitised column is called so."""
 
@@ -52,14 +59,23 @@ def _groups(records: Sequence[Records]) -> Iterator[Sequence[Records]]:
     """Files of the same columns in the same dialect."""
     found: dict[tuple[object, ...], list[Records]] = {}
     for each in records:
-        # The engine keeps the order of a file that it takes in one piece, and of no other.
-        in_order = each.rows_good <= parquet.VECTOR
-        if each.rejects is None and in_order and (alike := likeness(each)):
+        if each.rejects is None and (alike := likeness(each)):
             found.setdefault((each.header, alike), []).append(each)
     for group in found.values():
-        for start in range(0, len(group), MOST_FILES):
-            if len(some := group[start : start + MOST_FILES]) > 1:
-                yield some
+        yield from (some for some in _portions(group) if len(some) > 1)
+
+
+def _portions(group: Sequence[Records]) -> Iterator[Sequence[Records]]:
+    """As many files at once as the limits allow."""
+    portion: list[Records] = []
+    size = 0
+    for each in group:
+        if len(portion) == MOST_FILES or (portion and size + each.local.size > MOST_BYTES):
+            yield portion
+            portion, size = [], 0
+        portion.append(each)
+        size += each.local.size
+    yield portion
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +92,10 @@ class _Group:
         """Those files that came out whole, every cell of them a value or empty."""
         first = self.records[0]
         columns = typed_columns(self.run, first, self.plan, self.on_misfit, self.assumed)
-        if any(c.can_misfit and c.on_misfit != "null" for c in columns):
+        if any(
+            not _ARROW.fullmatch(c.candidate.duckdb) or (c.can_misfit and c.on_misfit != "null")
+            for c in columns
+        ):
             return
         now = datetime.now(UTC)
         folder = Scratch.of(first.local, self.run.workdir).file("parts")
@@ -91,7 +110,7 @@ class _Group:
         ):
             parquet.fresh(folder)
             texts = self._texts(connection)
-            self._copy(connection, columns, now, folder)
+            self._write(connection, columns, now, folder)
         for part, each in enumerate(self.records):
             place = parquet.of_part(folder, part)
             written = parquet.written(place)
@@ -122,7 +141,7 @@ class _Group:
         query = f"SELECT {_PART}, count(*), {counts} FROM {self._rows} GROUP BY {_PART}"
         return {part: tuple(numbers) for part, *numbers in sql.rows(connection, query)}
 
-    def _copy(
+    def _write(
         self,
         connection: duckdb.DuckDBPyConnection,
         columns: tuple[TypedColumn, ...],
@@ -133,7 +152,7 @@ class _Group:
         layout = parquet.Layout(
             columns, self.plan, f"[{keys}][{_PART} + 1]", now, parquet.GROUP_ROWS
         )
-        parquet.copy_parts(connection, layout, self._rows, _PART, folder)
+        parquet.write_parts(connection, layout, self._rows, _PART, folder)
 
 
 def _whole(

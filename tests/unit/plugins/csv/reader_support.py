@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
+from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,10 +23,11 @@ from lakefall.model import (
     SourceFile,
     TablePlan,
 )
-from lakefall.plugin import NoOptions, Stage
+from lakefall.plugin import Stage
 from lakefall.run import Run
 from lakefall.types import TypeCandidate, TypeSettings
 from lakefall.validation import Violation
+from lakefall_plugins.catalogue import BUILTINS
 from lakefall_plugins.csv.lines import LineMap
 from lakefall_plugins.csv.reader import CsvReader, CsvReaderOptions
 
@@ -57,6 +59,12 @@ def local_file(path: Path) -> LocalFile:
     return LocalFile(source, path, size)
 
 
+def _made(plugin: str, options: str) -> Any:
+    model = resolve_name(options)() if options else None
+    made = resolve_name(plugin)
+    return made(model or made.options_model())
+
+
 @dataclass
 class Opened:
     records: Records
@@ -79,19 +87,9 @@ class FakePipeline:
     def __init__(
         self, null_values: tuple[str, ...] = ("", "NULL", "null", "\\N"), validator: Any = None
     ) -> None:
-        from lakefall_plugins.types import boolean, date, numbers, timestamp, varchar
-
         self.config = SimpleNamespace(engine=ENGINE)
         self.transliterate = True
-        self.types = [
-            boolean.Boolean(boolean.Boolean.options_model()),
-            numbers.Integer(NoOptions()),
-            numbers.Bigint(NoOptions()),
-            numbers.Double(NoOptions()),
-            date.Date(NoOptions()),
-            timestamp.Timestamp(NoOptions()),
-            varchar.Varchar(NoOptions()),
-        ]
+        self.types = [_made(*places) for stage, _, *places in BUILTINS if stage == "type"]
         self.has_validators = validator is not None
         self._validator = validator
         self._inferer = SimpleNamespace(settings=TypeSettings, null_values=lambda: null_values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -105,15 +106,66 @@ def test_nothing_is_left_out_where_nothing_has_to_be_told(
     assert [each.file.key for each in found] == [each.local.file.key for each in records]
 
 
-def test_rows_stay_in_the_order_of_their_file(tmp_path: Path) -> None:
-    """Of a file that the engine reads in several pieces, threads mix these up, now and then."""
-    longest = [2048] * 30
-    files = [text([(str(i), "", f"{n}") for i in range(n)]) for n in (*longest, 2049, 2049)]
+@pytest.mark.parametrize("rows", [5, 40, 4_000])
+def test_rows_stay_in_the_order_of_their_file(tmp_path: Path, rows: int) -> None:
+    files = [text([(str(i), "", f"{n}") for i in range(rows)]) for n in range(64)]
     run, reader, records = opened(tmp_path, files)
     found = reader.convert_together(run, records, PLAN) or []
-    assert len(found) == len(longest)
+    assert len(found) == len(files)
     for each in found:
-        assert [row["n"] for row in content(each)] == list(range(2048))
+        assert [row["n"] for row in content(each)] == list(range(rows))
+
+
+EXAMPLES = {
+    "BOOLEAN": "true",
+    "INTEGER": "1",
+    "BIGINT": "5000000000",
+    "DOUBLE": "1.5",
+    "DECIMAL(9,2)": "1.25",
+    "DECIMAL(18,2)": "1.25",
+    "DECIMAL(38,2)": "1.25",
+    "DATE": "2024-01-15",
+    "TIME": "12:30:00",
+    "TIMESTAMP(6)": "2024-01-15 12:30:00.123456",
+    "TIMESTAMP WITH TIME ZONE": "2024-01-15T12:30:00+01:00",
+    "VARCHAR": "x",
+    "JSON": '"{""a"": 1}"',
+}
+
+
+def test_every_type_is_written_as_the_engine_writes_it(tmp_path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    columns = tuple(
+        PlannedColumn(f"c{n}", each, "", field_id=n + 1) for n, each in enumerate(EXAMPLES)
+    )
+    plan = TablePlan("t", True, columns, source_file_id=98, ingested_at_id=99)
+    line = ",".join(EXAMPLES.values())
+    data = f"{','.join(c.name for c in columns)}\n{line}\n{',' * (len(columns) - 1)}\n".encode()
+    run, reader, records = opened(tmp_path, [data, data])
+    found = reader.convert_together(run, records, plan) or []
+    assert len(found) == 2
+    alone = reader.convert(run, records[0], plan)
+    assert content(found[0]) == content(alone)
+    together, by_itself = (
+        [_described(column) for column in pq.ParquetFile(each.paths[0]).schema]
+        for each in (found[0], alone)
+    )
+    assert together == by_itself
+
+
+def _described(column: Any) -> tuple[Any, ...]:
+    """What a reader of Parquet goes by; that an INTEGER has 32 bits is its default."""
+    logical = json.loads(column.logical_type.to_json())
+    told = None if logical["Type"] in ("Int", "None") else logical
+    return column.name, column.physical_type, column.length, told
+
+
+def test_types_that_arrow_has_otherwise_are_converted_alone(tmp_path: Path) -> None:
+    plan = replace(PLAN, columns=(PlannedColumn("n", "UUID", "", field_id=1),))
+    files = [b"n\n123e4567-e89b-12d3-a456-426614174000\n"] * 2
+    run, reader, records = opened(tmp_path, files)
+    assert not reader.convert_together(run, records, plan)
 
 
 def test_field_ids_and_keys_are_written(tmp_path: Path) -> None:
@@ -165,7 +217,6 @@ def test_validators_see_one_file_at_a_time(tmp_path: Path) -> None:
 
 def test_large_files_go_alone(tmp_path: Path) -> None:
     large = text([("1", "", "x" * 1000)] * 1_100)
-    assert large.count(b"\n") < 2048
     run, reader, records = opened(tmp_path, [large, large])
     assert not reader.convert_together(run, records, PLAN)
 
@@ -194,10 +245,11 @@ def test_what_the_engine_reads_otherwise_than_counted_is_left_out(
     assert not reader.convert_together(run, records, PLAN)
 
 
-def test_no_more_files_at_once_than_may_be_open(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("limit", "value"), [("MOST_FILES", 2), ("MOST_BYTES", 25)])
+def test_no_more_at_once_than_the_limits_allow(
+    monkeypatch: pytest.MonkeyPatch, limit: str, value: int
 ) -> None:
-    monkeypatch.setattr(together, "MOST_FILES", 2)
+    monkeypatch.setattr(together, limit, value)
     like = SimpleNamespace(size=10)
     files = [
         SimpleNamespace(local=like, rejects=None, header=("a",), sql="read_csv('x', y)",
