@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from lakefall import outcomes, sql
 from lakefall.behind import Loading, to_the_end
-from lakefall.errors import CommitConflictError, PlanOutdatedError, TableNameError, UnprovedError
+from lakefall.errors import (
+    CommitConflictError,
+    PlanOutdatedError,
+    TableNameError,
+    UnprovedError,
+    as_foreseen,
+)
 from lakefall.file_steps import FileSteps
 from lakefall.model import (
     Converted,
@@ -20,6 +26,7 @@ from lakefall.model import (
     Registered,
     Schema,
     SourceFile,
+    Status,
     TablePlan,
     TableState,
 )
@@ -209,6 +216,7 @@ class TableBatch(FileSteps):
             final = len(records) == 1 and not self._assumed
             if final or getattr(error, "retryable", False):
                 return [self._failed(r.local.file, error) for r in records]
+            spoiled = as_foreseen(error)
         if self._assumed:
             # What is decided against a file has to rest on all rows.
             self._quick, self._assumed, self._inferred = False, False, None
@@ -217,6 +225,9 @@ class TableBatch(FileSteps):
         done: list[Outcome] = []
         for each in records:
             done += yield from self._commit([each])
+        if not any(o.status is Status.FAILED for o in done):
+            # Else the file that fails says why.
+            self.run.warn(f"loaded file by file: together, {spoiled}", table=self.table)
         return done
 
     def _commit_together(self, records: list[Records]) -> _Committing:

@@ -123,8 +123,8 @@ def test_versions_a_failed_new_version_leaves_the_old_rows_and_their_rejects(lak
 def test_versions_files_of_one_table_are_committed_together(lake: Lake) -> None:
     for number in range(11, 16):
         lake.put(f"t/f{number}.csv", f"id,name\n{number},x\n")
-    lake.run()
-    assert len(lake.snapshots("t")) == 1
+    ran = lake.run()
+    assert len(lake.snapshots("t")) == 1, ran.stderr
     assert lake.column("t", "id") == ["11", "12", "13", "14", "15"]
 
 

@@ -278,8 +278,21 @@ def test_what_fails_together_is_tried_one_by_one(tmp_path: Path) -> None:
 def test_what_was_inferred_together_holds_for_each_alone(tmp_path: Path) -> None:
     script = Script("a/1.csv", "a/2.csv")
     script.errors["load", "a/1.csv+a/2.csv"] = FileFormatError("one of them spoils it")
-    Runner(pipeline(script, tmp_path)).run()
+    report = Runner(pipeline(script, tmp_path)).run()
     assert script.types == ["VARCHAR"] * 3
+    assert report.warnings == ("a: loaded file by file: together, one of them spoils it",)
+
+
+def test_nothing_is_said_of_a_table_where_the_file_that_spoilt_it_says_so(tmp_path: Path) -> None:
+    script = Script("a/1.csv", "a/2.csv")
+    script.errors["load", "a/1.csv+a/2.csv"] = FileFormatError("one of them spoils it")
+    script.errors["load", "a/2.csv"] = FileFormatError("it is this one")
+    report = Runner(pipeline(script, tmp_path)).run()
+    assert {o.file.key: o.error for o in report.outcomes} == {
+        "a/1.csv": "",
+        "a/2.csv": "it is this one",
+    }
+    assert not report.warnings
 
 
 def test_a_broken_file_has_no_say_in_the_types(tmp_path: Path) -> None:
