@@ -62,12 +62,17 @@ class Behind:
         self._done.wait()
         return self._taken()
 
-    def hurry(self) -> BatchResult | None:
-        """The result if it comes soon: a commit ends in moments, or it is better left. What was
-        left is as if the process had been killed: the next run finds out what became of it."""
-        if self.batch is None or not self._done.wait(PATIENCE):
+    def last(self, *, hurry: bool) -> BatchResult | None:
+        """The result, for one who gives up because of something else; None if this broke as well.
+
+        In a ``hurry`` it is taken if it comes soon: a commit ends in moments, or it is better left,
+        and ``batch`` stays. What was left is as if the process had been killed: the next run finds
+        out what became of it.
+        """
+        if self.batch is None or not self._done.wait(PATIENCE if hurry else None):
             return None
-        return self._taken()
+        self.batch = None
+        return self._result
 
     def _taken(self) -> BatchResult:
         self.batch = None

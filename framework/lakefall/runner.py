@@ -37,6 +37,7 @@ MAX_BATCH_BYTES = 2_000_000_000
 folder would have to hold them all at once."""
 
 
+LEFT = "interrupted while it was committed; the next run finds out what became of it"
 UNCHANGED = "unchanged"
 """The reason of a decision for a file whose current version is in its table."""
 
@@ -268,9 +269,11 @@ def load(work: Sequence[TableBatch]) -> Iterator[BatchResult]:
                 else:
                     # Nothing is left to do meanwhile, and here Ctrl-C ends it.
                     yield result or to_the_end(loading)
-        except (Exception, KeyboardInterrupt):
-            if under_way := behind.hurry():
+        except (Exception, KeyboardInterrupt) as error:
+            if under_way := behind.last(hurry=isinstance(error, KeyboardInterrupt)):
                 yield under_way
+            elif left := behind.batch:
+                yield BatchResult(tuple(Outcome(f, Status.SKIPPED, error=LEFT) for f in left.files))
             raise
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from test_runner import Script, pipeline
 
 from lakefall import behind, runner
+from lakefall.batch import TableBatch
 from lakefall.errors import CommitConflictError
 from lakefall.model import Status
 from lakefall.runner import Runner
@@ -107,5 +109,46 @@ def test_an_interrupt_leaves_a_commit_that_does_not(
     finally:
         script.reached.set()
     assert report.interrupted
-    assert {o.status for o in report.outcomes} == {Status.SKIPPED}
+    assert [(o.status, o.error) for o in report.outcomes] == [
+        (Status.SKIPPED, runner.LEFT),
+        (Status.SKIPPED, "interrupted before it was loaded"),
+    ]
     assert not script.recorded
+
+
+def broken(monkeypatch: pytest.MonkeyPatch, method: str, table: str) -> None:
+    """A defect of our own, which no file's outcome can hold."""
+    sound = getattr(TableBatch, method)
+
+    def instead(self: TableBatch, *args: Any) -> Any:
+        if self.table == table:
+            raise RuntimeError("defect")
+        return sound(self, *args)
+
+    monkeypatch.setattr(TableBatch, method, instead)
+
+
+def test_an_interrupt_is_one_where_the_load_breaks_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken(monkeypatch, "_complete", "a")
+    script = Meeting("a/1.csv", "b/2.csv", load="a/1.csv", until=("convert", "b/2.csv"))
+    script.errors["convert", "b/2.csv"] = KeyboardInterrupt()
+    assert Runner(pipeline(script, tmp_path)).run().interrupted
+
+
+def test_another_error_waits_for_the_commit_to_be_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Script):
+        def asked(self, step: str, subject: str = "") -> None:
+            super().asked(step, subject)
+            if (step, subject) == ("load", "a/1.csv"):
+                threading.Event().wait(0.3)
+
+    monkeypatch.setattr(behind, "PATIENCE", 0.01)
+    broken(monkeypatch, "open", "b")
+    script = Slow("a/1.csv", "b/2.csv")
+    with pytest.raises(RuntimeError, match="defect"):
+        Runner(pipeline(script, tmp_path)).run()
+    assert [o.file.key for o in script.recorded] == ["a/1.csv"]

@@ -78,10 +78,8 @@ class Lake:
         try:
             found = self.catalog.load_table(self.identifier(table))
         except (NoSuchTableError, NoSuchNamespaceError):
-            self.remember(table, None)
-            return None
-        self.remember(table, found)
-        return self._seen[table][1]
+            return self.remember(table, None)
+        return self.remember(table, found)
 
     def seen(self, table: str) -> Table | None:
         """The table as it was moments ago: for plans, which every commit checks again."""
@@ -103,10 +101,12 @@ class Lake:
             return found
         return self.find(table)
 
-    def remember(self, table: str, found: Table | None) -> None:
-        """What a commit, or the catalog, has just said about a table."""
-        self._seen[table] = (time.monotonic(), None if found is None else _settled(found))
+    def remember(self, table: str, found: Table | None) -> Table | None:
+        """Keep what a commit, or the catalog, has just said about a table; the table to work on."""
+        kept = None if found is None else _settled(found)
+        self._seen[table] = (time.monotonic(), kept)
         self._has_namespace = self._has_namespace or found is not None
+        return kept
 
     def tables(self) -> set[str]:
         """Names of all tables of the namespace."""
