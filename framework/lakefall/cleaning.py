@@ -78,8 +78,7 @@ def _rows(records: Records) -> str:
 def _rejects(path: Path) -> str:
     names = ("line", "column", "reason", "text")
     columns = ", ".join(f"{sql.identifier(n)}::VARCHAR" for n in names)
-    file = sql.literal(str(path))
-    return f"{_header(names)} UNION ALL SELECT {columns} FROM read_parquet({file})"
+    return f"{_header(names)} UNION ALL SELECT {columns} FROM {sql.parquet([path])}"
 
 
 def _header(names: Sequence[str]) -> str:

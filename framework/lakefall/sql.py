@@ -29,6 +29,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+def parquet(paths: Iterable[Path | str], options: str = "") -> str:
+    """The rows of Parquet files, with no columns but theirs: DuckDB makes one of a folder that is
+    called ``name=value`` unless it is told not to."""
+    listed = ", ".join(literal(str(path)) for path in paths)
+    more = f", {options}" if options else ""
+    return f"read_parquet([{listed}], hive_partitioning = false{more})"
+
+
 WIDE = 200
 """Columns from which on the vectors of a query weigh more than its threads bring."""
 _VECTORS = 128 << 10

@@ -495,6 +495,16 @@ def test_unusual_key_with_odd_characters_is_loaded(lake: Lake) -> None:
     assert set(lake.run().statuses().values()) == {"unchanged"}
 
 
+def test_unusual_cache_folder_named_like_a_partition_adds_no_column(lake: Lake) -> None:
+    lake.configure(cache={"dir": str(lake.folder / "env=prod" / "o'ne [1]")})
+    for number in (11, 12):
+        lake.put(f"t/f{number}.csv", "id,name\n" + f"{number},x\n" * 5 + f"{number},ragged,row\n")
+    lake.run()
+    assert len(lake.snapshots("t")) == 1
+    assert lake.rows("t", "id") == [["11", "x"]] * 5 + [["12", "x"]] * 5
+    assert [(r["key"], r["line"]) for r in lake.rejects()] == [("t/f11.csv", 7), ("t/f12.csv", 7)]
+
+
 # --- leaving the folder ---
 
 

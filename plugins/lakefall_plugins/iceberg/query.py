@@ -122,10 +122,8 @@ def _view(
         _local(t.file.file_path) if _is_local(t.file.file_path) else remote.add(table.io, t.file)
         for t in tasks
     ]
-    listed = ", ".join(map(quoting.literal, paths))
-    connection.execute(
-        f"CREATE VIEW {name} AS SELECT * FROM read_parquet([{listed}], schema = MAP {{{fields}}})"
-    )
+    rows = quoting.parquet(paths, f"schema = MAP {{{fields}}}")
+    connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {rows}")
     return paths
 
 

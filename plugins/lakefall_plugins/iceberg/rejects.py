@@ -209,7 +209,7 @@ def _as_data_file(run: Run, converted: Converted) -> Path:
     ids = ", ".join(f"{name}: {i}" for i, (name, _, _) in enumerate(COLUMNS, start=1))
     with sql.connect(run.pipeline.config.engine, run.workdir / "duckdb") as connection:
         connection.execute(
-            f"COPY (SELECT {select} FROM read_parquet({sql.literal(str(converted.rejects))})) "
+            f"COPY (SELECT {select} FROM {sql.parquet([str(converted.rejects)])}) "
             f"TO {sql.literal(str(target))} "
             f"(FORMAT parquet, COMPRESSION zstd, FIELD_IDS {{{ids}}})"
         )

@@ -132,9 +132,9 @@ def _query(connection: object, rows: Rows) -> str:
 
     if not rows.expressions:
         return of_parquet(connection, rows.paths, rows.columns)  # type: ignore[arg-type]
-    listed = ", ".join(sql.literal(str(path)) for path in rows.paths)
     texts = [literal(e, c.iceberg) for e, c in zip(rows.expressions, rows.columns, strict=True)]
-    return f"SELECT {row_text(texts)} FROM read_parquet([{listed}], filename = true)"
+    source = sql.parquet(rows.paths, "filename = true")
+    return f"SELECT {row_text(texts)} FROM {source}"
 
 
 def replace(

@@ -103,8 +103,7 @@ def of_parquet(
     connection: duckdb.DuckDBPyConnection, paths: Sequence[Path], columns: Sequence[TargetColumn]
 ) -> str:
     """The query that yields each row of these files as ``(value, value, ...)``, in file order."""
-    listed = ", ".join(sql.literal(str(path)) for path in paths)
-    source = f"read_parquet([{listed}], union_by_name = true)"
+    source = sql.parquet(paths, "union_by_name = true")
     there = {row[0] for row in connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()}
     if strange := there - {c.name for c in columns}:
         raise ConservationError(f"columns {sorted(strange)} were converted, but are not planned")

@@ -85,7 +85,9 @@ def test_a_row_that_is_too_long_is_named(tmp_path: Path) -> None:
 
 def test_columns_that_a_file_lacks_are_null_and_strange_ones_refused(tmp_path: Path) -> None:
     with sql.connect(Engine(threads=1), tmp_path) as connection:
-        path = tmp_path / "a.parquet"
+        # The folder's name is no column, although Hive's partitions are called so.
+        path = tmp_path / "day=1" / "a.parquet"
+        path.parent.mkdir()
         connection.execute(f"COPY (SELECT 1::INTEGER AS id) TO '{path}' (FORMAT parquet)")
         query = values.of_parquet(connection, [path], COLUMNS)
         assert connection.execute(query).fetchall() == [("(1, NULL)",)]
