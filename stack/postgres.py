@@ -11,7 +11,7 @@ import subprocess
 from pathlib import Path
 
 from .errors import MissingProgramError, StackError
-from .processes import Command, group_of, outside
+from .processes import Command, Identity, group_of, outside
 from .server import Server
 
 USER = "iceberg"
@@ -31,6 +31,7 @@ class Postgres(Server):
         data, user = self.data, _user()
         if not (data / "PG_VERSION").exists():
             self._create(data, user)
+        unlock(data)
         version = (data / "PG_VERSION").read_text("ascii").strip()
         options = {
             "listen_addresses": "127.0.0.1",
@@ -117,6 +118,17 @@ class Postgres(Server):
             )
         finally:
             password.unlink()
+
+
+def unlock(data: Path) -> None:
+    """Remove the lock of a killed server; PostgreSQL does, unless nobody buried the corpse."""
+    lock = data / "postmaster.pid"
+    try:
+        pid = int(lock.read_text("ascii").split()[0])
+    except (FileNotFoundError, ValueError, IndexError):
+        return
+    if Identity.of(pid) is None:
+        lock.unlink()
 
 
 def _run_as(user: str | None, folder: Path, *arguments: str | Path) -> None:

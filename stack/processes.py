@@ -44,8 +44,12 @@ class Identity:
 
     @property
     def alive(self) -> bool:
-        _reap(self.pid)
-        return Identity.of(self.pid) == self
+        alive = Identity.of(self.pid) == self
+        if not alive:
+            # After looking: it may have died just then, and who asks the kernel takes a corpse for
+            # a process.
+            _reap(self.pid)
+        return alive
 
 
 class Process:

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from lakefall import waiting
+
 if TYPE_CHECKING:
     from lakefall.model import LocalFile, SourceFile
 
@@ -67,7 +69,7 @@ class Ahead:
         coming = self._coming[_name(file)]
         if not coming.begun:
             self._start(coming)
-        coming.done.wait()
+        waiting.wait(coming.done)
         self.let_go([file])
         if coming.error is not None:
             raise coming.error

@@ -10,6 +10,8 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from lakefall import waiting
+
 if TYPE_CHECKING:
     from lakefall.batch import BatchResult, TableBatch
 
@@ -59,7 +61,7 @@ class Behind:
         Raises:
             BaseException: whatever the load raised.
         """
-        self._done.wait()
+        waiting.wait(self._done)
         return self._taken()
 
     def last(self, *, hurry: bool) -> BatchResult | None:

@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from lakefall import waiting
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -144,7 +146,7 @@ def _interruptible(connection: duckdb.DuckDBPyConnection, ask: Callable[[], T]) 
 
     threading.Thread(target=work, daemon=True).start()
     try:
-        done.wait()
+        waiting.wait(done)
     except BaseException:
         # Again and again: one that comes before the query has begun is forgotten.
         connection.interrupt()

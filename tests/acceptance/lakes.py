@@ -60,6 +60,12 @@ FOLDER = Path(__file__).parent
 SEEN = []
 
 
+def pause():
+    """A minute; not in one piece, which a signal that comes just before it does not end."""
+    for _ in range(600):
+        time.sleep(0.1)
+
+
 class Listener(Plugin[NoOptions]):
     """Listens to the events of a run."""
 

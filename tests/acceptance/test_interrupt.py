@@ -32,7 +32,7 @@ def three_tables(lake: EmbeddedLake, step: str) -> None:
     lake.listen(
         f'if event.name == "{step}.started" and event.table == "two":\n'
         '    (FOLDER / "reached").touch()\n'
-        "    time.sleep(60)"
+        "    pause()"
     )
 
 
@@ -84,7 +84,7 @@ def test_interrupt_stops_work_inside_the_engine(embedded: EmbeddedLake) -> None:
 def test_interrupt_before_anything_was_done(embedded: EmbeddedLake) -> None:
     embedded.put("t/a.csv", "id,name\n11,x\n")
     embedded.listen(
-        'if event.name == "discover.started":\n    (FOLDER / "reached").touch()\n    time.sleep(60)'
+        'if event.name == "discover.started":\n    (FOLDER / "reached").touch()\n    pause()'
     )
     interrupted(embedded)
     assert not embedded.exists("t")
@@ -97,9 +97,7 @@ def test_interrupt_of_other_commands_exits_130(embedded: EmbeddedLake, command: 
     embedded.put("t/b.csv", "id,name\n12,y\n")
     if command == "plan":
         embedded.listen(
-            'if event.name == "sniff.started":\n'
-            '    (FOLDER / "reached").touch()\n'
-            "    time.sleep(60)"
+            'if event.name == "sniff.started":\n    (FOLDER / "reached").touch()\n    pause()'
         )
         running = embedded.start("plan", embedded.pipeline)
         wait_for(embedded.folder / "reached")

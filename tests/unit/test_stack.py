@@ -20,6 +20,7 @@ from stack import Stack, StackError
 from stack.airflow import AirflowServer, given
 from stack.errors import MissingProgramError
 from stack.home import Home
+from stack.postgres import unlock
 from stack.processes import Command, Identity, Process, wait_until
 from stack.server import Server, Site
 from stack.settings import CELERY, LOCAL, PORTS, Deployment, Settings
@@ -72,6 +73,21 @@ def test_a_process_is_found_again_and_stopped(tmp_path: Path) -> None:
     assert not found.alive
     assert process(tmp_path).identity is None
     process(tmp_path).stop(signal.SIGTERM, 5)  # again: nothing to do
+
+
+def test_only_the_lock_of_a_dead_server_is_removed(tmp_path: Path) -> None:
+    lock = tmp_path / "postmaster.pid"
+    unlock(tmp_path)
+    lock.write_text(f"{os.getpid()}\n/data\n")
+    unlock(tmp_path)
+    assert lock.exists()
+    corpse = subprocess.Popen([sys.executable, "-c", ""])
+    os.waitid(os.P_PID, corpse.pid, os.WEXITED | os.WNOWAIT)
+    os.kill(corpse.pid, 0)  # it answers still
+    lock.write_text(f"{corpse.pid}\n/data\n")
+    unlock(tmp_path)
+    assert not lock.exists()
+    corpse.wait()
 
 
 def test_a_pid_that_another_process_has_now_is_left_alone(tmp_path: Path) -> None:
