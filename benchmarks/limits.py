@@ -171,7 +171,7 @@ def dlt(bench: Bench, objects: Mapping[str, Path | bytes]) -> list[float]:
         bench.tell("  dlt", f"left out: {error}")
         return []
     taken: list[float] = []
-    for _ in range(max(1, bench.runs // 2)):
+    for _ in range(bench.runs):
         with bench.lake(objects) as (_, env), bench.servers.bucket() as target:
             done = subprocess.run(
                 [folder / "bin" / "python", DLT / "load.py", env["S3_INGEST_BUCKET"], target],
@@ -192,14 +192,15 @@ def growing(bench: Bench) -> None:
         source = bench.folder / "large.csv"
         files.mixed(source, 7_500_000 * gigabytes)
         size = source.stat().st_size
-        found = bench.load({"events/rows.csv": source})
+        taken = [bench.load({"events/rows.csv": source}) for _ in range(bench.runs)]
         source.unlink()
-        speeds.append(found.seconds / (size / 1e9))
+        speeds.append(middle(taken) / (size / 1e9))
+        peak, disk = (middle(taken, what) for what in ("peak_mib", "disk"))
         bench.tell(
             f"{size / 1e9:.1f} GB: peak memory, temporary disk",
-            f"{found.peak_mib:.0f} MiB, {found.disk / size:.2f} times the file",
+            f"{peak:.0f} MiB, {disk / size:.2f} times the file",
             "at most 700 MB, 1.5 times",
-            kept=found.peak_mib * 1.048576 <= 700 and found.disk <= 1.5 * size,
+            kept=peak * 1.048576 <= 700 and disk <= 1.5 * size,
         )
     apart = max(speeds) / min(speeds) - 1
     bench.tell(
@@ -217,7 +218,7 @@ def shapes(bench: Bench) -> None:
         source = bench.folder / file
         make(source, rows)
         size = source.stat().st_size / 1e6
-        taken = [bench.load({f"events/{file}": source}) for _ in range(max(1, bench.runs // 2))]
+        taken = [bench.load({f"events/{file}": source}) for _ in range(bench.runs)]
         source.unlink()
         speed = middle(taken) / size
         plain = plain or speed
@@ -234,19 +235,23 @@ def many(bench: Bench) -> None:
     objects: dict[str, Path | bytes] = {
         f"table_{n % 50:02d}/file_{n:04d}.csv": files.small(n) for n in range(1000)
     }
-    with bench.lake(objects) as (setting, env):
-        found = measure(run_job(PIPELINE, bench.threads, env, setting))
-        catalog, namespace = bench.servers.catalog(), setting.partition("=")[2]
-        commits = {
-            name: len(catalog.load_table((space, name)).snapshots())
-            for space, name in catalog.list_tables((namespace,))
-        }
+    taken: list[Figures] = []
+    commits: dict[str, int] = {}
+    for _ in range(bench.runs):
+        with bench.lake(objects) as (setting, env):
+            taken.append(measure(run_job(PIPELINE, bench.threads, env, setting)))
+            catalog, namespace = bench.servers.catalog(), setting.partition("=")[2]
+            for space, name in catalog.list_tables((namespace,)):
+                made = len(catalog.load_table((space, name)).snapshots())
+                commits[name] = max(made, commits.get(name, 0))
+    seconds, slowest = middle(taken), max(f.seconds for f in taken)
     data = max(n for name, n in commits.items() if not name.startswith("_"))
     bench.tell(
         "1,000 files of 10 KB into 50 tables, cold",
-        f"{found.seconds:.1f} s, {data} commit a table, {commits['_ingest_registry']} of registry",
+        f"{seconds:.1f} s (at most {slowest:.1f}), {data} commit a table, "
+        f"{commits['_ingest_registry']} of registry",
         "at most 20 s, 1, 1",
-        kept=found.seconds <= 20 and data == 1 and commits["_ingest_registry"] == 1,
+        kept=seconds <= 20 and data == 1 and commits["_ingest_registry"] == 1,
     )
 
 
@@ -297,7 +302,7 @@ def unchanged(bench: Bench) -> None:
     with bucket_of(10_000) as bucket:
         path = pipeline_file(bucket, bench.folder, rest=True)
         register(path)
-        taken = [_command(["run", str(path)], {}) for _ in range(max(1, bench.runs // 2))]
+        taken = [_command(["run", str(path)], {}) for _ in range(bench.runs)]
         clean(path)
     seconds, peak = statistics.median(s for s, _ in taken), max(m for _, m in taken)
     bench.tell(
@@ -355,9 +360,10 @@ def several(bench: Bench) -> None:
         many.seconds / (8 * single.seconds) for single, many in zip(one, all_of_them, strict=True)
     )
     cores, peak = middle(all_of_them, "cores"), middle(all_of_them, "peak_mib")
+    busy = middle(all_of_them, "machine") / middle(all_of_them)
     bench.tell(
         "8 files of 130 MB into 4 tables / 8 times one file",
-        f"{found:.2f}; {cores:.2f} cores, {peak:.0f} MiB",
+        f"{found:.2f}; {cores:.2f} cores, {busy:.2f} with the servers', {peak:.0f} MiB",
         "at most 0.9, 1.6 cores, 1 GB",
         kept=found <= 0.9 and cores >= 1.6 and peak * 1.048576 <= 1000,
     )

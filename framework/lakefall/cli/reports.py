@@ -27,6 +27,9 @@ from lakefall.report import (
 )
 from lakefall.wording import dialect_words, with_key
 
+MOST_UNCHANGED = 50
+"""Unchanged files up to which each has a line in a table."""
+
 # --- run ---
 
 
@@ -35,8 +38,12 @@ def run(report: RunReport, *, json: bool) -> None:
     if json:
         for outcome in report.outcomes:
             emit(outcome_object(outcome))
-    elif report.outcomes:
-        _show_outcomes(report.outcomes)
+    else:
+        worth = _worth_listing(report.outcomes)
+        if worth:
+            _show_outcomes(worth)
+        if left := len(report.outcomes) - len(worth):
+            say(f"{left:,} unchanged files are not listed; --json lists them")
     for outcome in report.outcomes:
         if outcome.error:
             say(f"{outcome.status}: {with_key(outcome.file.key, outcome.error)}")
@@ -107,6 +114,12 @@ def outcome_object(outcome: Outcome) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 3),
         "error": outcome.error,
     }
+
+
+def _worth_listing(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """All of them, or those that did not stay as they were where very many did."""
+    changed = [o for o in outcomes if o.status is not Status.UNCHANGED]
+    return changed if len(outcomes) - len(changed) > MOST_UNCHANGED else list(outcomes)
 
 
 def _show_outcomes(outcomes: Sequence[Outcome]) -> None:

@@ -70,8 +70,9 @@ class ObjectCache:
                     return  # another process was faster
                 # Counted first: a process killed in between leaves a count that is too high,
                 # which the next look at the folder corrects.
-                self._count(self._counted() + size)
-                if self._counted() > self.max_size:
+                total = self._counted() + size
+                self._count(total)
+                if total > self.max_size:
                     self._evict(size)
                 _name_too(path, entry)
 

@@ -91,6 +91,25 @@ def test_run_ends_with_a_sentence(
     assert said in capsys.readouterr().err
 
 
+def test_run_lists_unchanged_files_unless_they_are_many(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    same, new = Outcome(FILE, Status.UNCHANGED), Outcome(FILE, Status.SUCCESS)
+    reports.run(report(new, *[same] * reports.MOST_UNCHANGED), json=False)
+    told = capsys.readouterr()
+    assert told.out.count("unchanged") == reports.MOST_UNCHANGED
+    assert "not listed" not in told.err
+    many = reports.MOST_UNCHANGED + 1
+    reports.run(report(new, *[same] * many), json=False)
+    told = capsys.readouterr()
+    assert (told.out.count("unchanged"), told.out.count("success")) == (0, 1)
+    assert f"{many} unchanged files are not listed; --json lists them" in told.err
+    reports.run(report(*[same] * many), json=False)
+    assert capsys.readouterr().out == ""
+    reports.run(report(*[same] * many), json=True)
+    assert len(objects(capsys.readouterr().out)) == many
+
+
 def test_plan_json(capsys: pytest.CaptureFixture[str]) -> None:
     pending = FilePlan(Decision(FILE, True, "changed"), DIALECT, None, SCHEMA, PLAN, 7)
     idle = FilePlan(Decision(FILE, False, "unchanged"))
