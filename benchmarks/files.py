@@ -34,7 +34,11 @@ def wide(path: Path, rows: int) -> None:
 
 def long_strings(path: Path, rows: int) -> None:
     """Texts of about 2,000 characters, with delimiters and line breaks in them."""
-    text = "repeat('Some words, with a comma; ' || (i % 977) || chr(10), 70)"
+    line = (
+        "repeat('some words, ', (hash(i * 70 + j) % 4)::INTEGER) || 'and then '"
+        " || (hash(i + j) % 977)"
+    )
+    text = f"array_to_string(list_transform(range(70), lambda j: {line}), chr(10))"
     _copy(f"SELECT i AS id, {text} AS story FROM range({rows}) t(i)", path)
 
 

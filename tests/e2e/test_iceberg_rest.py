@@ -17,6 +17,7 @@ from lakefall.errors import (
     UsageError,
 )
 from lakefall.model import Check, Status
+from lakefall.plugin import Stage
 from lakefall.runner import Runner
 from stack.stack import Stack
 
@@ -36,6 +37,15 @@ def lakehouse(servers: Servers, namespace: str, tmp_path: Path) -> Lakehouse:
 def checks(lakehouse: Lakehouse) -> list[Check]:
     with Runner(lakehouse.pipeline()).start() as run:
         return [c for c in run.pipeline.check(run) if "inbox" not in c.subject]
+
+
+def test_a_new_tables_files_are_written_like_those_of_others(lakehouse: Lakehouse) -> None:
+    """PyIceberg's own file access holds an upload of a new table in memory, all of it."""
+    lakehouse.run()
+    catalog = lakehouse.pipeline().plugin(Stage.SINK).lake.catalog
+    there = catalog.load_table((lakehouse.namespace, "orders"))
+    new = catalog.create_table_transaction((lakehouse.namespace, "new"), there.schema())
+    assert new._table.io is there.io
 
 
 # --- what others read ---

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pyiceberg.catalog.rest import RestCatalog  # noqa: TID253 -- see above
+from pyiceberg.catalog.rest import RestCatalog, TableResponse  # noqa: TID253 -- see above
 from pyiceberg.catalog.rest.auth import AuthManager, NoopAuthManager  # noqa: TID253
 from pyiceberg.io import FileIO  # noqa: TID253
 from pyiceberg.io.pyarrow import PyArrowFileIO  # noqa: TID253
+from pyiceberg.table import StagedTable  # noqa: TID253
 from pyiceberg.typedef import EMPTY_DICT, Properties  # noqa: TID253
 from requests import PreparedRequest, Response, Session  # noqa: TID253
 from requests.adapters import HTTPAdapter  # noqa: TID253
@@ -98,6 +99,19 @@ class Client(RestCatalog):
         if key not in self._ios:
             self._ios[key] = _S3FileIO(chosen, self._transport.verify)
         return self._ios[key]
+
+    def _response_to_staged_table(
+        self, identifier_tuple: tuple[str, ...], table_response: TableResponse
+    ) -> StagedTable:
+        """A new table's files are reached as they will be: PyIceberg goes by the metadata file,
+        which is not written yet."""
+        staged = super()._response_to_staged_table(identifier_tuple, table_response)
+        place, given = table_response.metadata.location, table_response
+        vended = self._resolve_storage_credentials(given.storage_credentials, place)
+        staged.io = self._load_file_io(
+            {**given.metadata.properties, **given.config, **vended}, place
+        )
+        return staged
 
 
 class _S3FileIO(PyArrowFileIO):
