@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from math import log2
 
-from lakefall_plugins.csv.sniffing.cells import Cells, Kind
+from lakefall_plugins.csv.sniffing.cells import Cells, Kind, text_bits
 from lakefall_plugins.csv.sniffing.short import header_above_short
 from lakefall_plugins.csv.sniffing.splitting import Row, Split, Way
 from lakefall_plugins.csv.sniffing.stacked import Part, main_part, named_width, parts
@@ -92,9 +92,9 @@ def score(
         preferred: delimiters that need no strong evidence.
         beyond: how many times as long as the sample the rest of the file is.
     """
-    use = use_bits(way.delimiter, preferred)
+    mark = _Mark(way.delimiter, use_bits(way.delimiter, preferred))
     found = parts(split.rows, cells) if way.delimiter else [Part(0, len(split.rows))]
-    tables = [_table(split.rows[part.start : part.end], cells, use, way) for part in found]
+    tables = [_table(split.rows[part.start : part.end], cells, mark) for part in found]
     main = main_part(found, split.rows, beyond)
     part, table = found[main], tables[main]
     rows = [row for row in split.rows if not row.blank]
@@ -111,6 +111,15 @@ def score(
 
 
 @dataclass(frozen=True, slots=True)
+class _Mark:
+    """What stands between the cells of a row."""
+
+    delimiter: str
+    use: float
+    """Bits that each costs."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Table:
     """One table's cost."""
 
@@ -120,21 +129,21 @@ class _Table:
     short_below: int | None = None
 
 
-def _table(rows: Sequence[Row], cells: Cells, use: float, way: Way) -> _Table:
+def _table(rows: Sequence[Row], cells: Cells, mark: _Mark) -> _Table:
     """The cheapest reading of some rows as one table."""
     filled = [row for row in rows if not row.blank]
-    named = named_width(filled, cells) if way.delimiter else None
+    named = named_width(filled, cells) if mark.delimiter else None
     ways = [
-        _table_bits(filled, width, _titles(rows, width), cells, use)
+        _table_bits(filled, width, _titles(rows, width), cells, mark)
         for width in ([named] if named else _widths(filled))
     ]
-    header = header_above_short(rows, cells) if way.delimiter else None
+    header = header_above_short(rows, cells) if mark.delimiter else None
     if header is not None:
-        ways.append(replace(_short_bits(rows, header, cells, use), short_below=header))
+        ways.append(replace(_short_bits(rows, header, cells, mark), short_below=header))
     return min(ways, key=lambda table: table.bits, default=_Table(0.0))
 
 
-def _short_bits(rows: Sequence[Row], header: int, cells: Cells, use: float) -> _Table:
+def _short_bits(rows: Sequence[Row], header: int, cells: Cells, mark: _Mark) -> _Table:
     """The cost of a table whose records are taken as if they held their last fields, empty."""
     width = len(rows[header].cells)
     full, short = [], 0
@@ -144,7 +153,7 @@ def _short_bits(rows: Sequence[Row], header: int, cells: Cells, use: float) -> _
             continue
         short += missing > 0
         full.append(Row(row.line, row.cells + ("",) * max(missing, 0)))
-    table = _table_bits(full, width, 0, cells, use)
+    table = _table_bits(full, width, 0, cells, mark)
     return replace(table, bits=table.bits + SHORT_BITS * short)
 
 
@@ -193,17 +202,17 @@ def _titles(rows: Sequence[Row], width: int) -> int:
     return blank
 
 
-def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, use: float) -> _Table:
+def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, mark: _Mark) -> _Table:
     regular = [row.cells for row in rows if len(row.cells) == width]
     # Rows that repeat a whole row say nothing new, however they are read.
     regular = list(dict.fromkeys(regular))
-    bits = len(regular) * (width - 1) * use
+    bits = len(regular) * (width - 1) * mark.use
     for column, times in _columns(regular, width):
-        bits += times * _column_bits(column, cells, single=width == 1)
+        bits += times * _column_bits(column, cells, mark.delimiter, single=width == 1)
     bits += sum(TITLE_BITS + cells[row.cells[0]].text_bits for row in rows[:titles])
     others = [row.cells for row in rows[titles:] if len(row.cells) != width]
     counted = Counter(others)
-    bits += sum(_odd_row_bits(row, width, cells, use) for row in counted)
+    bits += sum(_odd_row_bits(row, width, cells, mark.use) for row in counted)
     bits += sum(
         REPEATED_ODD_BITS * (n - 1) for row, n in counted.items() if not row[0].startswith("#")
     )
@@ -235,7 +244,7 @@ def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) ->
     return bits + sum(min(cells[text].bits + MISFIT_BITS, cells[text].text_bits) for text in row)
 
 
-def _column_bits(column: Iterable[str], cells: Cells, single: bool) -> float:
+def _column_bits(column: Iterable[str], cells: Cells, delimiter: str, *, single: bool) -> float:
     """A column's cost: each distinct cell once, its repetitions by reference."""
     counts = Counter(column)
     known = {text: cells.line(text) if single else cells[text] for text in counts}
@@ -245,15 +254,33 @@ def _column_bits(column: Iterable[str], cells: Cells, single: bool) -> float:
     kind = main_kind(masses)
     total = counts.total()
     bits = COLUMN_BITS
+    passages = [t for t in counts if "\n" in t and known[t].kind is Kind.TEXT]
+    share = _passage_share(passages, delimiter) if passages else 1.0
     for text, count in counts.items():
         cell = known[text]
-        once = cell.bits
+        once = cell.bits * share if "\n" in text and cell.kind is Kind.TEXT else cell.bits
         if cell.kind is not kind and cell.kind is not Kind.EMPTY:
             once = min(once + MISFIT_BITS, cell.text_bits + 1.0)
         bits += once
         if count > 1:
             bits += (count - 1) * min(once, log2(total / count))
     return bits
+
+
+def _passage_share(passages: Sequence[str], delimiter: str) -> float:
+    """Which part of their cost texts of several lines have left where what comes again in them is
+    said as in rows and cells (``_table_bits``): else the reading that takes their lines for rows
+    were the cheaper."""
+    lines = dict.fromkeys(line for text in passages for line in text.split("\n"))
+    pieces = Counter(
+        piece for line in lines for piece in (line.split(delimiter) if delimiter else (line,))
+    )
+    total = pieces.total()
+    bits = 0.0
+    for piece, count in pieces.items():
+        once = text_bits(piece)
+        bits += once + (count - 1) * min(once, log2(total / count))
+    return min(1.0, bits / sum(map(text_bits, passages)))
 
 
 def main_kind(masses: Counter[Kind]) -> Kind:

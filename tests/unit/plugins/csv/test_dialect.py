@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,22 @@ DELIMITED = {
 @pytest.mark.parametrize(("text", "delimiter"), DELIMITED.values(), ids=DELIMITED.keys())
 def test_delimiter(tmp_path: Path, text: str, delimiter: str) -> None:
     assert sniff(tmp_path, text).delimiter == delimiter
+
+
+@pytest.mark.parametrize(
+    "line",
+    [lambda i, j: f"Some words, with a comma; {i}", lambda i, j: "some words, " * (j % 4) + f"{j}"],
+    ids=["one line again and again", "lines of several widths"],
+)
+def test_long_texts_in_quotes_are_no_rows(tmp_path: Path, line: Callable[[int, int], str]) -> None:
+    """However regular their lines are, and whatever they have in common."""
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(["id", "story"])
+    writer.writerows([i, "\n".join(line(i, j) for j in range(70)) + "\n"] for i in range(200))
+    found = sniff(tmp_path, out.getvalue())
+    assert (found.delimiter, found.quotechar, found.has_header) == (",", '"', True)
+    assert found.confidence > 0.9
 
 
 QUOTED = {
