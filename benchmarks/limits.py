@@ -28,7 +28,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "benchmarks")]
 
 import files  # noqa: E402
 from e2e.servers import Servers, running  # noqa: E402
-from measuring import Figures, copy_job, measure, run_job  # noqa: E402
+from measuring import Figures, command, copy_job, measure, run_job  # noqa: E402
 
 PIPELINE = ROOT / "pipelines" / "csv_auto_ingest.yaml"
 BY_TRINO = ROOT / "pipelines" / "csv_auto_ingest_trino.yaml"
@@ -261,7 +261,7 @@ def nothing(bench: Bench) -> None:
         job = run_job(PIPELINE, bench.threads, env, setting)
         words = ["run", str(PIPELINE)]
         words += [w for s in job.sets for w in ("--set", s)]
-        taken = [_command(words, env) for _ in range(bench.runs)]
+        taken = [command(words, env) for _ in range(bench.runs)]
     seconds = statistics.median(s for s, _ in taken)
     bench.tell(
         "`lakefall run` on an empty bucket, the whole process",
@@ -271,30 +271,6 @@ def nothing(bench: Bench) -> None:
     )
 
 
-def _command(words: Sequence[str], env: Mapping[str, str]) -> tuple[float, float]:
-    """Seconds and peak MiB of a command as a person types it."""
-    code = (
-        "import json, resource, subprocess, sys, time\n"
-        "began = time.perf_counter()\n"
-        "done = subprocess.run(sys.argv[1:], capture_output=True)\n"
-        "taken = time.perf_counter() - began\n"
-        "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024\n"
-        "print(json.dumps([done.returncode, taken, peak]))"
-    )
-    command = [str(Path(sys.executable).parent / "lakefall"), *words]
-    told = subprocess.run(
-        [sys.executable, "-c", code, *command],
-        env={**os.environ, **env},
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    returned, seconds, peak = json.loads(told.stdout)
-    if returned:
-        raise SystemExit(f"lakefall {' '.join(words)}: exit code {returned}")
-    return seconds, peak
-
-
 def unchanged(bench: Bench) -> None:
     """10,000 files that are all loaded."""
     from scan import bucket_of, clean, pipeline_file, register
@@ -302,7 +278,7 @@ def unchanged(bench: Bench) -> None:
     with bucket_of(10_000) as bucket:
         path = pipeline_file(bucket, bench.folder, rest=True)
         register(path)
-        taken = [_command(["run", str(path)], {}) for _ in range(bench.runs)]
+        taken = [command(["run", str(path)], {}) for _ in range(bench.runs)]
         clean(path)
     seconds, peak = statistics.median(s for s, _ in taken), max(m for _, m in taken)
     bench.tell(

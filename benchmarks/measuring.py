@@ -209,5 +209,29 @@ def _held(folder: Path) -> int:
     return sum(sizes.values())
 
 
+def command(words: Sequence[str], env: Mapping[str, str]) -> tuple[float, float]:
+    """Seconds and peak MiB of a command as a person types it."""
+    code = (
+        "import json, resource, subprocess, sys, time\n"
+        "began = time.perf_counter()\n"
+        "done = subprocess.run(sys.argv[1:], capture_output=True)\n"
+        "taken = time.perf_counter() - began\n"
+        "peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024\n"
+        "print(json.dumps([done.returncode, taken, peak]))"
+    )
+    lakefall = str(Path(sys.executable).parent / "lakefall")
+    told = subprocess.run(
+        [sys.executable, "-c", code, lakefall, *words],
+        env={**os.environ, **env},
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    returned, seconds, peak = json.loads(told.stdout)
+    if returned:
+        raise SystemExit(f"lakefall {' '.join(words)}: exit code {returned}")
+    return seconds, peak
+
+
 if __name__ == "__main__":
     _main(Job(**json.loads(sys.argv[1])))

@@ -42,7 +42,7 @@ def run(
     \b
     Example: lakefall run pipelines/local.yaml --table orders
     """
-    from lakefall.cli import reports
+    from lakefall.cli import profiles, reports
     from lakefall.cli.common import open_pipeline
     from lakefall.cli.progress import listener
     from lakefall.runner import Runner
@@ -52,7 +52,7 @@ def run(
         report = runner.run(tables=table, keys=file, dry_run=dry_run, force=force)
     reports.run(report, json=json)
     if profile:
-        reports.profile(report, json=json)
+        profiles.profile(report, json=json)
     raise typer.Exit(130 if report.interrupted else 1 if report.failed else 0)
 
 

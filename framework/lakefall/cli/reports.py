@@ -16,7 +16,6 @@ from lakefall.model import (
     Schema,
     Status,
 )
-from lakefall.profile import StepTime
 from lakefall.report import (
     Chance,
     FilePlan,
@@ -167,32 +166,6 @@ def _summary(report: RunReport) -> str:
         lead += "nothing to do: "
     told = ", ".join(counts) or "no files"
     return f"{lead}{told}; {loaded:,} rows in {report.seconds:.1f} s"
-
-
-def profile(report: RunReport, *, json: bool) -> None:
-    """Where the time of a run went."""
-    other = max(0.0, report.seconds - sum(s.seconds for s in report.steps))
-    steps = [*report.steps, StepTime("other", 1, other, 0)]
-    if json:
-        found = [
-            {"step": s.name, "calls": s.calls, "seconds": round(s.seconds, 3), "bytes": s.bytes}
-            for s in steps
-        ]
-        emit({"profile": found, "seconds": round(report.seconds, 3)})
-        return
-    whole = report.seconds or 1e-9
-    table(
-        ["step", "calls", "seconds", "share", "MB/s"],
-        [
-            (s.name, s.calls, f"{s.seconds:.3f}", f"{s.seconds / whole:.0%}", _speed(s))
-            for s in steps
-        ],
-        right="calls,seconds,share,MB/s",
-    )
-
-
-def _speed(step: StepTime) -> str:
-    return f"{step.bytes / step.seconds / 1e6:.0f}" if step.bytes and step.seconds else ""
 
 
 # --- plan ---
