@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from lakefall import sql
@@ -129,7 +130,8 @@ class _Opening:
             counted = scan(path, self.dialect, writer)
         if counted is None:
             return None
-        table = relation(
+        read = partial(
+            relation,
             self._linked(path),
             self.columns,
             delimiter=self.dialect.delimiter or UNUSED,
@@ -137,7 +139,8 @@ class _Opening:
             header=self.dialect.has_header,
             longest=counted.longest,
         )
-        if not self.quick and self._count(table) != counted.records:
+        table = read() if self.quick else self._sound(read, counted.records)[0]
+        if not table:
             return None
         found = Repaired(counted.records, 0, counted.blank, counted.longest)
         return dataclasses.replace(self._records(table, found, None), proved=not self.quick)
@@ -154,7 +157,8 @@ class _Opening:
         ):
             target = Target(copy, copier, line_writer, reject_writer, self.fill_short)
             done = repair(self.local.path, self.codec, self.dialect, self.head, target)
-        table = relation(
+        read = partial(
+            relation,
             copy,
             self.columns,
             delimiter=copier.to_delimiter,
@@ -162,8 +166,8 @@ class _Opening:
             header=True,
             longest=done.longest,
         )
-        found = self._count(table)
-        if found != done.good:
+        table, found = self._sound(read, done.good)
+        if not table:
             raise StructureError(
                 f"{self.local.file.key}: {done.good:,} good records written, "
                 f"{'none' if found is None else f'{found:,}'} read back; nothing was loaded"
@@ -195,6 +199,15 @@ class _Opening:
         link.unlink(missing_ok=True)
         link.symlink_to(path)
         return link
+
+    def _sound(self, read: Callable[..., str], records: int) -> tuple[str, int | None]:
+        """The way in which DuckDB reads that many rows, ``''`` for none, and how many it read."""
+        found: int | None = None
+        for parallel in (True, False):
+            table = read(parallel=parallel)
+            if (found := self._count(table)) == records:
+                return table, found
+        return "", found
 
     def _count(self, table: str) -> int | None:
         """Rows that DuckDB reads, with every column looked at; None when it refuses some."""

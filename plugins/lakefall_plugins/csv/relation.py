@@ -27,12 +27,14 @@ def relation(
     quotechar: str = '"',
     header: bool = False,
     longest: int = 0,
+    parallel: bool = True,
 ) -> str:
     """The table expression: ``c0`` .. ``cN``, VARCHAR; unquoted empty fields and ``\\N`` are NULL.
 
     Args:
         path: no character of it may be one of a glob.
         longest: upper bound of the bytes of a record.
+        parallel: False where threads that begin inside a quoted text take its lines for records.
     """
     names = ", ".join(f"{text_column(i)}: 'VARCHAR'" for i in range(columns))
     options = {
@@ -50,6 +52,8 @@ def relation(
         "compression": "'none'",
         "hive_partitioning": "false",
     }
+    if not parallel:
+        options["parallel"] = "false"
     if longest > DEFAULT_LINE:
         options["max_line_size"] = str(longest)
         options["buffer_size"] = str(2 * longest)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from lakefall.errors import (
     TooManyRejectsError,
     UnsupportedDialectError,
 )
+from lakefall_plugins.csv import relation
 
 
 def test_plain_file_is_read_where_it_lies(tmp_path: Path) -> None:
@@ -308,3 +311,20 @@ def test_a_comment_mark_that_a_person_gave_holds_everywhere(tmp_path: Path) -> N
     opened = open_bytes(MARKED, tmp_path, dialect(comment="#", comment_given=True))
     assert [row[0] for row in opened.rows] == ["a", "b"]
     assert opened.records.lines_skipped == 2
+
+
+@pytest.mark.parametrize("damaged", [False, True], ids=["as it is", "copied"])
+def test_lines_inside_quotes_that_threads_take_for_records(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damaged: bool
+) -> None:
+    """Whoever begins to read amid a long text sees lines that might be records."""
+    monkeypatch.setattr(relation, "DEFAULT_LINE", 0)  # small buffers, so that threads begin there
+    lines = ["some words, " * (j % 4) + f"and then {j}" for j in range(70)]
+    rows = [[str(i), "\n".join(lines)] for i in range(500)]
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows([["id", "story"], *rows])
+    found = open_bytes(out.getvalue().encode() + b"1,2,3\n" * damaged, tmp_path)
+    assert damaged or "parallel=false" in found.records.sql
+    assert found.plain is not damaged
+    assert [list(row) for row in found.rows] == rows
+    assert len(found.rejects) == damaged
