@@ -71,7 +71,11 @@ class Behind:
         and ``batch`` stays. What was left is as if the process had been killed: the next run finds
         out what became of it.
         """
-        if self.batch is None or not self._done.wait(PATIENCE if hurry else None):
+        if self.batch is None:
+            return None
+        if not hurry:
+            waiting.wait(self._done)
+        elif not self._done.wait(PATIENCE):
             return None
         self.batch = None
         return self._result

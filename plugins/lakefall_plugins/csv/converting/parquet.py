@@ -108,7 +108,6 @@ def write_parts(
     Args:
         part: quoted; it is not written, and its rows are next to each other.
     """
-    import pyarrow as pa
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
@@ -116,8 +115,6 @@ def write_parts(
     found = sql.table(connection, query)
     data = _with_ids(found.select(range(found.num_columns - 1)), layout.field_ids)
     parts = pc.run_end_encode(found.column(found.num_columns - 1).combine_chunks())
-    if isinstance(parts, pa.ChunkedArray):
-        parts = parts.combine_chunks()
     start = 0
     for number, end in zip(parts.values.to_pylist(), parts.run_ends.to_pylist(), strict=True):
         place = of_part(folder, number)
