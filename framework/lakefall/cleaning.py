@@ -90,7 +90,7 @@ def _write(run: Run, query: str, target: Path) -> None:
 
     try:
         with sql.connect(run.pipeline.config.engine, run.workdir) as connection:
-            connection.execute(f"COPY ({query}) TO {sql.literal(str(target))} {FORMAT}")
+            sql.rows(connection, f"COPY ({query}) TO {sql.literal(str(target))} {FORMAT}")
     except duckdb.Error as error:
         target.unlink(missing_ok=True)
         raise LakefallError(f"cannot write {target}: {error}") from error

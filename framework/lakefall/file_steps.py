@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lakefall import outcomes
+from lakefall import interrupts, outcomes
 from lakefall.errors import LakefallError, UnprovedError, UnprovedTypesError, as_foreseen
 from lakefall.model import (
     Assumed,
@@ -164,6 +164,7 @@ class FileSteps:
     def _failed(
         self, file: SourceFile, error: Exception, records: Records | None = None
     ) -> Outcome:
+        interrupts.check()
         known = self.errors[file.key] = as_foreseen(error)
         return outcomes.failed(file, known, records)
 

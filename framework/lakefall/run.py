@@ -11,6 +11,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from lakefall import interrupts
 from lakefall.model import Event
 
 if TYPE_CHECKING:
@@ -42,7 +43,11 @@ class Run:
         """Announce a step; ``finished`` is not sent when it fails.
 
         ``finished`` carries its ``seconds``, and what the step puts into the answer.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C; no further step begins.
         """
+        interrupts.check()
         told: dict[str, Any] = {}
         self.emit(f"{name}.started", key=key, table=table)
         began = perf_counter()

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 
-from lakefall import deletion, naming, workspace
+from lakefall import deletion, interrupts, naming, workspace
 from lakefall.ahead import Ahead
 from lakefall.batch import BatchResult, TableBatch
 from lakefall.behind import Behind, to_the_end, until_commit
@@ -111,8 +111,11 @@ class Runner:
                 for result in load(list(batches(run, [d.file for d in decisions if d.pending]))):
                     outcomes += result.outcomes
                     registered += result.registered
-            except KeyboardInterrupt:
-                interrupted = True
+                interrupted = interrupts.settle()
+            except (Exception, KeyboardInterrupt) as error:
+                interrupted = interrupts.settle() or isinstance(error, KeyboardInterrupt)
+                if not interrupted:
+                    raise
             finally:
                 self.record(run, outcomes)
             try:
@@ -254,6 +257,7 @@ def load(work: Sequence[TableBatch]) -> Iterator[BatchResult]:
     """
     files = ((f, partial(b.bring, f)) for b in work if b.table for f in b.files)
     behind = Behind()
+    here: TableBatch | None = None
     with Ahead(files) as ahead:
         try:
             for batch in work:
@@ -268,11 +272,14 @@ def load(work: Sequence[TableBatch]) -> Iterator[BatchResult]:
                     behind.begin(batch, loading)
                 else:
                     # Nothing is left to do meanwhile, and here Ctrl-C ends it.
-                    yield result or to_the_end(loading)
+                    here = batch
+                    last = result or to_the_end(loading)
+                    here = None
+                    yield last
         except (Exception, KeyboardInterrupt) as error:
             if under_way := behind.last(hurry=isinstance(error, KeyboardInterrupt)):
                 yield under_way
-            elif left := behind.batch:
+            elif left := behind.batch or here:
                 yield BatchResult(tuple(Outcome(f, Status.SKIPPED, error=LEFT) for f in left.files))
             raise
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -43,8 +42,6 @@ WIDE = 200
 """Columns from which on the vectors of a query weigh more than its threads bring."""
 _VECTORS = 128 << 10
 """Bytes of the vectors that one more column needs in a query; measured with DuckDB 2.0."""
-_PATIENCE = 0.05
-"""Seconds between two interruptions of a query that goes on."""
 _UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
 
 
@@ -96,16 +93,23 @@ def connect(
                 )
                 functions.add(candidate.udf.name)
         yield connection
-    except RuntimeError as error:
+    except BaseException as error:
+        # What ended the work is told, not that the engine may still be busy with it.
+        with suppress(duckdb.Error):
+            _close(connection, functions)
         # Where DuckDB 2.0 does see Ctrl-C (while it hands out Arrow), it says so in its own words.
-        if str(error) != "Query interrupted":
-            raise
-        raise KeyboardInterrupt from error
-    finally:
-        # DuckDB 2.0 reports leaked functions on stderr when the process ends otherwise.
-        for name in functions:
-            connection.remove_function(name)
-        connection.close()
+        if isinstance(error, RuntimeError) and str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
+    else:
+        _close(connection, functions)
+
+
+def _close(connection: duckdb.DuckDBPyConnection, functions: Iterable[str]) -> None:
+    # DuckDB 2.0 reports leaked functions on stderr when the process ends otherwise.
+    for name in functions:
+        connection.remove_function(name)
+    connection.close()
 
 
 def _plain(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -127,35 +131,9 @@ def table(connection: duckdb.DuckDBPyConnection, query: str) -> pa.Table:
 
 
 def _interruptible(connection: duckdb.DuckDBPyConnection, ask: Callable[[], T]) -> T:
-    """What ``ask`` answers on a thread of its own.
-
-    DuckDB 2.0 looks for signals nowhere but where it hands out Arrow, and loses some there: so
-    whoever waits for the thread interrupts it.
-    """
-    done = threading.Event()
-    answers: list[T] = []
-    errors: list[BaseException] = []
-
-    def work() -> None:
-        try:
-            answers.append(ask())
-        except BaseException as error:  # noqa: BLE001 -- raised again by the one who waits
-            errors.append(error)
-        finally:
-            done.set()
-
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        waiting.wait(done)
-    except BaseException:
-        # Again and again: one that comes before the query has begun is forgotten.
-        connection.interrupt()
-        while not done.wait(_PATIENCE):
-            connection.interrupt()
-        raise
-    if errors:
-        raise errors[0]
-    return answers[0]
+    """DuckDB 2.0 looks for signals nowhere but where it hands out Arrow, and loses some there: so
+    whoever waits for the thread interrupts it."""
+    return waiting.interruptible(ask, connection.interrupt)
 
 
 def batches(

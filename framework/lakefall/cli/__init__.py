@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 
+_INTERRUPTED = 130
 TRACEBACK = "LAKEFALL_TRACEBACK"
 """Environment variable: set, foreseen errors show where they were raised."""
 
@@ -16,7 +18,23 @@ def main(args: Sequence[str] | None = None) -> None:
     0 is success, 1 an error (wrong usage too), 130 an interruption; ``plan`` leaves with 2 when
     there is something to do.
     """
-    sys.exit(_code(args))
+    code = _code(args)
+    if code == _INTERRUPTED and args is None:
+        # The process is ours: nobody called this from a program of their own.
+        _leave()
+    sys.exit(code)
+
+
+def _leave() -> None:
+    """After an interruption: what was left under way may be inside the engine, where the end of
+    the interpreter would abort the whole process, with another exit code."""
+    import threading
+
+    if threading.active_count() > 1:
+        with suppress(OSError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(_INTERRUPTED)
 
 
 def _code(args: Sequence[str] | None) -> int:
@@ -25,27 +43,33 @@ def _code(args: Sequence[str] | None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
+        from lakefall import interrupts
         from lakefall.cli.app import app
 
+        interrupts.watch()
         code = app(args=args, prog_name="lakefall", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = 130
+        code = _INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain again at its end.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
         return 1
-    except Exception as error:
-        if os.environ.get(TRACEBACK):
-            raise
-        message = _foreseen(error)
-        if message is None:
-            raise
-        _complain(message)
-        return 1
-    if code == 130:
+    except Exception as error:  # noqa: BLE001 -- raised again where nobody foresaw it
+        if not interrupts.settle():
+            return _failed(error)
+        code = _INTERRUPTED
+    if code == _INTERRUPTED:
         _complain("interrupted")
     return code if isinstance(code, int) else 0
+
+
+def _failed(error: Exception) -> int:
+    message = None if os.environ.get(TRACEBACK) else _foreseen(error)
+    if message is None:
+        raise error
+    _complain(message)
+    return 1
 
 
 def _foreseen(error: Exception) -> str | None:
