@@ -71,11 +71,14 @@ def source(origin: str, chance: Random) -> bytes:
         return stream.read(MOST_BYTES)
 
 
-def one(number: int, seed: int, sources: Sequence[str], run: Any) -> Case:
+def one(
+    number: int, seed: int, sources: Sequence[str], run: Any, seconds_at_most: float = SECONDS
+) -> Case:
     """Damage a file, and take it through all steps.
 
     Args:
         run: of a pipeline with sniffer and reader ``csv``.
+        seconds_at_most: of CPU; more is a problem of the case.
     """
     chance = Random(f"{seed}:{number}")
     origin = chance.choice(sources)
@@ -91,7 +94,7 @@ def one(number: int, seed: int, sources: Sequence[str], run: Any) -> Case:
         except Exception:  # noqa: BLE001 -- whatever it is, it is a finding
             outcome, problem = "crash", traceback.format_exc(limit=-4)
     seconds = process_time() - began
-    if seconds > SECONDS and not problem:
+    if seconds > seconds_at_most and not problem:
         problem = f"{seconds:.1f} s"
     return Case(number, origin, outcome, problem, seconds)
 
@@ -170,12 +173,14 @@ OPTIONS = (
 )
 
 
-def many(numbers: Sequence[int], seed: int, bench: Path | None) -> list[Case]:
+def many(
+    numbers: Sequence[int], seed: int, bench: Path | None, seconds_at_most: float = SECONDS
+) -> list[Case]:
     """Several cases in one process."""
     sources = origins(bench)
     with pipeline_run(*OPTIONS) as run:
         _warm_up(run)
-        return [one(number, seed, sources, run) for number in numbers]
+        return [one(number, seed, sources, run, seconds_at_most) for number in numbers]
 
 
 def _warm_up(run: Any) -> None:

@@ -419,8 +419,9 @@ def test_a_hanging_server_is_waited_for_once_a_run(
         run_of(tables, SupersetRegistrar, **{**secret, "url": url, "timeout": "300ms"}) as run,
     ):
         began = perf_counter()
-        answers = [register(run, loaded(f"t{n}")) for n in range(10)]
-        assert perf_counter() - began < 2
+        answers = [register(run, loaded(f"t{n}")) for n in range(100)]
+        # Each for itself would be half a minute; the machine may be busy.
+        assert perf_counter() - began < 15
     assert all("did not answer within 0.3 s" in a.message for a in answers)
 
 

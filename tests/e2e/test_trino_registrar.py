@@ -105,9 +105,10 @@ def test_a_table_that_trino_does_not_show(run: Run, tables: TrinoTables, table: 
     # Other tables are counted all the same, and a run waits for all of them together.
     assert register(run, loaded(table, RIGHT)).ok
     began = perf_counter()
-    for _ in range(3):
+    for _ in range(20):
         register(run, loaded("no_such_table", {"t/a.csv": 1}))
-    assert perf_counter() - began < 2.5
+    # Each for itself would wait a second; the machine may be busy.
+    assert perf_counter() - began < 15
 
 
 def test_nothing_was_committed(run: Run) -> None:
@@ -140,9 +141,11 @@ def test_a_trino_that_went_away_is_waited_for_once_a_run(
         assert register(run, loaded(table, RIGHT)).ok
         way.close()
         assert not register(run, loaded(table, RIGHT)).ok
-        began = perf_counter()
-        answers = [register(run, loaded(table, RIGHT)) for _ in range(100)]
-        assert perf_counter() - began < 1
+        with socket.create_server(("127.0.0.1", way.port)) as visited:
+            answers = [register(run, loaded(table, RIGHT)) for _ in range(100)]
+            visited.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                visited.accept()
     assert all("not counted: Trino at" in a.message for a in answers)
 
 
