@@ -32,9 +32,12 @@ CONNECTIONS = 16
 """Requests that are under way at one time."""
 DEFAULT_REGION = "us-east-1"
 _CHUNK = 1 << 20
-_PART = 16 << 20
-"""Bytes of an object that one request asks for, where it is larger than two of them."""
+_LEAST_PART, _LARGEST_PART = 16 << 20, 64 << 20
+"""Bytes of an object that one request asks for, where it is larger than two of the least."""
 _PARTS_AT_ONCE = 4
+_ALIGNED = 8 << 20
+"""What parts begin at a multiple of: stores keep objects in pieces of such sizes, and read and
+unpack a piece whole whatever a request wants of it."""
 _LONGEST_PAUSE = 20.0
 
 
@@ -228,8 +231,11 @@ class Bucket:
 
 
 def _parts(size: int) -> list[range]:
-    """Which bytes each request asks for."""
-    step = _PART if size > 2 * _PART else max(size, 1)
+    """Which bytes each request asks for: few and large ones cost a store least."""
+    share = -(-size // (_PARTS_AT_ONCE * _ALIGNED)) * _ALIGNED
+    step = max(size, 1)
+    if size > 2 * _LEAST_PART:
+        step = min(max(share, _LEAST_PART), _LARGEST_PART)
     return [range(at, min(at + step, size)) for at in range(0, size, step)] or [range(0)]
 
 
