@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from types import FrameType
 
 
@@ -35,19 +38,39 @@ def check() -> None:
     Raises:
         KeyboardInterrupt: it came, and nobody has dealt with it.
     """
-    if _came() and threading.current_thread() is threading.main_thread():
+    handler = _watching()
+    if handler and handler.came and threading.current_thread() is threading.main_thread():
         raise KeyboardInterrupt
 
 
 def settle() -> bool:
     """Whether Ctrl-C came; the caller deals with it."""
-    handler = signal.getsignal(signal.SIGINT)
-    if not isinstance(handler, _Remembering):
-        return False
-    came, handler.came = handler.came, False
-    return came
+    if handler := _watching():
+        came, handler.came = handler.came, False
+        return came
+    return False
 
 
-def _came() -> bool:
+@dataclass(slots=True)
+class Stretch:
+    """Work that Ctrl-C may have ended."""
+
+    interrupted: bool = False
+
+
+@contextmanager
+def stretch() -> Iterator[Stretch]:
+    """Work that Ctrl-C ends, as itself or as what became of it; other errors are raised."""
+    work = Stretch()
+    try:
+        yield work
+        work.interrupted = settle()
+    except (Exception, KeyboardInterrupt) as error:
+        work.interrupted = settle() or isinstance(error, KeyboardInterrupt)
+        if not work.interrupted:
+            raise
+
+
+def _watching() -> _Remembering | None:
     handler = signal.getsignal(signal.SIGINT)
-    return isinstance(handler, _Remembering) and handler.came
+    return handler if isinstance(handler, _Remembering) else None

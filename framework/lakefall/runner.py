@@ -103,28 +103,23 @@ class Runner:
         began = perf_counter()
         outcomes: list[Outcome] = []
         registered: list[Registered] = []
-        interrupted = False
         with self.start(run_id=run_id, dry_run=dry_run) as run:
             decisions: Sequence[Decision] = ()
             try:
-                decisions = self.decide(run, tables=tables, keys=keys, force=force)
-                for result in load(list(batches(run, [d.file for d in decisions if d.pending]))):
-                    outcomes += result.outcomes
-                    registered += result.registered
-                interrupted = interrupts.settle()
-            except (Exception, KeyboardInterrupt) as error:
-                interrupted = interrupts.settle() or isinstance(error, KeyboardInterrupt)
-                if not interrupted:
-                    raise
+                with interrupts.stretch() as loading:
+                    decisions = self.decide(run, tables=tables, keys=keys, force=force)
+                    pending = [d.file for d in decisions if d.pending]
+                    for result in load(list(batches(run, pending))):
+                        outcomes += result.outcomes
+                        registered += result.registered
             finally:
                 self.record(run, outcomes)
-            try:
-                if not (interrupted or tables or keys):
+            with interrupts.stretch() as closing:
+                if not (loading.interrupted or tables or keys):
                     for gone in deletion.find(run, {d.file.key for d in decisions}):
                         outcomes += deletion.delete(run, gone)
-                registered += () if interrupted else self.reconcile(run)
-            except KeyboardInterrupt:
-                interrupted = True
+                registered += () if loading.interrupted else self.reconcile(run)
+            interrupted = loading.interrupted or closing.interrupted
             outcomes += _others(decisions, outcomes, interrupted=interrupted)
             return RunReport(
                 run.run_id,

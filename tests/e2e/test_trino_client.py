@@ -98,7 +98,7 @@ def test_nobody_answers() -> None:
             ask(connect(f"http://127.0.0.1:{port}"))
         assert raised.value.retryable
         assert isinstance(raised.value, CatalogUnreachableError)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 10
 
 
 def test_a_server_that_hangs_is_left() -> None:
@@ -107,8 +107,7 @@ def test_a_server_that_hangs_is_left() -> None:
         began = time.monotonic()
         with pytest.raises(TrinoUnreachableError, match="in time"):
             hanging.execute("SELECT 1")
-        # The usual request_timeout is much longer; the machine may be busy.
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 5
 
 
 @pytest.fixture

@@ -68,6 +68,14 @@ def test_an_error_after_ctrl_c_is_an_interruption(
     assert [o.file.key for o in script.recorded] == done
 
 
+def test_ctrl_c_after_the_last_load_is_one(tmp_path: Path) -> None:
+    script = Losing("a/1.csv", at=("history", ""))
+    report = Runner(pipeline(script, tmp_path, reconciling=True)).run()
+    assert report.interrupted
+    assert [o.status for o in report.outcomes] == [Status.SUCCESS]
+    assert not [call for call in script.calls if call.startswith("reconcile")]
+
+
 def test_without_ctrl_c_an_error_is_an_error(tmp_path: Path) -> None:
     script = Script("one/a.csv", "two/a.csv")
     assert not Runner(pipeline(script, tmp_path)).run().interrupted

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 
-_INTERRUPTED = 130
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 TRACEBACK = "LAKEFALL_TRACEBACK"
 """Environment variable: set, foreseen errors show where they were raised."""
 
@@ -19,7 +20,7 @@ def main(args: Sequence[str] | None = None) -> None:
     there is something to do.
     """
     code = _code(args)
-    if code == _INTERRUPTED and args is None:
+    if code == INTERRUPTED and args is None:
         # The process is ours: nobody called this from a program of their own.
         _leave()
     sys.exit(code)
@@ -34,7 +35,7 @@ def _leave() -> None:
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(_INTERRUPTED)
+        os._exit(INTERRUPTED)
 
 
 def _code(args: Sequence[str] | None) -> int:
@@ -50,7 +51,7 @@ def _code(args: Sequence[str] | None) -> int:
         code = app(args=args, prog_name="lakefall", standalone_mode=False)
         sys.stdout.flush()
     except KeyboardInterrupt:
-        code = _INTERRUPTED
+        code = INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has seen enough; Python would complain again at its end.
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123
@@ -58,8 +59,8 @@ def _code(args: Sequence[str] | None) -> int:
     except Exception as error:  # noqa: BLE001 -- raised again where nobody foresaw it
         if not interrupts.settle():
             return _failed(error)
-        code = _INTERRUPTED
-    if code == _INTERRUPTED:
+        code = INTERRUPTED
+    if code == INTERRUPTED:
         _complain("interrupted")
     return code if isinstance(code, int) else 0
 

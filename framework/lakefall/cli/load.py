@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from lakefall.cli import INTERRUPTED
 from lakefall.cli.common import (
     Json,
     Keys,
@@ -53,7 +54,7 @@ def run(
     reports.run(report, json=json)
     if profile:
         profiles.profile(report, json=json)
-    raise typer.Exit(130 if report.interrupted else 1 if report.failed else 0)
+    raise typer.Exit(INTERRUPTED if report.interrupted else 1 if report.failed else 0)
 
 
 def retry(
@@ -102,7 +103,7 @@ def retry(
         reports.retry(retried, json=json)
     else:
         reports.run(report, json=json)
-    raise typer.Exit(130 if report.interrupted else 1 if report.failed else 0)
+    raise typer.Exit(INTERRUPTED if report.interrupted else 1 if report.failed else 0)
 
 
 def plan(
