@@ -32,7 +32,7 @@ def content(number: int) -> str:
 
 
 def work(barrier: Any, number: int, processes: int, files: int, lakehouse: Lakehouse) -> None:
-    from lakefall.runner import Runner
+    from lakefall.run.runner import Runner
 
     pipeline = lakehouse.pipeline()
     barrier.wait(LIMIT)

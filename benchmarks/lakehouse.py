@@ -43,9 +43,9 @@ def load(sink: str, bucket: str, namespace: str, threads: int) -> None:
     import pyiceberg.io.pyarrow  # noqa: F401
     import trino  # noqa: F401
 
-    from lakefall.catalogue import Catalogue
     from lakefall.config.loader import open_pipeline
-    from lakefall.runner import Runner
+    from lakefall.plugin_loading.catalogue import Catalogue
+    from lakefall.run.runner import Runner
 
     Catalogue.default().entries()  # imports every plugin
     os.environ["S3_INGEST_BUCKET"] = bucket

@@ -52,7 +52,7 @@ def servers() -> Servers:
 
 
 def house(namespace: str, folder: Path) -> House:
-    from lakefall_plugins.iceberg.sink import IcebergSink
+    from lakefall_plugins.sinks.iceberg.sink import IcebergSink
 
     env = servers().env
     catalog = {
@@ -82,7 +82,7 @@ def imports() -> None:
     import pyiceberg.catalog.rest
     import pyiceberg.io.pyarrow  # noqa: F401
 
-    from lakefall.catalogue import Catalogue
+    from lakefall.plugin_loading.catalogue import Catalogue
 
     Catalogue.default().entries()  # imports every plugin
 
@@ -98,7 +98,7 @@ def timed(work: Callable[[], object]) -> None:
 def child_main(words: list[str]) -> None:
     what, namespace, *more = words
     imports()
-    from lakefall_plugins.iceberg.rest_catalog import RestHome
+    from lakefall_plugins.sinks.iceberg.rest_catalog import RestHome
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -120,7 +120,7 @@ def child_main(words: list[str]) -> None:
 def run_csv(namespace: str, folder: Path, path: Path, key: str) -> None:
     """One run of the production pipeline from a folder with one file."""
     from lakefall.config.loader import open_pipeline
-    from lakefall.runner import Runner
+    from lakefall.run.runner import Runner
 
     target = folder / "inbox" / key
     target.parent.mkdir(parents=True)
@@ -255,7 +255,7 @@ def replaced(runs: int) -> None:
 
 
 def registry(runs: int) -> None:
-    from lakefall.model import Outcome, Status
+    from lakefall.contract.values import Outcome, Status
 
     head(f"Deciding about {ASKED:,} files: the registry, {PER_COMMIT} rows a commit")
     with servers().namespace() as namespace, tempfile.TemporaryDirectory() as name:
@@ -328,8 +328,8 @@ def write_straight(namespace: str, folder: Path, sources: int, rows: int) -> Non
     """Add data files of other source files to the table, in a few commits."""
     import duckdb
 
-    from lakefall_plugins.iceberg.own_tables import OwnTable
-    from lakefall_plugins.iceberg.removal import Removal
+    from lakefall_plugins.sinks.iceberg.own_tables import OwnTable
+    from lakefall_plugins.sinks.iceberg.removal import Removal
 
     lake = house(namespace, folder).sink.lake
     lake.cache = folder

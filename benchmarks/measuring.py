@@ -150,9 +150,9 @@ def _run(job: Job, folder: Path) -> dict[str, Any]:
     import pyiceberg.io.pyarrow  # noqa: F401
     import trino  # noqa: F401
 
-    from lakefall.catalogue import Catalogue
     from lakefall.config.loader import open_pipeline
-    from lakefall.runner import Runner
+    from lakefall.plugin_loading.catalogue import Catalogue
+    from lakefall.run.runner import Runner
 
     Catalogue.default().entries()  # imports every plugin
     cache = folder / "cache"

@@ -89,9 +89,9 @@ def register(path: Path, known: int | None = None) -> None:
     import pyarrow as pa
 
     from lakefall.config.loader import open_pipeline
-    from lakefall.model import Outcome, Status
-    from lakefall.plugin import Stage
-    from lakefall.runner import Runner
+    from lakefall.contract.plugin import Stage
+    from lakefall.contract.values import Outcome, Status
+    from lakefall.run.runner import Runner
 
     runner = Runner(open_pipeline(path))
     with runner.start() as run:
@@ -108,7 +108,7 @@ def register(path: Path, known: int | None = None) -> None:
 def scan(path: Path, *, every: bool = True) -> dict[str, float]:
     """Seconds of listing and of deciding, in a fresh pipeline; ``every`` object is known."""
     from lakefall.config.loader import open_pipeline
-    from lakefall.runner import Runner
+    from lakefall.run.runner import Runner
 
     runner = Runner(open_pipeline(path))
     with runner.start() as run:
@@ -131,7 +131,7 @@ def scan(path: Path, *, every: bool = True) -> dict[str, float]:
 def clean(path: Path) -> None:
     """Drop what a REST catalog keeps."""
     from lakefall.config.loader import open_pipeline
-    from lakefall.plugin import Stage
+    from lakefall.contract.plugin import Stage
 
     lake: Any = open_pipeline(path).plugin(Stage.SINK).lake
     for table in lake.catalog.list_tables((lake.namespace,)):

@@ -55,9 +55,9 @@ def lakefall(source: Path, folder: Path, threads: int) -> None:
     import pyiceberg.catalog.sql
     import pyiceberg.io.pyarrow  # noqa: F401
 
-    from lakefall.catalogue import Catalogue
     from lakefall.config.loader import open_pipeline
-    from lakefall.runner import Runner
+    from lakefall.plugin_loading.catalogue import Catalogue
+    from lakefall.run.runner import Runner
 
     Catalogue.default().entries()  # imports every plugin
     inbox = folder / "inbox"

@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
-from lakefall.catalogue import Catalogue
 from lakefall.cli.describing import DescribedOption, described, options_of
 from lakefall.config.document import Settings
-from lakefall.hookspecs import CatalogueHooks, StepHooks
-from lakefall.plugin import Stage
+from lakefall.contract.hooks import CatalogueHooks, StepHooks
+from lakefall.contract.plugin import Stage
+from lakefall.plugin_loading.catalogue import Catalogue
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"
@@ -31,8 +31,8 @@ def hooks() -> str:
         "# Hooks\n",
         NOTE,
         "A plugin implements hooks as methods marked with `@hookimpl` "
-        "(`from lakefall.plugin import hookimpl`). It may take fewer arguments than a hook "
-        "declares. The values are those of `lakefall.model`.\n",
+        "(`from lakefall.contract.plugin import hookimpl`). It may take fewer arguments than a "
+        "hook declares. The values are those of `lakefall.contract.values`.\n",
     ]
     for title, specification in (
         ("Of a package: which plugins exist", CatalogueHooks),

@@ -3,6 +3,6 @@
 The folder is what LAKEFALL_PIPELINES says, else `pipelines` beside this file's folder or above.
 """
 
-from lakefall.dags import build, folder
+from lakefall.airflow import build, folder
 
 globals().update(build(folder(__file__)))

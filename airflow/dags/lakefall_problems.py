@@ -3,6 +3,6 @@
 Airflow drops every DAG of a file that cannot be imported: here there is none to drop.
 """
 
-from lakefall.dags import check, folder
+from lakefall.airflow import check, folder
 
 check(folder(__file__))

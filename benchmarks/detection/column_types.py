@@ -48,7 +48,7 @@ def lakefall(*options: str) -> Detector:
     def run() -> Any:
         from lakefall.cli.files import DEFAULTS
         from lakefall.config.loader import open_pipeline
-        from lakefall.runner import Runner
+        from lakefall.run.runner import Runner
 
         folder = RUNS.enter_context(tempfile.TemporaryDirectory())
         pipeline = Path(folder) / "defaults.yaml"
@@ -57,9 +57,9 @@ def lakefall(*options: str) -> Detector:
         return RUNS.enter_context(Runner(opened).start(dry_run=True))
 
     def detect(path: str) -> dict[str, str]:
-        from lakefall import inspection
+        from lakefall.run import single_file
 
-        return {c.source_name: c.type for c in inspection.infer(run(), Path(path)).columns}
+        return {c.source_name: c.type for c in single_file.infer(run(), Path(path)).columns}
 
     return detect
 

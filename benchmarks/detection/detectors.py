@@ -16,8 +16,8 @@ EncodingDetector = Callable[[str], str | None]
 
 
 def lakefall(path: str) -> dict[str, Any]:
-    from lakefall_plugins.csv.options import CsvSnifferOptions
-    from lakefall_plugins.csv.sniffing.dialect import detect
+    from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+    from lakefall_plugins.formats.csv.sniffing.dialect import detect
 
     found = detect(Path(path), CsvSnifferOptions())
     return {
@@ -98,7 +98,7 @@ DETECTORS: dict[str, tuple[Detector, str]] = {
 
 
 def lakefall_encoding(path: str) -> str:
-    from lakefall_plugins.csv.encoding.detection import detect_encoding
+    from lakefall_plugins.formats.csv.encoding.detection import detect_encoding
 
     return detect_encoding(Path(path)).name
 

@@ -102,7 +102,7 @@ def one(
 def _steps(path: Path, run: Any, chance: Random) -> str:
     import dataclasses
 
-    from lakefall.errors import LakefallError, TooManyRejectsError
+    from lakefall.contract.errors import LakefallError, TooManyRejectsError
 
     local = local_file(path)
     run = dataclasses.replace(run, workdir=path.parent / "scratch")
@@ -122,7 +122,7 @@ def _steps(path: Path, run: Any, chance: Random) -> str:
 def _rejects(path: Path | None) -> list[Any]:
     import pyarrow.parquet as pq
 
-    from lakefall.model import Reject
+    from lakefall.contract.values import Reject
 
     return [] if path is None else [Reject(**row) for row in pq.read_table(path).to_pylist()]
 
@@ -131,9 +131,9 @@ def _convert(opened: Opened, run: Any, chance: Random) -> None:
     """Types by chance: each row is written or rejected, each value that does not parse is kept."""
     import pyarrow.parquet as pq
 
-    from lakefall import naming
-    from lakefall.errors import TooManyRejectsError
-    from lakefall.model import PlannedColumn, TablePlan
+    from lakefall.common import naming
+    from lakefall.contract.errors import TooManyRejectsError
+    from lakefall.contract.values import PlannedColumn, TablePlan
 
     names = naming.column_names(opened.records.header, transliterate=True)
     columns = tuple(

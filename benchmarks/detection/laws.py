@@ -11,12 +11,12 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from lakefall.model import Dialect, Records, Reject
-from lakefall_plugins.csv.encoding.decoding import Codec, codec_of, text_blocks
-from lakefall_plugins.csv.lines import LineMap
-from lakefall_plugins.csv.reading.head import read_head
-from lakefall_plugins.csv.reading.rejects import MAX_TEXT
-from lakefall_plugins.csv.reading.syntax import large_fields, read
+from lakefall.contract.values import Dialect, Records, Reject
+from lakefall_plugins.formats.csv.encoding.decoding import Codec, codec_of, text_blocks
+from lakefall_plugins.formats.csv.lines import LineMap
+from lakefall_plugins.formats.csv.reading.head import read_head
+from lakefall_plugins.formats.csv.reading.rejects import MAX_TEXT
+from lakefall_plugins.formats.csv.reading.syntax import large_fields, read
 
 _BREAK = re.compile(r"\r\n|\r|\n")
 

@@ -22,7 +22,7 @@ def pipeline_run(*sets: str) -> Iterator[Any]:
     """
     from lakefall.cli.common import open_pipeline
     from lakefall.cli.files import DEFAULTS
-    from lakefall.runner import Runner
+    from lakefall.run.runner import Runner
 
     with tempfile.TemporaryDirectory(prefix="detection_") as folder:
         path = Path(folder) / "detection.yaml"
@@ -32,7 +32,7 @@ def pipeline_run(*sets: str) -> Iterator[Any]:
 
 
 def local_file(path: Path) -> Any:
-    from lakefall.model import LocalFile, SourceFile
+    from lakefall.contract.values import LocalFile, SourceFile
 
     stat = path.stat()
     when = datetime.fromtimestamp(stat.st_mtime, UTC)
@@ -43,7 +43,7 @@ def local_file(path: Path) -> Any:
 
 def rows_of(records: Any, run: Any) -> list[tuple[str | None, ...]]:
     """All rows of opened records."""
-    from lakefall import sql
+    from lakefall.common import sql
 
     columns = len(records.header)
     with sql.connect(run.pipeline.config.engine, run.workdir, columns=columns) as connection:

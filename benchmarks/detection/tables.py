@@ -185,7 +185,7 @@ def _copies(path: Path, damaged: bool) -> list[bytes]:
 
 
 def _answer(path: str) -> dict[str, Any] | None:
-    from lakefall.errors import LakefallError
+    from lakefall.contract.errors import LakefallError
 
     try:
         return lakefall(path)

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 _HERE = __name__.rpartition(".")[0]
 _ALL = (
-    ("source", "folder", "folder:FolderSource", "folder:FolderOptions"),
-    ("source", "s3", "s3.source:S3Source", "s3.options:S3Options"),
-    ("sniffer", "csv", "csv.sniffer:CsvSniffer", "csv.options:CsvSnifferOptions"),
+    ("source", "folder", "sources.folder:FolderSource", "sources.folder:FolderOptions"),
+    ("source", "s3", "sources.s3.source:S3Source", "sources.s3.options:S3Options"),
+    ("sniffer", "csv", "formats.csv.sniffer:CsvSniffer", "formats.csv.options:CsvSnifferOptions"),
     (
         "sniffer",
         "stdlib",
-        "csv.stdlib_sniffer:StdlibSniffer",
-        "csv.stdlib_sniffer:StdlibSnifferOptions",
+        "formats.csv.stdlib_sniffer:StdlibSniffer",
+        "formats.csv.stdlib_sniffer:StdlibSnifferOptions",
     ),
-    ("reader", "csv", "csv.reader:CsvReader", "csv.options:CsvReaderOptions"),
+    ("reader", "csv", "formats.csv.reader:CsvReader", "formats.csv.options:CsvReaderOptions"),
     (
         "type_inferer",
         "threshold",
-        "threshold:ThresholdInferer",
+        "inference.threshold:ThresholdInferer",
         "inference.options:ThresholdOptions",
     ),
     ("type", "boolean", "types.boolean:Boolean", ""),
@@ -36,20 +36,25 @@ _ALL = (
     ("type", "uuid", "types.uuid:Uuid", ""),
     ("type", "json", "types.json:Json", ""),
     ("type", "varchar", "types.varchar:Varchar", ""),
-    ("validator", "pandera", "pandera:PanderaValidator", "pandera:PanderaOptions"),
-    ("sink", "iceberg", "iceberg.sink:IcebergSink", "iceberg.options:IcebergOptions"),
-    ("sink", "trino", "trino.sink:TrinoSink", "trino.options:TrinoOptions"),
+    (
+        "validator",
+        "pandera",
+        "validators.pandera:PanderaValidator",
+        "validators.pandera:PanderaOptions",
+    ),
+    ("sink", "iceberg", "sinks.iceberg.sink:IcebergSink", "sinks.iceberg.options:IcebergOptions"),
+    ("sink", "trino", "sinks.trino.sink:TrinoSink", "sinks.trino.options:TrinoOptions"),
     (
         "catalog_registrar",
         "trino",
-        "trino.registrar:TrinoRegistrar",
-        "trino.registrar_options:TrinoRegistrarOptions",
+        "sinks.trino.registrar:TrinoRegistrar",
+        "sinks.trino.registrar_options:TrinoRegistrarOptions",
     ),
     (
         "catalog_registrar",
         "superset",
-        "superset.registrar:SupersetRegistrar",
-        "superset.options:SupersetOptions",
+        "registrars.superset.registrar:SupersetRegistrar",
+        "registrars.superset.options:SupersetOptions",
     ),
 )
 BUILTINS: tuple[tuple[str, str, str, str], ...] = tuple(

@@ -54,7 +54,7 @@ LISTENER = '''
 import json, os, signal, sys, time
 from pathlib import Path
 
-from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+from lakefall.contract.plugin import NoOptions, Plugin, Stage, hookimpl
 
 FOLDER = Path(__file__).parent
 SEEN = []

@@ -79,8 +79,8 @@ def test_row_unreachable_catalog_fails_and_the_next_run_recovers(embedded: Embed
 
 def test_row_unreachable_registrar_is_a_warning_and_data_is_loaded(embedded: EmbeddedLake) -> None:
     (embedded.folder / "listener.py").write_text(
-        "from lakefall.errors import SinkError\n"
-        "from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl\n\n\n"
+        "from lakefall.contract.errors import SinkError\n"
+        "from lakefall.contract.plugin import NoOptions, Plugin, Stage, hookimpl\n\n\n"
         "class Portal(Plugin[NoOptions]):\n"
         '    """Registers nothing."""\n\n'
         '    name = "portal"\n'

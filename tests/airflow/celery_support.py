@@ -41,7 +41,7 @@ PAUSE = '''
 import time
 from pathlib import Path
 
-from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+from lakefall.contract.plugin import NoOptions, Plugin, Stage, hookimpl
 
 FOLDER = Path(__file__).parent
 

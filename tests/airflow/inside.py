@@ -49,7 +49,7 @@ def imports() -> dict[str, Any]:
     socket.socket.connect = refuse  # type: ignore[method-assign,assignment]
     socket.getaddrinfo = refuse  # type: ignore[assignment]
     before = set(sys.modules)
-    from lakefall.dags import build
+    from lakefall.airflow import build
 
     folder = Path(os.environ["LAKEFALL_PIPELINES"])
     dags = build(folder)
@@ -65,7 +65,7 @@ def imports() -> dict[str, Any]:
 def one(dag_id: str) -> dict[str, Any]:
     """What a worker parses that runs a task of one DAG."""
     os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = dag_id
-    from lakefall.dags import build
+    from lakefall.airflow import build
 
     return {"dags": sorted(build(os.environ["LAKEFALL_PIPELINES"]))}
 

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from lakefall.config.loader import open_pipeline
-from lakefall.model import RegistryEntry
-from lakefall.runner import Runner
+from lakefall.contract.values import RegistryEntry
+from lakefall.run.runner import Runner
 
 PIPELINE = """
 version: 1
@@ -29,8 +29,8 @@ WITNESS = '''
 import hashlib
 from pathlib import Path
 from pydantic import SecretStr
-from lakefall.model import Registered
-from lakefall.plugin import Options, Plugin, Stage, hookimpl
+from lakefall.contract.values import Registered
+from lakefall.contract.plugin import Options, Plugin, Stage, hookimpl
 
 class WitnessOptions(Options):
     one: SecretStr

@@ -17,11 +17,11 @@ PROJECT = ROOT / "tests" / "plugin_project"
 USE = """
 import sys
 from pathlib import Path
-from lakefall.catalogue import Catalogue
+from lakefall.plugin_loading.catalogue import Catalogue
 from lakefall.config.model import Engine
-from lakefall.plugin import Stage
-from lakefall.sql import connect
-from lakefall.types import TypeSettings
+from lakefall.contract.plugin import Stage
+from lakefall.common.sql import connect
+from lakefall.contract.types import TypeSettings
 
 catalogue = Catalogue.default()
 (entry,) = [e for e in catalogue.entries() if e.name == "money"]

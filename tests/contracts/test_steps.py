@@ -13,13 +13,13 @@ from lakefall.testing import (
     SourceContract,
     ValidatorContract,
 )
-from lakefall_plugins.csv.sniffer import CsvSniffer
-from lakefall_plugins.csv.stdlib_sniffer import StdlibSniffer
-from lakefall_plugins.folder import FolderSource
-from lakefall_plugins.iceberg.sink import IcebergSink
-from lakefall_plugins.pandera import PanderaValidator
-from lakefall_plugins.superset.registrar import SupersetRegistrar
-from lakefall_plugins.trino.registrar import TrinoRegistrar
+from lakefall_plugins.formats.csv.sniffer import CsvSniffer
+from lakefall_plugins.formats.csv.stdlib_sniffer import StdlibSniffer
+from lakefall_plugins.registrars.superset.registrar import SupersetRegistrar
+from lakefall_plugins.sinks.iceberg.sink import IcebergSink
+from lakefall_plugins.sinks.trino.registrar import TrinoRegistrar
+from lakefall_plugins.sources.folder import FolderSource
+from lakefall_plugins.validators.pandera import PanderaValidator
 
 
 class TestFolder(SourceContract):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from lakefall.contract.types import TypeSettings
 from lakefall.testing import TypeContract
-from lakefall.types import TypeSettings
 from lakefall_plugins.types.boolean import Boolean
 from lakefall_plugins.types.date import Date
 from lakefall_plugins.types.decimal import Decimal

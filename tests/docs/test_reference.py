@@ -10,12 +10,12 @@ from types import ModuleType
 import pytest
 import typer
 
-from lakefall.catalogue import Catalogue
 from lakefall.cli.app import app
 from lakefall.cli.describing import options_of, problems_of
 from lakefall.config.document import Settings
-from lakefall.hookspecs import CatalogueHooks, StepHooks
-from lakefall.plugin import Stage
+from lakefall.contract.hooks import CatalogueHooks, StepHooks
+from lakefall.contract.plugin import Stage
+from lakefall.plugin_loading.catalogue import Catalogue
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = Catalogue.default()

@@ -16,9 +16,9 @@ from urllib.parse import urlsplit
 import yaml
 
 from lakefall.cli.common import open_pipeline
-from lakefall.pipeline import Pipeline
-from lakefall.report import RunReport
-from lakefall.runner import Runner
+from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall.run.report import RunReport
+from lakefall.run.runner import Runner
 
 from .servers import Servers
 

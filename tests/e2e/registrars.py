@@ -11,10 +11,18 @@ from pathlib import Path
 from typing import Any
 
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
-from lakefall.model import Column, Loaded, Outcome, Registered, SourceFile, Status, TableState
-from lakefall.pipeline import Pipeline
-from lakefall.plugin import Plugin, SinkOptions, Stage, hookimpl
-from lakefall.run import Run
+from lakefall.contract.plugin import Plugin, SinkOptions, Stage, hookimpl
+from lakefall.contract.run import Run
+from lakefall.contract.values import (
+    Column,
+    Loaded,
+    Outcome,
+    Registered,
+    SourceFile,
+    Status,
+    TableState,
+)
+from lakefall.plugin_loading.pipeline import Pipeline
 
 from .servers import Servers
 

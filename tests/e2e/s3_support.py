@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
-from lakefall.model import Event, LocalFile, SourceFile
-from lakefall.pipeline import Pipeline
-from lakefall.plugin import Stage, hookimpl
-from lakefall.run import Run
-from lakefall_plugins.s3.source import S3Source
+from lakefall.contract.plugin import Stage, hookimpl
+from lakefall.contract.run import Run
+from lakefall.contract.values import Event, LocalFile, SourceFile
+from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall_plugins.sources.s3.source import S3Source
 
 from .servers import Servers
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.maintenance import maintain
-from lakefall.model import Status
-from lakefall.runner import Runner
+from lakefall.contract.values import Status
+from lakefall.run.maintenance import maintain
+from lakefall.run.runner import Runner
 
 from .iceberg_support import (
     HANG,

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from lakefall.model import Status
+from lakefall.contract.values import Status
 
 from .iceberg_support import Lakehouse
 from .servers import Servers
@@ -27,8 +27,8 @@ def processes() -> Any:
         [
             "pytest",  # a child imports the parent's main module anew
             "tests.e2e.iceberg_support",
-            "lakefall_plugins.iceberg.sink",
-            "lakefall_plugins.csv.reader",
+            "lakefall_plugins.sinks.iceberg.sink",
+            "lakefall_plugins.formats.csv.reader",
             "pyiceberg.catalog.rest",
             "pyiceberg.io.pyarrow",
             "duckdb",
@@ -69,7 +69,7 @@ def content(number: int) -> str:
 def load_one_by_one(barrier: Any, number: int, lakehouse: Lakehouse) -> None:
     pipeline = lakehouse.pipeline()
     barrier.wait(300)
-    from lakefall.runner import Runner
+    from lakefall.run.runner import Runner
 
     for turn in range(number, FILES, PROCESSES):
         report = Runner(pipeline).run(keys=[f"orders/{turn:03d}.csv"])
@@ -101,8 +101,8 @@ def test_eight_processes_load_eighty_files(
 
 
 def fail_often(barrier: Any, number: int, lakehouse: Lakehouse) -> None:
-    from lakefall.model import Outcome, SourceFile
-    from lakefall.runner import Runner
+    from lakefall.contract.values import Outcome, SourceFile
+    from lakefall.run.runner import Runner
 
     pipeline = lakehouse.pipeline()
     barrier.wait(300)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lakefall.testing import SinkContract
-from lakefall_plugins.iceberg.sink import IcebergSink
+from lakefall_plugins.sinks.iceberg.sink import IcebergSink
 
 from .servers import Servers
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakefall.errors import (
+from lakefall.contract.errors import (
     CatalogDeniedError,
     CatalogUnreachableError,
     LakefallError,
@@ -16,9 +16,9 @@ from lakefall.errors import (
     StorageUnreachableError,
     UsageError,
 )
-from lakefall.model import Check, Status
-from lakefall.plugin import Stage
-from lakefall.runner import Runner
+from lakefall.contract.plugin import Stage
+from lakefall.contract.values import Check, Status
+from lakefall.run.runner import Runner
 from stack.stack import Stack
 
 from .iceberg_support import Lakehouse, catalog_proxy

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from lakefall.model import Maintained
-from lakefall_plugins.iceberg.sink import IcebergSink
+from lakefall.contract.values import Maintained
+from lakefall_plugins.sinks.iceberg.sink import IcebergSink
 
 from .iceberg_support import Lakehouse
 from .servers import Servers
@@ -36,7 +36,7 @@ def iceberg(
     servers: Servers, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> House:
     """Without the ten minutes that a lost answer is waited for: none is lost here."""
-    from lakefall_plugins.iceberg.rest_catalog import RestHome
+    from lakefall_plugins.sinks.iceberg.rest_catalog import RestHome
 
     monkeypatch.setattr(RestHome, "settles", 0.0)
     catalog = {
@@ -234,8 +234,8 @@ def test_old_metadata_files_go_on_their_own(
 
 
 def replace_often(lakehouse: Lakehouse, number: int) -> None:
-    from lakefall.model import Status
-    from lakefall.runner import Runner
+    from lakefall.contract.values import Status
+    from lakefall.run.runner import Runner
 
     for version in range(1, 5):
         for i in range(3):
@@ -249,9 +249,9 @@ def replace_often(lakehouse: Lakehouse, number: int) -> None:
 
 
 def maintain_often(lakehouse: Lakehouse) -> None:
-    from lakefall.maintenance import maintain as work
-    from lakefall.runner import Runner
-    from lakefall_plugins.iceberg.rest_catalog import RestHome
+    from lakefall.run.maintenance import maintain as work
+    from lakefall.run.runner import Runner
+    from lakefall_plugins.sinks.iceberg.rest_catalog import RestHome
 
     RestHome.settles = 0.0  # as in `iceberg`
     while not (lakehouse.folder / "stop").exists():
@@ -285,9 +285,9 @@ def test_loads_and_maintenance_at_once(
 
 
 def die_before_the_commit(lakehouse: Lakehouse) -> None:
-    from lakefall.maintenance import maintain as work
-    from lakefall.runner import Runner
-    from lakefall_plugins.iceberg import maintenance
+    from lakefall.run.maintenance import maintain as work
+    from lakefall.run.runner import Runner
+    from lakefall_plugins.sinks.iceberg import maintenance
 
     maintenance.commit = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[attr-defined]
     list(work(Runner(lakehouse.pipeline())))
@@ -300,9 +300,9 @@ def test_a_maintenance_that_dies_leaves_the_table_as_it_was(
     reader: Reader,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from lakefall.maintenance import maintain as work
-    from lakefall.runner import Runner
-    from lakefall_plugins.iceberg.rest_catalog import RestHome
+    from lakefall.run.maintenance import maintain as work
+    from lakefall.run.runner import Runner
+    from lakefall_plugins.sinks.iceberg.rest_catalog import RestHome
 
     lakehouse = Lakehouse(servers, tmp_path, namespace)
     for i in range(4):
@@ -387,7 +387,7 @@ def test_a_table_that_lies_where_another_one_lay_is_searched_for_no_orphans(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     """Catalogs give a table the place of its name, which the one that was renamed has as well."""
-    from lakefall_plugins.trino import maintenance
+    from lakefall_plugins.sinks.trino import maintenance
 
     monkeypatch.setattr(maintenance, "_duration", lambda _: "0s")
     fill(iceberg)
@@ -403,7 +403,7 @@ def test_a_table_that_lies_where_another_one_lay_is_searched_for_no_orphans(
 def test_snapshots_expire_through_trino(
     trino: House, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakefall_plugins.trino import maintenance
+    from lakefall_plugins.sinks.trino import maintenance
 
     monkeypatch.setattr(maintenance, "_MARGIN", 0)
     house = trino.with_options(session_properties=SHORT)
@@ -426,7 +426,7 @@ def test_snapshots_expire_through_trino(
 def test_trino_leaves_snapshots_that_know_what_it_cannot_keep(
     iceberg: House, trino: House, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakefall_plugins.trino import maintenance
+    from lakefall_plugins.sinks.trino import maintenance
 
     monkeypatch.setattr(maintenance, "_MARGIN", 0)
     fill(iceberg, times=2)

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from lakefall import compression
-from lakefall.errors import StorageFullError, UnsafeKeyError
-from lakefall.model import SourceFile
+from lakefall.contract.errors import StorageFullError, UnsafeKeyError
+from lakefall.contract.values import SourceFile
+from lakefall.files import compression
 
 from .faults import Fault, faulty, times
 from .s3_support import Inbox

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lakefall.testing import SourceContract
-from lakefall_plugins.s3.source import S3Source
+from lakefall_plugins.sources.s3.source import S3Source
 
 from .servers import Servers
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from lakefall.config.loader import open_pipeline
-from lakefall.errors import SourceMissingError
-from lakefall.model import Status
-from lakefall.planning import plan
-from lakefall.report import RunReport
-from lakefall.runner import Runner
-from lakefall_plugins.s3.client import Bucket
+from lakefall.contract.errors import SourceMissingError
+from lakefall.contract.values import Status
+from lakefall.run.planning import plan
+from lakefall.run.report import RunReport
+from lakefall.run.runner import Runner
+from lakefall_plugins.sources.s3.client import Bucket
 
 from .faults import Fault, faulty, times
 from .servers import Servers

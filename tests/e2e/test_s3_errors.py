@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakefall.errors import (
+from lakefall.contract.errors import (
     FileChangedError,
     FileVanishedError,
     SourceCredentialsError,
@@ -18,7 +18,7 @@ from lakefall.errors import (
     SourceTlsError,
     SourceUnreachableError,
 )
-from lakefall.model import SourceFile
+from lakefall.contract.values import SourceFile
 
 from .faults import Fault, Faulty, faulty, times
 from .s3_support import Inbox

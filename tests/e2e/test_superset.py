@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from lakefall.model import Column, Registered, TableState
-from lakefall.run import Run
-from lakefall_plugins.superset import api as superset_api
-from lakefall_plugins.superset.api import Api
-from lakefall_plugins.superset.registrar import SupersetRegistrar
-from lakefall_plugins.superset.session import Session
+from lakefall.contract.run import Run
+from lakefall.contract.values import Column, Registered, TableState
+from lakefall_plugins.registrars.superset import api as superset_api
+from lakefall_plugins.registrars.superset.api import Api
+from lakefall_plugins.registrars.superset.registrar import SupersetRegistrar
+from lakefall_plugins.registrars.superset.session import Session
 
 from .registrars import T0, TrinoTables, loaded, register, run_of
 from .servers import Servers

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lakefall_plugins.iceberg.sink import IcebergSink
+from lakefall_plugins.sinks.iceberg.sink import IcebergSink
 
 from .servers import Servers
 from .trino_support import House, source

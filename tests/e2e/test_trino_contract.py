@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lakefall.testing import SinkContract
-from lakefall_plugins.trino.sink import TrinoSink
+from lakefall_plugins.sinks.trino.sink import TrinoSink
 
 from .servers import Servers
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.errors import PlanOutdatedError
-from lakefall_plugins.trino.errors import TrinoQueryError
-from lakefall_plugins.trino.statements import Definition
+from lakefall.contract.errors import PlanOutdatedError
+from lakefall_plugins.sinks.trino.errors import TrinoQueryError
+from lakefall_plugins.sinks.trino.statements import Definition
 
 from .servers import Servers
 from .trino_support import House, convert, schema, source

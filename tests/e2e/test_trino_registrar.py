@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from lakefall.model import WrongFile
-from lakefall.run import Run
-from lakefall_plugins.trino import registrar
-from lakefall_plugins.trino.client import Client
-from lakefall_plugins.trino.registrar import TrinoRegistrar
+from lakefall.contract.run import Run
+from lakefall.contract.values import WrongFile
+from lakefall_plugins.sinks.trino import registrar
+from lakefall_plugins.sinks.trino.client import Client
+from lakefall_plugins.sinks.trino.registrar import TrinoRegistrar
 
 from .registrars import TrinoTables, loaded, register, run_of
 from .servers import Servers

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.errors import CommitConflictError, PlanOutdatedError, TableError, UsageError
-from lakefall.model import Outcome, Status
-from lakefall_plugins.lake.staging import PREFIX
-from lakefall_plugins.trino import load as loading
-from lakefall_plugins.trino import staging
+from lakefall.contract.errors import CommitConflictError, PlanOutdatedError, TableError, UsageError
+from lakefall.contract.values import Outcome, Status
+from lakefall_plugins.sinks.lake.staging import PREFIX
+from lakefall_plugins.sinks.trino import load as loading
+from lakefall_plugins.sinks.trino import staging
 
 from .servers import Servers
 from .trino_support import House, convert, schema, source
@@ -429,7 +429,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from e2e.trino_support import House
-from lakefall_plugins.trino import staging
+from lakefall_plugins.sinks.trino import staging
 house = House(Path(sys.argv[1]), {"url": sys.argv[2], "namespace": sys.argv[3]})
 house.sink.lake.make_namespace()
 with staging.staging_table(house.sink.lake, house.run()) as name:

@@ -12,7 +12,7 @@ from uuid import UUID
 import pytest
 from acceptance.server_lakes import IcebergLake, ServerLake, TrinoLake
 
-from lakefall_plugins.lake import comments
+from lakefall_plugins.sinks.lake import comments
 
 from .servers import Servers
 

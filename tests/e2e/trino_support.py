@@ -10,11 +10,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from lakefall import sql
+from lakefall.common import sql
 from lakefall.config.model import Engine
-from lakefall.model import Column, Converted, Event, Outcome, Schema, SourceFile, TablePlan
-from lakefall.run import Run
-from lakefall_plugins.trino.sink import TrinoSink
+from lakefall.contract.run import Run
+from lakefall.contract.values import (
+    Column,
+    Converted,
+    Event,
+    Outcome,
+    Schema,
+    SourceFile,
+    TablePlan,
+)
+from lakefall_plugins.sinks.trino.sink import TrinoSink
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 numbers = itertools.count()

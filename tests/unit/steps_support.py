@@ -8,13 +8,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from lakefall.errors import LakefallError
-from lakefall.model import Event, RegistryEntry
-from lakefall.plugin import hookimpl
-from lakefall.runner import Runner
-from lakefall.steps import Listing, Result, Steps, Work, as_plain, of_plain
-from lakefall.steps.steps import unfinished
-from lakefall.steps.values import Closing, Ingested, Registration
+from lakefall.airflow.step_values import (
+    Closing,
+    Ingested,
+    Listing,
+    Registration,
+    Result,
+    Work,
+    as_plain,
+    of_plain,
+)
+from lakefall.airflow.steps import Steps, unfinished
+from lakefall.contract.errors import LakefallError
+from lakefall.contract.plugin import hookimpl
+from lakefall.contract.values import Event, RegistryEntry
+from lakefall.run.runner import Runner
 
 T = TypeVar("T")
 

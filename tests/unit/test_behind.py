@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from test_runner import Script, pipeline
 
-from lakefall import behind, runner
-from lakefall.batch import TableBatch
-from lakefall.errors import CommitConflictError
-from lakefall.model import Status
-from lakefall.runner import Runner
+from lakefall.contract.errors import CommitConflictError
+from lakefall.contract.values import Status
+from lakefall.run import overlap, runner
+from lakefall.run.runner import Runner
+from lakefall.run.table_load import TableBatch
 
 LONG = 30.0
 """Seconds after which a test that waits gives up."""
@@ -101,7 +101,7 @@ def test_an_interrupt_waits_for_a_commit_that_ends_soon(tmp_path: Path) -> None:
 def test_an_interrupt_leaves_a_commit_that_does_not(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(behind, "PATIENCE", 0.01)
+    monkeypatch.setattr(overlap, "PATIENCE", 0.01)
     script = Meeting("a/1.csv", "b/2.csv", load="a/1.csv", until=("never", ""))
     script.errors["convert", "b/2.csv"] = KeyboardInterrupt()
     try:
@@ -146,7 +146,7 @@ def test_another_error_waits_for_the_commit_to_be_recorded(
             if (step, subject) == ("load", "a/1.csv"):
                 threading.Event().wait(0.3)
 
-    monkeypatch.setattr(behind, "PATIENCE", 0.01)
+    monkeypatch.setattr(overlap, "PATIENCE", 0.01)
     broken(monkeypatch, "open", "b")
     script = Slow("a/1.csv", "b/2.csv")
     with pytest.raises(RuntimeError, match="defect"):

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.catalogue import Catalogue
-from lakefall.errors import PluginError
-from lakefall.plugin import NoOptions, Options, Plugin, Stage, hookimpl
+from lakefall.contract.errors import PluginError
+from lakefall.contract.plugin import NoOptions, Options, Plugin, Stage, hookimpl
+from lakefall.plugin_loading.catalogue import Catalogue
 from lakefall_plugins.catalogue import BUILTINS
 
 
@@ -201,8 +201,8 @@ def test_unknown_name() -> None:
 
 FILE = '''
 from __future__ import annotations
-from lakefall_plugins.folder import FolderSource
-from lakefall.plugin import Options, Plugin, Stage
+from lakefall_plugins.sources.folder import FolderSource
+from lakefall.contract.plugin import Options, Plugin, Stage
 
 
 class MoneyOptions(Options):

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lakefall import cleaning
 from lakefall.cli.common import open_pipeline
-from lakefall.errors import UsageError
-from lakefall.run import Run
-from lakefall.runner import Runner
+from lakefall.contract.errors import UsageError
+from lakefall.contract.run import Run
+from lakefall.run import cleaning
+from lakefall.run.runner import Runner
 
 PIPELINE = """\
 version: 1

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from lakefall import compression
-from lakefall.errors import ArchiveError
-from lakefall.model import LocalFile, SourceFile
+from lakefall.contract.errors import ArchiveError
+from lakefall.contract.values import LocalFile, SourceFile
+from lakefall.files import compression
 
 zstandard = compression._zstd()
 CONTENT = b"a,b\n1,2\n" * 50_000

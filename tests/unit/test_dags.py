@@ -1,4 +1,4 @@
-"""What lakefall.dags says where there is no Airflow. The real one is asked in tests/airflow."""
+"""What lakefall.airflow says where there is no Airflow. The real one is asked in tests/airflow."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from steps_support import Lake
 
-from lakefall import dags
-from lakefall.dags.connections import lookup
-from lakefall.dags.telling import Told
-from lakefall.errors import MissingExtraError
-from lakefall.steps import Steps
+from lakefall import airflow as dags
+from lakefall.airflow.connections import lookup
+from lakefall.airflow.steps import Steps
+from lakefall.airflow.telling import Told
+from lakefall.contract.errors import MissingExtraError
 
 ROOT = Path(__file__).resolve().parents[2]
 

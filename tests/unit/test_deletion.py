@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 
 from lakefall.config.loader import open_pipeline
-from lakefall.errors import SourceError, SourceMissingError
-from lakefall.model import Status
-from lakefall.planning import plan
-from lakefall.plugin import Stage
-from lakefall.report import PlanReport, RunReport
-from lakefall.runner import Runner
-from lakefall_plugins.folder import Entry, FolderSource, _lies_there
+from lakefall.contract.errors import SourceError, SourceMissingError
+from lakefall.contract.plugin import Stage
+from lakefall.contract.values import Status
+from lakefall.run.planning import plan
+from lakefall.run.report import PlanReport, RunReport
+from lakefall.run.runner import Runner
+from lakefall_plugins.sources.folder import Entry, FolderSource, _lies_there
 
 CSV = "id,name\n1,ann\n2,bob\n"
 

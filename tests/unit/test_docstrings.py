@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from pydantic import Field
 
-from lakefall import docstrings
-from lakefall.plugin import Options
-from lakefall.pluginfile import import_file
+from lakefall.contract import docstrings
+from lakefall.contract.plugin import Options
+from lakefall.plugin_loading.plugin_file import import_file
 
 
 class Base(Options):
@@ -52,7 +52,7 @@ def test_a_json_schema_has_them() -> None:
 def test_a_class_of_a_plugin_file(tmp_path: Path) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
-        "from lakefall.plugin import Options\n\n\n"
+        "from lakefall.contract.plugin import Options\n\n\n"
         "def make():\n"
         "    class Mine(Options):\n"
         "        rate: float = 0.5\n"
@@ -67,7 +67,7 @@ def test_another_module_took_the_name_of_its_module(
 ) -> None:
     path = tmp_path / "mine.py"
     path.write_text(
-        "from lakefall.plugin import Options\n\n\n"
+        "from lakefall.contract.plugin import Options\n\n\n"
         "class Mine(Options):\n"
         '    rate: float = 0.5\n    """How much."""\n'
     )

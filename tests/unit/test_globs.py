@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakefall.globs import matcher
+from lakefall.files.globs import matcher
 
 
 @pytest.mark.parametrize(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from lakefall import inspection
 from lakefall.cli.common import open_pipeline
-from lakefall.errors import LowConfidenceError
-from lakefall.run import Run
-from lakefall.runner import Runner
+from lakefall.contract.errors import LowConfidenceError
+from lakefall.contract.run import Run
+from lakefall.run import single_file
+from lakefall.run.runner import Runner
 
 PIPELINE = """\
 version: 1
@@ -39,11 +39,11 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Run]:
 
 @pytest.mark.parametrize("table", ["", "certain"])
 def test_sniff_answers_where_a_run_would_not_dare(run: Run, tmp_path: Path, table: str) -> None:
-    assert inspection.sniff(run, tmp_path / "a.csv", table).delimiter == ","
+    assert single_file.sniff(run, tmp_path / "a.csv", table).delimiter == ","
     with pytest.raises(LowConfidenceError):
-        inspection.infer(run, tmp_path / "a.csv", table)
+        single_file.infer(run, tmp_path / "a.csv", table)
 
 
 def test_a_sniffer_without_an_answer_fails(run: Run, tmp_path: Path) -> None:
     with pytest.raises(LowConfidenceError, match=r"csv\.Sniffer"):
-        inspection.sniff(run, tmp_path / "words.csv", "bare")
+        single_file.sniff(run, tmp_path / "words.csv", "bare")

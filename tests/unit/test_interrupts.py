@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from test_runner import Script, pipeline
 
-from lakefall import interrupts
 from lakefall.cli import main
-from lakefall.model import Status
-from lakefall.runner import Runner
+from lakefall.common import interrupts
+from lakefall.contract.values import Status
+from lakefall.run.runner import Runner
 
 
 @pytest.fixture(autouse=True)

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakefall import inspection
 from lakefall.cli.common import open_pipeline
-from lakefall.model import Column
-from lakefall.runner import Runner
+from lakefall.contract.values import Column
+from lakefall.run import single_file
+from lakefall.run.runner import Runner
 
 PIPELINE = """\
 version: 1
@@ -96,7 +96,7 @@ def test_the_table_is_what_infer_said(
     (folder / "p.yaml").write_text(PIPELINE.format(folder=folder))
     runner = Runner(open_pipeline(folder / "p.yaml", []))
     with runner.start(dry_run=True) as run:
-        said = inspection.infer(run, path, "t").columns
+        said = single_file.infer(run, path, "t").columns
     (outcome,) = runner.run().outcomes
     with runner.start() as run:
         state = run.pipeline.describe(run, "t")

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from lakefall.config.loader import open_pipeline
-from lakefall.errors import PluginError
-from lakefall.pipeline import Pipeline
-from lakefall.plugin import Stage
-from lakefall.types import TypeSettings
+from lakefall.contract.errors import PluginError
+from lakefall.contract.plugin import Stage
+from lakefall.contract.types import TypeSettings
+from lakefall.plugin_loading.pipeline import Pipeline
 
 LOCAL = Path(__file__).resolve().parents[2] / "pipelines" / "local.yaml"
 

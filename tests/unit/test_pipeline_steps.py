@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from steps_support import STEPS, Lake, orders
 
-from lakefall.errors import (
+from lakefall.airflow.step_values import MAX_LISTING
+from lakefall.airflow.steps import worth_retrying
+from lakefall.contract.errors import (
     CommitConflictError,
     FileChangedError,
     FileVanishedError,
@@ -21,12 +23,10 @@ from lakefall.errors import (
     TableNameError,
     UsageError,
 )
-from lakefall.model import Status, TablePlan
-from lakefall.plugin import hookimpl
-from lakefall.steps.steps import worth_retrying
-from lakefall.steps.values import MAX_LISTING
-from lakefall_plugins.iceberg import sink
-from lakefall_plugins.iceberg.sink import IcebergSink
+from lakefall.contract.plugin import hookimpl
+from lakefall.contract.values import Status, TablePlan
+from lakefall_plugins.sinks.iceberg import sink
+from lakefall_plugins.sinks.iceberg.sink import IcebergSink
 
 GRANULARITIES = ("step", "file", "table")
 XCOM = 48_000
@@ -286,7 +286,7 @@ def test_a_table_that_is_tried_again_loads_only_what_is_left(
 def test_a_failure_is_recorded_at_the_last_try_only(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakefall_plugins.iceberg import commit
+    from lakefall_plugins.sinks.iceberg import commit
 
     def busy(*_: Any) -> None:
         raise CommitConflictError("others kept winning")

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from lakefall import planning
 from lakefall.cli.common import open_pipeline
-from lakefall.errors import TableError
-from lakefall.model import Status
-from lakefall.runner import Runner
+from lakefall.contract.errors import TableError
+from lakefall.contract.values import Status
+from lakefall.run import planning
+from lakefall.run.runner import Runner
 
 PIPELINE = """\
 version: 1
@@ -77,8 +77,8 @@ def test_rebuild_keeps_rows_that_the_registry_does_not_know(folder: Path) -> Non
 
 
 COUNTER = """
-from lakefall.model import Registered, WrongFile
-from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+from lakefall.contract.values import Registered, WrongFile
+from lakefall.contract.plugin import NoOptions, Plugin, Stage, hookimpl
 
 
 class Counter(Plugin[NoOptions]):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from lakefall.model import Event
-from lakefall.profile import Profile, StepTime
+from lakefall.contract.values import Event
+from lakefall.run.profile import Profile, StepTime
 
 
 def told(*events: tuple[str, dict[str, Any]]) -> tuple[StepTime, ...]:

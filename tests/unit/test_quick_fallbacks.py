@@ -10,7 +10,7 @@ import pytest
 from test_quick_types import PIPELINE, Watched, told
 
 from lakefall.cli.common import open_pipeline
-from lakefall.runner import Runner
+from lakefall.run.runner import Runner
 
 
 def csv(header: str, *parts: tuple[str, int]) -> str:
@@ -102,8 +102,8 @@ CASES = {
         ({"a.csv": csv("c,k", ("5,k", 4), ("x,k", 20))},),
         more="reader: {use: mine}\nplugins: [mine.py]\n",
         files={
-            "mine.py": "from lakefall.plugin import hookimpl\n"
-            "from lakefall_plugins.csv.reader import CsvReader\n\n\n"
+            "mine.py": "from lakefall.contract.plugin import hookimpl\n"
+            "from lakefall_plugins.formats.csv.reader import CsvReader\n\n\n"
             "class Mine(CsvReader):\n"
             '    """As the built-in one, for an older lakefall."""\n\n'
             '    name = "mine"\n\n'

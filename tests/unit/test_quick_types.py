@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakefall.cli.common import open_pipeline
-from lakefall.model import Outcome
-from lakefall.pipeline import Pipeline
-from lakefall.runner import Runner
+from lakefall.contract.values import Outcome
+from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall.run.runner import Runner
 
 SAMPLE = 4
 PIPELINE = f"""\

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from test_runner import Script, pipeline
 
-from lakefall.errors import CatalogUnreachableError, LakefallError
-from lakefall.model import Registered, RegistryEntry, Status, WrongFile
-from lakefall.runner import Runner
+from lakefall.contract.errors import CatalogUnreachableError, LakefallError
+from lakefall.contract.values import Registered, RegistryEntry, Status, WrongFile
+from lakefall.run.runner import Runner
 
 
 def entry(key: str, day: int, status: str = "success", table: str = "") -> RegistryEntry:

@@ -9,14 +9,15 @@ from typing import Any
 import pytest
 
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
-from lakefall.errors import (
+from lakefall.contract.errors import (
     ConfigError,
     FileFormatError,
     PlanOutdatedError,
     SchemaFrozenError,
     UsageError,
 )
-from lakefall.model import (
+from lakefall.contract.plugin import NoOptions, Plugin, SourceOptions, Stage, hookimpl
+from lakefall.contract.values import (
     Column,
     Converted,
     Decision,
@@ -35,10 +36,9 @@ from lakefall.model import (
     TablePlan,
     WrongFile,
 )
-from lakefall.pipeline import Pipeline
-from lakefall.planning import plan as plan_run
-from lakefall.plugin import NoOptions, Plugin, SourceOptions, Stage, hookimpl
-from lakefall.runner import Runner
+from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall.run.planning import plan as plan_run
+from lakefall.run.runner import Runner
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -415,7 +415,7 @@ def test_two_folders_of_one_table_are_told(tmp_path: Path) -> None:
 
 
 def test_listeners_hear_every_step_and_cannot_stop_it(tmp_path: Path) -> None:
-    from lakefall.pipeline import with_listeners
+    from lakefall.plugin_loading.pipeline import with_listeners
 
     heard: list[str] = []
 
@@ -449,7 +449,7 @@ def test_plan_reads_and_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_values_survive_serialisation() -> None:
-    from lakefall.model import from_json, to_json
+    from lakefall.contract.values import from_json, to_json
 
     registered = Registered("r", "t", ok=False, wrong=(WrongFile("t/a.csv", "2 of 3 rows"),))
     assert from_json(Registered, to_json(registered)) == registered

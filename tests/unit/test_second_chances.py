@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from lakefall import planning, second_chances
 from lakefall.cli import main
 from lakefall.cli.common import open_pipeline
-from lakefall.model import SourceFile, Status
-from lakefall.pipeline import Pipeline
-from lakefall.run import Run
-from lakefall.runner import Runner
+from lakefall.contract.run import Run
+from lakefall.contract.values import SourceFile, Status
+from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall.run import planning, retry_rejected
+from lakefall.run.runner import Runner
 
 Command = Callable[..., tuple[int, list[dict[str, Any]], str]]
 """Exit code, objects of ``--json``, everything that was told."""
@@ -85,19 +85,19 @@ def numbers(folder: Path, key: str) -> list[int | None]:
 
 def test_what_is_rejected_is_counted_by_file(folder: Path) -> None:
     with Runner(opened(folder)).start() as run:
-        found = second_chances.rejected(run)
+        found = retry_rejected.rejected(run)
         assert {k: (r.table, r.rows, r.cells) for k, r in found.items()} == {
             "t/cells.csv": ("t", 0, 3),
             "t/record.csv": ("t", 1, 1),
         }
-        assert set(second_chances.rejected(run, tables=("u",))) == set()
-        assert set(second_chances.rejected(run, keys=("t/record.csv", "t/clean.csv"))) == {
+        assert set(retry_rejected.rejected(run, tables=("u",))) == set()
+        assert set(retry_rejected.rejected(run, keys=("t/record.csv", "t/clean.csv"))) == {
             "t/record.csv"
         }
 
 
 def test_only_files_with_rejects_are_loaded_again_and_what_is_won_is_told(folder: Path) -> None:
-    report = second_chances.retry(Runner(opened(folder, NULLS, FILL)))
+    report = retry_rejected.retry(Runner(opened(folder, NULLS, FILL)))
     assert {o.file.key: o.status for o in report.run.outcomes} == {
         "t/cells.csv": Status.SUCCESS,
         "t/record.csv": Status.SUCCESS,
@@ -110,14 +110,14 @@ def test_only_files_with_rejects_are_loaded_again_and_what_is_won_is_told(folder
     }
     assert numbers(folder, "t/record.csv") == [7, None]
     with Runner(opened(folder)).start() as run:
-        assert set(second_chances.rejected(run)) == {"t/cells.csv"}
+        assert set(retry_rejected.rejected(run)) == {"t/cells.csv"}
 
 
 def test_the_plan_says_the_same_before_and_writes_nothing(folder: Path) -> None:
     planned = planning.plan(Runner(opened(folder, NULLS, FILL)), rejected=True)
     with Runner(opened(folder)).start() as run:
-        assert set(second_chances.rejected(run)) == {"t/cells.csv", "t/record.csv"}
-    done = second_chances.retry(Runner(opened(folder, NULLS, FILL)))
+        assert set(retry_rejected.rejected(run)) == {"t/cells.csv", "t/record.csv"}
+    done = retry_rejected.retry(Runner(opened(folder, NULLS, FILL)))
     assert {f.chance for f in planned.files} == set(done.chances)
     assert {f.decision.reason for f in planned.files} == {
         "0 records rejected and 3 values NULL",
@@ -152,7 +152,7 @@ def test_a_wider_format_of_numbers_wins_cells_of_a_table_that_exists(folder: Pat
     assert planned.files[0].table_plan.notes == (
         "column 'n' of 't' is read as 1,234.5 from now on",
     )
-    report = second_chances.retry(Runner(opened(folder, GROUPED)), keys=("t/grouped.csv",))
+    report = retry_rejected.retry(Runner(opened(folder, GROUPED)), keys=("t/grouped.csv",))
     assert [(c.key, c.cells_won, c.cells_left) for c in report.chances] == [("t/grouped.csv", 1, 0)]
     assert numbers(folder, "t/grouped.csv") == [1234]
     put(folder, "t/later.csv", f'id,n,note\n{GOOD}62,"5,678",x\n')
@@ -163,13 +163,13 @@ def test_a_wider_format_of_numbers_wins_cells_of_a_table_that_exists(folder: Pat
 def test_options_that_win_nothing_change_nothing(folder: Path) -> None:
     planned = planning.plan(Runner(opened(folder)), rejected=True)
     assert not planned.changes
-    report = second_chances.retry(Runner(opened(folder)))
+    report = retry_rejected.retry(Runner(opened(folder)))
     assert not any(c.changes for c in report.chances)
     assert report.run.count(Status.SUCCESS) == 2
 
 
 def test_options_that_lose_say_so(folder: Path) -> None:
-    report = second_chances.retry(Runner(opened(folder, "reader.on_misfit=reject")))
+    report = retry_rejected.retry(Runner(opened(folder, "reader.on_misfit=reject")))
     found = {c.key: (c.rows_won, c.cells_won) for c in report.chances}
     assert found["t/cells.csv"] == (-3, 3)
 
@@ -177,7 +177,7 @@ def test_options_that_lose_say_so(folder: Path) -> None:
 def test_files_that_changed_or_went_are_left_alone(folder: Path) -> None:
     put(folder, "t/cells.csv", "id,n,note\n1,5,x\n")
     (folder / "in" / "t" / "record.csv").unlink()
-    report = second_chances.retry(Runner(opened(folder, NULLS)))
+    report = retry_rejected.retry(Runner(opened(folder, NULLS)))
     assert report.run.outcomes == ()
     assert report.left == (
         "t/cells.csv: changed in the source; the next run loads it",
@@ -193,7 +193,7 @@ def test_a_file_that_fails_now_keeps_its_rows_and_wins_nothing(folder: Path) -> 
     planned = planning.plan(Runner(opened(folder, strict)), rejected=True)
     assert planned.failed
     assert [f.chance for f in planned.files] == [None, None]
-    report = second_chances.retry(Runner(opened(folder, strict)))
+    report = retry_rejected.retry(Runner(opened(folder, strict)))
     assert report.run.failed
     assert report.chances == ()
     assert len(numbers(folder, "t/cells.csv")) == 3

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from lakefall import sql
+from lakefall.common import sql
+from lakefall.common.waiting import interruptible
 from lakefall.config.model import Engine
-from lakefall.waiting import interruptible
 
 if TYPE_CHECKING:
     import duckdb

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.errors import StorageFullError
-from lakefall.workspace import scratch
+from lakefall.contract.errors import StorageFullError
+from lakefall.run.scratch import scratch
 
 
 def _die_inside(cache: Path) -> None:

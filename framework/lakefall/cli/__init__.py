@@ -44,8 +44,8 @@ def _code(args: Sequence[str] | None) -> int:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     try:
-        from lakefall import interrupts
         from lakefall.cli.app import app
+        from lakefall.common import interrupts
 
         interrupts.watch()
         code = app(args=args, prog_name="lakefall", standalone_mode=False)
@@ -75,7 +75,7 @@ def _failed(error: Exception) -> int:
 
 def _foreseen(error: Exception) -> str | None:
     """What to say about an error that a user can cause; None for a defect of ours."""
-    from lakefall.errors import LakefallError
+    from lakefall.contract.errors import LakefallError
 
     if isinstance(error, LakefallError):
         return str(error)

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from lakefall.pipeline import Pipeline
-    from lakefall.run import Run
+    from lakefall.contract.run import Run
+    from lakefall.plugin_loading.pipeline import Pipeline
 
 PipelineFile = Annotated[Path, typer.Argument(metavar="PIPELINE", help="The pipeline's YAML file.")]
 Files = Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files on this machine.")]
@@ -49,7 +49,7 @@ def open_pipeline(path: Path, sets: list[str], *listeners: object) -> Pipeline:
 def running(path: Path, sets: list[str]) -> Iterator[Run]:
     """A run for a command that asks the pipeline's plugins one question; told on stderr."""
     from lakefall.cli.output import Told
-    from lakefall.runner import Runner
+    from lakefall.run.runner import Runner
 
     with Runner(open_pipeline(path, sets, Told())).start() as run:
         yield run
@@ -61,7 +61,7 @@ def known(run: Run, keys: list[str]) -> None:
     Raises:
         UsageError: naming the first one.
     """
-    from lakefall.errors import UsageError
+    from lakefall.contract.errors import UsageError
 
     there = {entry.key for entry in run.pipeline.history(run)}
     for key in keys:

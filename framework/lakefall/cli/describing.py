@@ -14,8 +14,8 @@ from pydantic_core import PydanticUndefined, to_jsonable_python
 
 from lakefall.config.document import option_name
 from lakefall.config.shape import alternatives, is_model
-from lakefall.hookspecs import StepHooks
-from lakefall.plugin import PROJECT, Options, Plugin
+from lakefall.contract.hooks import StepHooks
+from lakefall.contract.plugin import PROJECT, Options, Plugin
 
 
 @dataclass(frozen=True, slots=True)

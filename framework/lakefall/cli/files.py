@@ -12,7 +12,7 @@ import typer
 from lakefall.cli.common import Files, Json, Set
 
 if TYPE_CHECKING:
-    from lakefall.run import Run
+    from lakefall.contract.run import Run
 
 OfPipeline = Annotated[
     Path | None,
@@ -39,13 +39,13 @@ def sniff(
     \b
     Example: lakefall sniff inbox/*/*.csv --json
     """
-    from lakefall import inspection
     from lakefall.cli.output import emit
     from lakefall.cli.reports import dialect_object, lines
-    from lakefall.wording import dialect_words
+    from lakefall.run import single_file
+    from lakefall.run.wording import dialect_words
 
     def one(run: Run, path: Path) -> None:
-        dialect = inspection.sniff(run, path, table)
+        dialect = single_file.sniff(run, path, table)
         if json:
             emit({"path": str(path), **dialect_object(dialect)})
         else:
@@ -69,12 +69,12 @@ def infer(
     \b
     Example: lakefall infer orders.csv --set type_inferer.threshold=0.99
     """
-    from lakefall import inspection
     from lakefall.cli.output import emit
     from lakefall.cli.reports import columns_list, columns_table
+    from lakefall.run import single_file
 
     def one(run: Run, path: Path) -> None:
-        schema = inspection.infer(run, path, table)
+        schema = single_file.infer(run, path, table)
         if json:
             emit({"path": str(path), "columns": columns_list(schema)})
         else:
@@ -101,8 +101,8 @@ def clean(
     \b
     Example: lakefall clean exports/*.csv --out cleaned
     """
-    from lakefall import cleaning
     from lakefall.cli.output import emit, say
+    from lakefall.run import cleaning
 
     taken: dict[str, Path] = {}
 
@@ -140,7 +140,7 @@ def _each(
 ) -> None:
     """Do something with every file; one that fails is told and stops no other."""
     from lakefall.cli.output import emit, say
-    from lakefall.errors import as_foreseen
+    from lakefall.contract.errors import as_foreseen
 
     failed = False
     with _scratch_run(pipeline, sets) as run:
@@ -174,7 +174,7 @@ def _scratch_run(pipeline: Path | None, sets: list[str]) -> Iterator[Run]:
     from tempfile import TemporaryDirectory
 
     from lakefall.cli.common import open_pipeline
-    from lakefall.runner import Runner
+    from lakefall.run.runner import Runner
 
     with TemporaryDirectory(prefix="lakefall_") as folder:
         if pipeline is None:

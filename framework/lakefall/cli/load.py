@@ -46,7 +46,7 @@ def run(
     from lakefall.cli import profiles, reports
     from lakefall.cli.common import open_pipeline
     from lakefall.cli.progress import listener
-    from lakefall.runner import Runner
+    from lakefall.run.runner import Runner
 
     with listener() as told:
         runner = Runner(open_pipeline(pipeline, sets, told))
@@ -79,12 +79,12 @@ def retry(
     Example: lakefall retry pipelines/local.yaml orders/2024.csv
     Example: lakefall retry pipelines/local.yaml --rejected --table orders
     """
-    from lakefall import second_chances
     from lakefall.cli import reports
     from lakefall.cli.common import known, open_pipeline
     from lakefall.cli.progress import listener
-    from lakefall.errors import UsageError
-    from lakefall.runner import Runner
+    from lakefall.contract.errors import UsageError
+    from lakefall.run import retry_rejected
+    from lakefall.run.runner import Runner
 
     if not rejected and (table or not key):
         raise UsageError("name the keys of the files, or pass --rejected for those with rejects")
@@ -95,7 +95,7 @@ def retry(
             if not rejected:
                 run.pipeline.release(run, key)
         if rejected:
-            retried = second_chances.retry(runner, table, key)
+            retried = retry_rejected.retry(runner, table, key)
             report = retried.run
         else:
             report = runner.run(keys=key)
@@ -128,11 +128,11 @@ def plan(
     \b
     Example: lakefall plan pipelines/local.yaml --file orders/2024.csv
     """
-    from lakefall import planning
     from lakefall.cli import reports
     from lakefall.cli.common import open_pipeline
     from lakefall.cli.progress import listener
-    from lakefall.runner import Runner
+    from lakefall.run import planning
+    from lakefall.run.runner import Runner
 
     with listener() as told:
         runner = Runner(open_pipeline(pipeline, sets, told))
@@ -160,11 +160,11 @@ def rebuild(
     \b
     Example: lakefall rebuild pipelines/local.yaml orders --dry-run
     """
-    from lakefall import planning
     from lakefall.cli import reports
     from lakefall.cli.common import open_pipeline
     from lakefall.cli.progress import listener
-    from lakefall.runner import Runner
+    from lakefall.run import planning
+    from lakefall.run.runner import Runner
 
     with listener() as told:
         runner = Runner(open_pipeline(pipeline, sets, told))

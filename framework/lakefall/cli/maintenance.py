@@ -10,7 +10,7 @@ import typer
 from lakefall.cli.common import Json, PipelineFile, Set
 
 if TYPE_CHECKING:
-    from lakefall.model import Maintained
+    from lakefall.contract.values import Maintained
 
 _SIZES = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
@@ -40,8 +40,8 @@ def maintain(
     from lakefall.cli.common import open_pipeline
     from lakefall.cli.output import emit
     from lakefall.cli.progress import listener
-    from lakefall.maintenance import maintain as work
-    from lakefall.runner import Runner
+    from lakefall.run.maintenance import maintain as work
+    from lakefall.run.runner import Runner
 
     done: list[Maintained] = []
     with listener() as told:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from lakefall.model import Event
-from lakefall.plugin import hookimpl
+from lakefall.contract.plugin import hookimpl
+from lakefall.contract.values import Event
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -49,8 +49,8 @@ def schema() -> None:
     """
     import json
 
-    from lakefall.catalogue import Catalogue
     from lakefall.config.schema import json_schema
+    from lakefall.plugin_loading.catalogue import Catalogue
 
     typer.echo(json.dumps(json_schema(Catalogue.default()), indent=2))
 
@@ -110,10 +110,10 @@ def check(
     \b
     Example: lakefall check pipelines/local.yaml --connect
     """
-    from lakefall import requirements
     from lakefall.cli.common import running
     from lakefall.cli.output import emit, say, table
     from lakefall.cli.reports import check_object
+    from lakefall.plugin_loading import requirements
 
     with running(pipeline, sets) as run:
         checks = requirements.check(run.pipeline.config)

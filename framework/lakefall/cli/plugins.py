@@ -9,7 +9,7 @@ import typer
 from lakefall.cli.common import Json
 
 if TYPE_CHECKING:
-    from lakefall.plugin import Options, Plugin
+    from lakefall.contract.plugin import Options, Plugin
 
 plugins = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 
@@ -28,8 +28,8 @@ def list_plugins(json: Json = False) -> None:
     \b
     Example: lakefall plugins list
     """
-    from lakefall.catalogue import Catalogue
     from lakefall.cli.output import emit, table
+    from lakefall.plugin_loading.catalogue import Catalogue
 
     entries = Catalogue.default().entries()
     if json:
@@ -95,9 +95,9 @@ def check(
     \b
     Example: lakefall plugins check money
     """
-    from lakefall.catalogue import Catalogue
     from lakefall.cli.describing import problems_of
     from lakefall.cli.output import emit, table
+    from lakefall.plugin_loading.catalogue import Catalogue
 
     rows: list[dict[str, Any]] = []
     catalogue = Catalogue.default()
@@ -131,10 +131,10 @@ def _named(name: str) -> list[type[Plugin[Options]]]:
     Raises:
         PluginError: there is none, or it cannot be imported.
     """
-    from lakefall.catalogue import Catalogue
     from lakefall.config.problems import did_you_mean
-    from lakefall.errors import PluginError
-    from lakefall.plugin import Stage
+    from lakefall.contract.errors import PluginError
+    from lakefall.contract.plugin import Stage
+    from lakefall.plugin_loading.catalogue import Catalogue
 
     catalogue = Catalogue.default()
     found = [catalogue.get(stage, name) for stage in Stage if name in catalogue.names(stage)]

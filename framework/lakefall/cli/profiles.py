@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lakefall.cli.output import emit, table
-from lakefall.profile import StepTime
-from lakefall.report import RunReport
+from lakefall.run.profile import StepTime
+from lakefall.run.report import RunReport
 
 
 def profile(report: RunReport, *, json: bool) -> None:

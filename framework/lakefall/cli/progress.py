@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lakefall.cli.output import Told, visible
-from lakefall.model import Event
-from lakefall.plugin import hookimpl
+from lakefall.contract.plugin import hookimpl
+from lakefall.contract.values import Event
 
 
 class Progress(Told):

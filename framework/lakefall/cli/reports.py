@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lakefall.cli.output import emit, say, table
-from lakefall.model import (
+from lakefall.contract.values import (
     Change,
     Check,
     Column,
@@ -16,7 +16,7 @@ from lakefall.model import (
     Schema,
     Status,
 )
-from lakefall.report import (
+from lakefall.run.report import (
     Chance,
     FilePlan,
     PlanReport,
@@ -24,7 +24,7 @@ from lakefall.report import (
     RetryReport,
     RunReport,
 )
-from lakefall.wording import dialect_words, with_key
+from lakefall.run.wording import dialect_words, with_key
 
 MOST_UNCHANGED = 50
 """Unchanged files up to which each has a line in a table."""

@@ -11,7 +11,7 @@ from lakefall.cli.common import Json, Keys, OfKey, OfTable, PipelineFile, Set
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lakefall.model import RegistryEntry
+    from lakefall.contract.values import RegistryEntry
 
 registry = typer.Typer(
     no_args_is_help=True,

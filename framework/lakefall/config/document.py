@@ -14,7 +14,7 @@ from pydantic_core import PydanticCustomError
 
 from lakefall.config.model import CacheSettings, Engine, Schedule
 from lakefall.config.units import Duration, Size, parse_size
-from lakefall.plugin import Options, Stage
+from lakefall.contract.plugin import Options, Stage
 
 STAGES: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage.TYPE)
 """The stages that are sections of the file; types stand in ``type_inferer.types``."""

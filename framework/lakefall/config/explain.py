@@ -17,7 +17,7 @@ from lakefall.config.model import Origin, Use
 from lakefall.config.problems import join
 from lakefall.config.uses import Placed, options_node
 from lakefall.config.yaml import Node
-from lakefall.plugin import Options, Stage
+from lakefall.contract.plugin import Options, Stage
 
 MASK = "***"
 DIGESTED = (

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakefall.catalogue import Catalogue
 from lakefall.config import explain, overrides
 from lakefall.config.document import SECTIONS, Settings
 from lakefall.config.environment import Lookup, Variables, substitute
@@ -20,11 +19,12 @@ from lakefall.config.problems import Problems, did_you_mean, join
 from lakefall.config.uses import Placed, configure, other_types
 from lakefall.config.validation import unresolved, validate
 from lakefall.config.yaml import Mark, Node, parse
-from lakefall.errors import ConfigError, PluginError
-from lakefall.plugin import Stage
+from lakefall.contract.errors import ConfigError, PluginError
+from lakefall.contract.plugin import Stage
+from lakefall.plugin_loading.catalogue import Catalogue
 
 if TYPE_CHECKING:
-    from lakefall.pipeline import Pipeline
+    from lakefall.plugin_loading.pipeline import Pipeline
 
 MAX_BYTES = 1_000_000
 ALWAYS = frozenset(Settings.model_fields)
@@ -101,7 +101,7 @@ class PipelineFile:
 
     def _lint(self, config: PipelineConfig, placed: Sequence[Placed], problems: Problems) -> None:
         """Report what the plugins find wrong with options that are right by themselves."""
-        from lakefall.pipeline import Pipeline
+        from lakefall.plugin_loading.pipeline import Pipeline
 
         for stage, alias, finding in Pipeline(config, self.config).lint():
             one = next(p for p in placed if (p.use.stage, p.use.alias) == (stage, alias))
@@ -190,7 +190,7 @@ def open_pipeline(
     Raises:
         ConfigError: with every problem of the file.
     """
-    from lakefall.pipeline import Pipeline
+    from lakefall.plugin_loading.pipeline import Pipeline
 
     file = read(path, catalogue=catalogue, environ=environ, lookups=lookups or {}, sets=sets)
     return Pipeline(file.config(), file.config, listeners)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from lakefall.plugin import Options, Plugin, Stage
+from lakefall.contract.plugin import Options, Plugin, Stage
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from lakefall.config.document import (
 )
 from lakefall.config.problems import Problems, did_you_mean, join
 from lakefall.config.yaml import Mark, Node, parse, resolve
-from lakefall.errors import ConfigError
+from lakefall.contract.errors import ConfigError
 
 _PATTERN = re.compile(r"[a-z0-9_*?\[\]!-]+")
 _ON_COMMAND_LINE = Mark("--set")

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from lakefall.config.yaml import Mark, Node
-from lakefall.errors import ConfigError
+from lakefall.contract.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)

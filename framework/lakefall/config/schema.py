@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.document import (
     AS,
     DEFAULT_TYPES,
@@ -23,8 +22,9 @@ from lakefall.config.document import (
     USE,
     Settings,
 )
-from lakefall.errors import PluginError
-from lakefall.plugin import Options, Stage
+from lakefall.contract.errors import PluginError
+from lakefall.contract.plugin import Options, Stage
+from lakefall.plugin_loading.catalogue import Catalogue
 
 Schema = dict[str, Any]
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.document import (
     AS,
     DEFAULT_TYPES,
@@ -27,8 +26,9 @@ from lakefall.config.overrides import normalise
 from lakefall.config.problems import Problems, join, located
 from lakefall.config.validation import validate
 from lakefall.config.yaml import Mark, Node
-from lakefall.errors import PluginError
-from lakefall.plugin import Finding, Options, Plugin, Stage
+from lakefall.contract.errors import PluginError
+from lakefall.contract.plugin import Finding, Options, Plugin, Stage
+from lakefall.plugin_loading.catalogue import Catalogue
 
 _ALIAS = re.compile(r"[A-Za-z0-9_.-]+")
 

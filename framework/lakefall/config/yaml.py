@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import yaml
 
-from lakefall.errors import ConfigError
+from lakefall.contract.errors import ConfigError
 
 Scalar = str | int | float | bool | None
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from lakefall.plugin import Options, Plugin, Stage
+from lakefall.contract.plugin import Options, Plugin, Stage
 
 
 def expect(holds: bool, otherwise: str) -> None:

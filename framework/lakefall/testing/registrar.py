@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, ClassVar
 
-from lakefall.model import Loaded, Outcome, Registered, Status
-from lakefall.plugin import Stage
-from lakefall.run import Run
+from lakefall.contract.plugin import Stage
+from lakefall.contract.run import Run
+from lakefall.contract.values import Loaded, Outcome, Registered, Status
 from lakefall.testing.contract import expect
 from lakefall.testing.step import StepContract, some_file, survives
 

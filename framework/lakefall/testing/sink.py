@@ -6,8 +6,10 @@ import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from lakefall.errors import PluginError
-from lakefall.model import (
+from lakefall.contract.errors import PluginError
+from lakefall.contract.plugin import Stage
+from lakefall.contract.run import Run
+from lakefall.contract.values import (
     Column,
     Converted,
     Loaded,
@@ -17,8 +19,6 @@ from lakefall.model import (
     Status,
     TablePlan,
 )
-from lakefall.plugin import Stage
-from lakefall.run import Run
 from lakefall.testing.contract import expect
 from lakefall.testing.step import StepContract, some_file, survives
 

@@ -6,9 +6,9 @@ import codecs
 from collections.abc import Mapping
 from typing import ClassVar
 
-from lakefall.errors import LakefallError
-from lakefall.model import Dialect, LocalFile
-from lakefall.plugin import Stage
+from lakefall.contract.errors import LakefallError
+from lakefall.contract.plugin import Stage
+from lakefall.contract.values import Dialect, LocalFile
 from lakefall.testing.contract import expect
 from lakefall.testing.step import StepContract, some_file, survives
 

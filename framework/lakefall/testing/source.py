@@ -6,9 +6,9 @@ import dataclasses
 import os
 from datetime import UTC, datetime
 
-from lakefall.errors import FileChangedError, FileVanishedError
-from lakefall.model import RegistryEntry, SourceFile
-from lakefall.plugin import Stage
+from lakefall.contract.errors import FileChangedError, FileVanishedError
+from lakefall.contract.plugin import Stage
+from lakefall.contract.values import RegistryEntry, SourceFile
 from lakefall.testing.contract import expect
 from lakefall.testing.step import StepContract, survives
 

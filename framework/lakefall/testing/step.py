@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
-from lakefall.model import SourceFile, from_json, to_json
-from lakefall.pipeline import Pipeline
-from lakefall.plugin import Stage
-from lakefall.run import Run
+from lakefall.contract.plugin import Stage
+from lakefall.contract.run import Run
+from lakefall.contract.values import SourceFile, from_json, to_json
+from lakefall.plugin_loading.pipeline import Pipeline
 from lakefall.testing.contract import PluginContract, expect
 
 

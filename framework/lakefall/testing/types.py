@@ -10,11 +10,11 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from lakefall.common.sql import connect
 from lakefall.config.model import Engine
-from lakefall.plugin import Options, Stage
-from lakefall.sql import connect
+from lakefall.contract.plugin import Options, Stage
+from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall.testing.contract import PluginContract, expect
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,7 +53,7 @@ _ICEBERG = {
 
 
 class TypeContract(PluginContract):
-    """Subclass it and name the plugin; the laws of ``lakefall.types`` are then tested::
+    """Subclass it and name the plugin; the laws of ``lakefall.contract.types`` are then tested::
 
     class TestMoney(TypeContract):
         plugin = Money

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakefall.plugin import Stage
+from lakefall.contract.plugin import Stage
+from lakefall.contract.validation import Violation
 from lakefall.testing.contract import expect
 from lakefall.testing.step import StepContract
-from lakefall.validation import Violation
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from lakefall.model import Assumed
+from lakefall.contract.values import Assumed
 from lakefall_plugins.inference.choosing import Chooser
 from lakefall_plugins.inference.explaining import Verdict
 from lakefall_plugins.inference.joining import Vote, together, votes_on

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lakefall.types import TypeCandidate, contradict
+from lakefall.contract.types import TypeCandidate, contradict
 from lakefall_plugins.inference.tally import Tally
 
 FALLBACK = "VARCHAR"

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from lakefall import sql
-from lakefall.model import Records, text_column
-from lakefall.sql import literal
-from lakefall.types import TypeCandidate, contradict
-from lakefall_plugins.csv.relation import note_nulls, proving
+from lakefall.common import sql
+from lakefall.common.sql import literal
+from lakefall.contract.types import TypeCandidate, contradict
+from lakefall.contract.values import Records, text_column
+from lakefall_plugins.formats.csv.relation import note_nulls, proving
 from lakefall_plugins.inference.looks import Looks
 from lakefall_plugins.inference.tally import Spot, Tally
 from lakefall_plugins.types.expressions import token, value

@@ -145,7 +145,7 @@ def _first(spot: Spot | None, several: bool, *, text: bool = False) -> str:
 
 def line_of(spot: Spot) -> int:
     """The physical line that the cell's record begins on."""
-    from lakefall_plugins.csv.lines import LineMap
+    from lakefall_plugins.formats.csv.lines import LineMap
 
     return LineMap.load(spot.lines).line(spot.row)
 

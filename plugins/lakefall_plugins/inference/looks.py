@@ -10,7 +10,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from lakefall.types import TypeCandidate
+from lakefall.contract.types import TypeCandidate
 from lakefall_plugins.inference.tally import Hits, Spot, Tally
 from lakefall_plugins.types.expressions import token, trimmed
 

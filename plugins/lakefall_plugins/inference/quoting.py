@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
-from lakefall.model import Dialect, Records
-from lakefall_plugins.csv.sniffing.sample import take
-from lakefall_plugins.csv.sniffing.splitting import Way, cell_pattern
+from lakefall.contract.values import Dialect, Records
+from lakefall_plugins.formats.csv.sniffing.sample import take
+from lakefall_plugins.formats.csv.sniffing.splitting import Way, cell_pattern
 
 SAMPLE_BYTES = 1_000_000
 

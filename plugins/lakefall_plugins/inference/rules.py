@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from lakefall.errors import PluginError
-from lakefall.model import TableState
-from lakefall.types import TypeCandidate, TypeSettings
+from lakefall.contract.errors import PluginError
+from lakefall.contract.types import TypeCandidate, TypeSettings
+from lakefall.contract.values import TableState
 from lakefall_plugins.inference.choosing import FALLBACK, Chooser, ColumnRule
 from lakefall_plugins.inference.options import ColumnType, ThresholdOptions
 from lakefall_plugins.inference.wishes import wished
 
 if TYPE_CHECKING:
-    from lakefall.pipeline import Pipeline
+    from lakefall.plugin_loading.pipeline import Pipeline
 
 QUOTED = "numbers that are all in quotes, while other columns are not (quoted_numbers)"
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from lakefall import sql
-from lakefall.model import text_column
-from lakefall_plugins.csv.relation import likeness, together
+from lakefall.common import sql
+from lakefall.contract.values import text_column
+from lakefall_plugins.formats.csv.relation import likeness, together
 from lakefall_plugins.inference.tally import Spot
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from lakefall.errors import FormatConflictError
-from lakefall.types import contradict
+from lakefall.contract.errors import FormatConflictError
+from lakefall.contract.types import contradict
 from lakefall_plugins.inference.choosing import Chooser, ColumnRule
 from lakefall_plugins.inference.counting import Counter
 from lakefall_plugins.inference.explaining import Verdict, line_of

@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
-from lakefall.errors import PluginError
-from lakefall.plugin import Finding
-from lakefall.types import TypeCandidate, TypeSettings, without_options
+from lakefall.contract.errors import PluginError
+from lakefall.contract.plugin import Finding
+from lakefall.contract.types import TypeCandidate, TypeSettings, without_options
 from lakefall_plugins.inference.options import ColumnType
 
 if TYPE_CHECKING:
-    from lakefall.pipeline import Pipeline
+    from lakefall.plugin_loading.pipeline import Pipeline
 
 _SHOWN = 3
 """Formats that a message names."""

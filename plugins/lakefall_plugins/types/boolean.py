@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from typing_extensions import override
 
-from lakefall.plugin import NoOptions
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 
 WORDS = {"true": True, "yes": True, "false": False, "no": False}
 DIGITS = {"1": True, "0": False}

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lakefall.sql import literal
+from lakefall.common.sql import literal
 
 _HOURS = "(?:[01]?[0-9]|2[0-3])"
 _HALF_HOURS = "(?:0?[1-9]|1[0-2])"

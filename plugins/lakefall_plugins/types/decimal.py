@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from typing_extensions import override
 
-from lakefall.types import TypeCandidate, TypeSettings
+from lakefall.contract.types import TypeCandidate, TypeSettings
 from lakefall_plugins.types.number import Number
 from lakefall_plugins.types.numbers import LEADING_ZERO, leading_zero_veto
 from lakefall_plugins.types.options import MOST_DIGITS, DecimalOptions

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lakefall.sql import literal
-from lakefall.types import TypeCandidate
+from lakefall.common.sql import literal
+from lakefall.contract.types import TypeCandidate
 
 BLANKS = " \t"
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 from typing_extensions import override
 
-from lakefall.plugin import NoOptions
-from lakefall.sql import literal
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.common.sql import literal
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 
 _BLANKS = " \t\n\r"
 """What may stand around a value (RFC 8259)."""

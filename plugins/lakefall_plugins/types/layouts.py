@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from lakefall.sql import literal
+from lakefall.common.sql import literal
 
 ISO = "%Y-%m-%d"
 # Iceberg, Trino and Python know no year 0; a two-digit year is a misfit of %Y.

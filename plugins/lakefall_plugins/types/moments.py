@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lakefall.sql import literal
+from lakefall.common.sql import literal
 from lakefall_plugins.types import clock, date
 from lakefall_plugins.types.layouts import ISO, YEAR, Layout
 

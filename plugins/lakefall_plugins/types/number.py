@@ -11,9 +11,9 @@ from typing import ClassVar
 
 from typing_extensions import override
 
-from lakefall.plugin import O_co
-from lakefall.sql import literal
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.common.sql import literal
+from lakefall.contract.plugin import O_co
+from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types.number_formats import PLAIN, NumberFormat, number_format, places
 
 FAMILY = "number"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lakefall.sql import literal
+from lakefall.common.sql import literal
 
 PLAIN = "1234.5"
 """How the specification's numbers are written; in a table's format it is ``''``."""

@@ -10,8 +10,8 @@ from collections.abc import Callable
 
 from typing_extensions import override
 
-from lakefall.plugin import NoOptions
-from lakefall.types import TypeCandidate, TypeSettings
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate, TypeSettings
 from lakefall_plugins.types.number import Number
 
 LEADING_ZERO = "with a leading zero"

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from lakefall.plugin import Options
+from lakefall.contract.plugin import Options
 
 MOST_DIGITS = 38
 

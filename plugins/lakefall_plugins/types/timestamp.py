@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from typing_extensions import override
 
-from lakefall.plugin import NoOptions
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types import moments
 from lakefall_plugins.types.date import FAMILY
 from lakefall_plugins.types.layouts import ISO

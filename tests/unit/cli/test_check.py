@@ -23,9 +23,9 @@ cache: {dir: "${HOME_OF_TEST}/cache"}
 """
 REGISTRAR = """
 from time import sleep
-from lakefall.errors import LakefallError
-from lakefall.model import Check
-from lakefall.plugin import NoOptions, Plugin, Stage, hookimpl
+from lakefall.contract.errors import LakefallError
+from lakefall.contract.values import Check
+from lakefall.contract.plugin import NoOptions, Plugin, Stage, hookimpl
 
 
 class Far(Plugin[NoOptions]):

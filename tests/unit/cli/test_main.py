@@ -16,7 +16,7 @@ import typer
 from lakefall import cli
 from lakefall.cli import pipelines
 from lakefall.cli.app import app
-from lakefall.errors import LakefallError
+from lakefall.contract.errors import LakefallError
 
 HEAVY = ("rich", "pydantic", "pluggy", "duckdb", "pyarrow", "numpy", "pandas", "pyiceberg", "yaml")
 

@@ -21,9 +21,9 @@ tables:
 cache: {dir: "${HOME_OF_TEST}/cache"}
 """
 SINK = '''
-from lakefall.errors import SinkError
-from lakefall.model import Maintained
-from lakefall.plugin import Plugin, SinkOptions, Stage, hookimpl
+from lakefall.contract.errors import SinkError
+from lakefall.contract.values import Maintained
+from lakefall.contract.plugin import Plugin, SinkOptions, Stage, hookimpl
 
 
 class FakeOptions(SinkOptions):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from lakefall.cli.output import Told, emit, table, visible
-from lakefall.model import Event
+from lakefall.contract.values import Event
 
 
 def test_a_cell_cannot_steer_the_terminal() -> None:

@@ -9,8 +9,8 @@ from pydantic import SecretStr
 
 from lakefall import cli
 from lakefall.cli.describing import described, problems_of
-from lakefall.plugin import NoOptions, Options, Plugin, Stage, hookimpl
-from lakefall_plugins.folder import FolderSource
+from lakefall.contract.plugin import NoOptions, Options, Plugin, Stage, hookimpl
+from lakefall_plugins.sources.folder import FolderSource
 
 
 class GoodOptions(Options):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from lakefall.cli import profiles, reports
-from lakefall.model import (
+from lakefall.contract.values import (
     Change,
     Column,
     Decision,
@@ -22,8 +22,8 @@ from lakefall.model import (
     Status,
     TablePlan,
 )
-from lakefall.profile import StepTime
-from lakefall.report import FilePlan, PlanReport, RebuildReport, RunReport
+from lakefall.run.profile import StepTime
+from lakefall.run.report import FilePlan, PlanReport, RebuildReport, RunReport
 
 FILE = SourceFile("t/a.csv", "e1", 10, datetime(2024, 1, 15, tzinfo=UTC), "t", "t")
 DIALECT = Dialect(

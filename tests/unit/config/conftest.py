@@ -10,11 +10,11 @@ from typing import Annotated, Any, ClassVar, Literal
 import pytest
 from pydantic import Field, SecretStr, field_validator
 
-from lakefall.catalogue import Catalogue, Provided
 from lakefall.config.schema import json_schema
 from lakefall.config.units import ConfigPath, Duration, Share, Size
-from lakefall.pipeline import Pipeline
-from lakefall.plugin import Finding, NoOptions, Options, Plugin, Stage, hookimpl
+from lakefall.contract.plugin import Finding, NoOptions, Options, Plugin, Stage, hookimpl
+from lakefall.plugin_loading.catalogue import Catalogue, Provided
+from lakefall.plugin_loading.pipeline import Pipeline
 
 
 class BoxOptions(Options):

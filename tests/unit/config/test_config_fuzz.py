@@ -10,9 +10,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.loader import read
-from lakefall.errors import ConfigError
+from lakefall.contract.errors import ConfigError
+from lakefall.plugin_loading.catalogue import Catalogue
 
 WORDS = [
     *("version", "name", "plugins", "source", "sniffer", "reader", "type_inferer", "validator"),

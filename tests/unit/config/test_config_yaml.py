@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakefall.config.yaml import Mark, Node, parse, plain, resolve
-from lakefall.errors import ConfigError
+from lakefall.contract.errors import ConfigError
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 SCALARS = (

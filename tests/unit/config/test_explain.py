@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.explain import digest, render
 from lakefall.config.loader import load
 from lakefall.config.model import Origin, PipelineConfig, Use
-from lakefall.plugin import Options, Plugin, Stage
+from lakefall.contract.plugin import Options, Plugin, Stage
+from lakefall.plugin_loading.catalogue import Catalogue
 
 Write = Callable[[str], str]
 TEXT = """\
@@ -141,7 +141,7 @@ def test_digest_of_a_table_and_of_files(configure: Configure, write: Write) -> N
     second = configure().digest
     assert len({base, first, second}) == 3
     Path("mine.py").write_text(
-        "from lakefall.plugin import *\n"
+        "from lakefall.contract.plugin import *\n"
         "class P(Plugin[NoOptions]):\n    name, stage = 'p', Stage.TYPE\n"
     )
     with_file = configure(TEXT + "plugins: [mine.py]\n").digest

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.loader import load, read
-from lakefall.errors import ConfigError
+from lakefall.contract.errors import ConfigError
+from lakefall.plugin_loading.catalogue import Catalogue
 
 Write = Callable[[str], str]
 

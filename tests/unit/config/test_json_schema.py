@@ -7,8 +7,8 @@ import jsonschema
 import pytest
 import yaml
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.schema import json_schema
+from lakefall.plugin_loading.catalogue import Catalogue
 
 GOOD: dict[str, Any] = {
     "source": {"use": "box", "path": "x"},

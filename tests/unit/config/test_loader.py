@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.loader import lint, load, open_pipeline, read
 from lakefall.config.model import PipelineConfig, Schedule, Use
-from lakefall.errors import ConfigError
-from lakefall.plugin import Stage
+from lakefall.contract.errors import ConfigError
+from lakefall.contract.plugin import Stage
+from lakefall.plugin_loading.catalogue import Catalogue
 
 Write = Callable[[str], str]
 SOURCE = "source: {use: box, path: inbox}\n"
@@ -262,7 +262,7 @@ def test_plugin_file(configure: Configure, write: Write) -> None:
     write("")
     Path("mine").mkdir()
     Path("mine/types.py").write_text(
-        "from lakefall.plugin import *\n"
+        "from lakefall.contract.plugin import *\n"
         "class Points(Plugin[NoOptions]):\n"
         "    '''Points.'''\n"
         "    name, stage = 'points', Stage.TYPE\n"
@@ -331,7 +331,7 @@ def test_loading_imports_nothing_heavy_and_no_plugin_that_is_not_used() -> None:
         "import sys; from lakefall.config.loader import load;"
         "load('pipelines/local.yaml', environ={});"
         "heavy = {'duckdb', 'numpy', 'pyarrow', 'pyiceberg', 'pandera', 'pandas', 'zstandard',"
-        "'lakefall_plugins.csv.stdlib_sniffer'};"
+        "'lakefall_plugins.formats.csv.stdlib_sniffer'};"
         "print(sorted(heavy & set(sys.modules)))"
     )
     root = Path(__file__).parents[3]

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.loader import lint, load, open_pipeline, read
-from lakefall.errors import ConfigError
-from lakefall.plugin import Stage
+from lakefall.contract.errors import ConfigError
+from lakefall.contract.plugin import Stage
+from lakefall.plugin_loading.catalogue import Catalogue
 
 Write = Callable[[str], str]
 PIPELINE = """

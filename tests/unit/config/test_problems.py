@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.catalogue import Catalogue
 from lakefall.config.loader import load
-from lakefall.errors import ConfigError
+from lakefall.contract.errors import ConfigError
+from lakefall.plugin_loading.catalogue import Catalogue
 
 Write = Callable[[str], str]
 ENVIRON = {"SECRET": "hunter2", "WORD": "many"}
@@ -401,7 +401,7 @@ PLUGINS = {
     "broken.py": "p.yaml:4: plugins: broken.py:2: NameError: name 'x' is not defined",
     "empty.py": (
         "p.yaml:4: plugins: empty.py: no plugin in it; a plugin is a class derived from "
-        "lakefall.plugin.Plugin with a `name` and a `stage`"
+        "lakefall.contract.plugin.Plugin with a `name` and a `stage`"
     ),
 }
 

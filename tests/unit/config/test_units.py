@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from lakefall.config.units import ConfigPath, Duration, Share, Size
-from lakefall.plugin import Options
+from lakefall.contract.plugin import Options
 
 SIZE = TypeAdapter(Size)
 DURATION = TypeAdapter(Duration)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from threshold_support import Infer, inferer, side_by_side, table
 
-from lakefall.model import Assumed
+from lakefall.contract.values import Assumed
 
 SAMPLE = 3
 REST = ["", "x", "7"]

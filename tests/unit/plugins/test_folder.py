@@ -16,19 +16,19 @@ from typing import Any
 import pytest
 
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
-from lakefall.errors import (
+from lakefall.contract.errors import (
     FileChangedError,
     FileVanishedError,
     SourceMissingError,
     StorageFullError,
     UnsafeKeyError,
 )
-from lakefall.model import Event, SourceFile
-from lakefall.pipeline import Pipeline
-from lakefall.plugin import Stage, hookimpl
-from lakefall.run import Run
-from lakefall_plugins import folder
-from lakefall_plugins.folder import FolderOptions, FolderSource
+from lakefall.contract.plugin import Stage, hookimpl
+from lakefall.contract.run import Run
+from lakefall.contract.values import Event, SourceFile
+from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall_plugins.sources import folder
+from lakefall_plugins.sources.folder import FolderOptions, FolderSource
 
 LONG_AGO = 1_700_000_000
 
@@ -112,7 +112,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files count as settled at once: nobody can set a change time back."""
-    monkeypatch.setattr("lakefall_plugins.folder_hashes.SETTLED_NS", 0)
+    monkeypatch.setattr("lakefall_plugins.sources.folder_hashes.SETTLED_NS", 0)
 
 
 # --- listing ---

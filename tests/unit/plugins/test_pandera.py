@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lakefall.errors import ViolationError
-from lakefall.validation import OnViolation, Violation
-from lakefall_plugins.pandera import PanderaOptions, PanderaValidator
+from lakefall.contract.errors import ViolationError
+from lakefall.contract.validation import OnViolation, Violation
+from lakefall_plugins.validators.pandera import PanderaOptions, PanderaValidator
 
 pytest.importorskip("pandera")
 pa = pytest.importorskip("pyarrow")
@@ -175,7 +175,7 @@ def test_a_misspelt_rule_is_refused() -> None:
 def test_options_are_read_without_importing_pandera(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(SCHEMA)
     program = (
-        "import sys; from lakefall_plugins.pandera import PanderaOptions as O;"
+        "import sys; from lakefall_plugins.validators.pandera import PanderaOptions as O;"
         f"O.model_validate({{'schema': {str(tmp_path / 's.yaml')!r}}});"
         "sys.exit(any(m in sys.modules for m in ('pandera', 'pandas', 'pyarrow')))"
     )

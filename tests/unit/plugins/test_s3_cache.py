@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lakefall_plugins.s3.cache import ObjectCache
+from lakefall_plugins.sources.s3.cache import ObjectCache
 
 
 def made(path: Path, content: bytes) -> Path:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lakefall_plugins.s3.keys import folder_of, printable, problem_of
-from lakefall_plugins.s3.options import S3Options
+from lakefall_plugins.sources.s3.keys import folder_of, printable, problem_of
+from lakefall_plugins.sources.s3.options import S3Options
 
 SECRET = "swordfish"
 

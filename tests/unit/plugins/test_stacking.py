@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threshold_support import inferer, side_by_side
 
-from lakefall_plugins import threshold
-from lakefall_plugins.inference import stacking
+from lakefall_plugins.inference import stacking, threshold
 
 CELLS = st.sampled_from(
     ["0", "1", "2", "-5", "3.5", "007", "", "NULL", " 7", "2024-01-15", "05/01/2024", "25/01/2024"]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from threshold_support import DEFAULT, Infer, column, inferer, side_by_side, table
 
-from lakefall.errors import FormatConflictError, PluginError
-from lakefall_plugins.threshold import ThresholdOptions
+from lakefall.contract.errors import FormatConflictError, PluginError
+from lakefall_plugins.inference.threshold import ThresholdOptions
 from lakefall_plugins.types.decimal import Decimal
 
 

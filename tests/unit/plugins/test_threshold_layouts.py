@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threshold_support import DEFAULT, Infer, column, inferer, side_by_side, table
 
-from lakefall.errors import FormatConflictError
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.contract.errors import FormatConflictError
+from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types.time import Time
 from lakefall_plugins.types.timestamp import Timestamp, TimestampTz
 from lakefall_plugins.types.varchar import Varchar

@@ -8,8 +8,8 @@ import pytest
 from pydantic import ValidationError
 from threshold_support import DEFAULT, Infer, column, inferer, table
 
-from lakefall.errors import FormatConflictError, PluginError
-from lakefall_plugins.threshold import ThresholdOptions
+from lakefall.contract.errors import FormatConflictError, PluginError
+from lakefall_plugins.inference.threshold import ThresholdOptions
 from lakefall_plugins.types.decimal import Decimal
 from lakefall_plugins.types.timestamp import TimestampTz
 

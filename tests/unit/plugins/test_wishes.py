@@ -9,7 +9,7 @@ import pytest
 from threshold_support import Infer, column, inferer
 
 from lakefall.config.loader import lint, load
-from lakefall.errors import ConfigError, PluginError
+from lakefall.contract.errors import ConfigError, PluginError
 
 FILE = """\
 version: 1

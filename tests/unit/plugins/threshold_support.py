@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
-from lakefall.model import Column, Dialect, LocalFile, Schema, SourceFile, TableState
-from lakefall.pipeline import Pipeline
-from lakefall.plugin import Options, Plugin, Stage
-from lakefall.run import Run
-from lakefall_plugins.csv.reader import CsvReader
-from lakefall_plugins.threshold import ThresholdInferer
+from lakefall.contract.plugin import Options, Plugin, Stage
+from lakefall.contract.run import Run
+from lakefall.contract.values import Column, Dialect, LocalFile, Schema, SourceFile, TableState
+from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall_plugins.formats.csv.reader import CsvReader
+from lakefall_plugins.inference.threshold import ThresholdInferer
 from lakefall_plugins.types.boolean import Boolean
 from lakefall_plugins.types.date import Date
 from lakefall_plugins.types.numbers import Bigint, Double, Integer

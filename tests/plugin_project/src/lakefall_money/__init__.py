@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from lakefall.plugin import Plugin, hookimpl
+from lakefall.contract.plugin import Plugin, hookimpl
 from lakefall_money.money import Money
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from lakefall.plugin import Options
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings, Udf
+from lakefall.contract.plugin import Options
+from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings, Udf
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -13,7 +13,11 @@ from types import SimpleNamespace
 from typing import Any
 
 from lakefall.config.model import Engine
-from lakefall.model import (
+from lakefall.contract.plugin import Stage
+from lakefall.contract.run import Run
+from lakefall.contract.types import TypeCandidate, TypeSettings
+from lakefall.contract.validation import Violation
+from lakefall.contract.values import (
     Converted,
     Dialect,
     LocalFile,
@@ -23,13 +27,9 @@ from lakefall.model import (
     SourceFile,
     TablePlan,
 )
-from lakefall.plugin import Stage
-from lakefall.run import Run
-from lakefall.types import TypeCandidate, TypeSettings
-from lakefall.validation import Violation
 from lakefall_plugins.catalogue import BUILTINS
-from lakefall_plugins.csv.lines import LineMap
-from lakefall_plugins.csv.reader import CsvReader, CsvReaderOptions
+from lakefall_plugins.formats.csv.lines import LineMap
+from lakefall_plugins.formats.csv.reader import CsvReader, CsvReaderOptions
 
 WHEN = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
 ENGINE = Engine(threads=2)

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakefall.model import Dialect, LocalFile, SourceFile
-from lakefall_plugins.csv.options import CsvSnifferOptions
-from lakefall_plugins.csv.sniffer import CsvSniffer
-from lakefall_plugins.csv.sniffing.dialect import detect
+from lakefall.contract.values import Dialect, LocalFile, SourceFile
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffer import CsvSniffer
+from lakefall_plugins.formats.csv.sniffing.dialect import detect
 
 RUN: Any = None
 """Sniffing needs nothing of the run."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from sniffer_support import sniff
 
-from lakefall_plugins.csv.options import CsvSnifferOptions
-from lakefall_plugins.csv.sniffing.dialect import detect
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffing.dialect import detect
 
 
 @pytest.mark.parametrize("rows", [3, 300, 1500])

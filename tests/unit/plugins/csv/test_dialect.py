@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sniffer_support import sniff
 
-from lakefall.errors import EmptyFileError
+from lakefall.contract.errors import EmptyFileError
 
 DELIMITED = {
     "comma": ("a,b\n1,2\n3,4\n", ","),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lakefall.errors import EmptyFileError, EncodingError, NotTextError
-from lakefall_plugins.csv.encoding.detection import detect_encoding
+from lakefall.contract.errors import EmptyFileError, EncodingError, NotTextError
+from lakefall_plugins.formats.csv.encoding.detection import detect_encoding
 
 FRENCH = "Département;élève;français\nÎle-de-France;Zoë;où\nRhône;Gaël;déjà\nCôte-d’Or;naïf;forêt\n"
 GERMAN = "Straße;Größe;Mädchen\nKönigsstraße;fünf;Lübeck\nMünchen;schön;Käse\n"

@@ -11,9 +11,9 @@ from benchmarks.detection.habits import HABITS
 from benchmarks.detection.laws import BrokenLawError, Opened, check
 from reader_support import open_path
 
-from lakefall.model import Dialect
-from lakefall_plugins.csv.options import CsvSnifferOptions
-from lakefall_plugins.csv.sniffing.dialect import detect
+from lakefall.contract.values import Dialect
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffing.dialect import detect
 
 
 @pytest.mark.parametrize("habit", HABITS)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lakefall_plugins.csv.sniffing.header import judge
+from lakefall_plugins.formats.csv.sniffing.header import judge
 
 WITH = {
     "names over numbers": "id,price\n1,2.5\n2,3.5",

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakefall_plugins.csv.lines import LineMap, LineMapWriter
+from lakefall_plugins.formats.csv.lines import LineMap, LineMapWriter
 
 STEPS = st.lists(st.lists(st.integers(1, 3), max_size=8), max_size=8)
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from reader_support import dialect, open_bytes, open_path
 from sniffer_support import sniff
 
-from lakefall.errors import TooManyRejectsError
-from lakefall_plugins.csv.reading.others import OtherTable, OtherTables
+from lakefall.contract.errors import TooManyRejectsError
+from lakefall_plugins.formats.csv.reading.others import OtherTable, OtherTables
 
 FIRST = b"a,b,c\n" + b"1,2,3\n" * 30
 SECOND = b"x,y\n" + b"4,5\n" * 40
@@ -101,7 +101,7 @@ def test_tables_hold_records_that_follow_each_other(kinds: list[str]) -> None:
 
 
 def test_blocks_do_not_part_a_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from lakefall_plugins.csv.encoding import decoding
+    from lakefall_plugins.formats.csv.encoding import decoding
 
     monkeypatch.setattr(decoding, "BLOCK", 7)
     opened = open_bytes(FIRST + b"\n" + SECOND, tmp_path, dialect())

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from reader_support import FakePipeline, convert_bytes, dialect
 
-from lakefall.errors import TooManyRejectsError, TypeConflictError, ViolationError
-from lakefall.validation import OnViolation, Violation
+from lakefall.contract.errors import TooManyRejectsError, TypeConflictError, ViolationError
+from lakefall.contract.validation import OnViolation, Violation
 
 if TYPE_CHECKING:
     import pyarrow as pa

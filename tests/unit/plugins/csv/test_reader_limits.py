@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_support import dialect, open_bytes
 
-from lakefall_plugins.csv.encoding import decoding
+from lakefall_plugins.formats.csv.encoding import decoding
 
 PRELUDE = """
     import resource, sys
@@ -35,7 +35,7 @@ def script(folder: Path, body: str) -> list[str]:
 @pytest.mark.parametrize("where", ["transcode", "repair", "convert"])
 def test_file_size_limit(tmp_path: Path, where: str) -> None:
     body = f"""
-        from lakefall.errors import StorageFullError
+        from lakefall.contract.errors import StorageFullError
         from random import Random
         chance = Random(1)
         rows = [f"{{chance.random()}},{{chance.random()}}" for _ in range(9000)]
@@ -67,7 +67,7 @@ def test_file_size_limit(tmp_path: Path, where: str) -> None:
 def test_interrupt_stops_promptly(tmp_path: Path, way: str) -> None:
     body = f"""
         import threading
-        from lakefall import sql
+        from lakefall.common import sql
         (folder / "file.csv").write_text("a,b\\n" + "1,2\\n" * 4_000_000)
         print("ready", flush=True)
         run = make_run(folder, FakePipeline())
@@ -92,7 +92,7 @@ def test_interrupt_stops_promptly(tmp_path: Path, way: str) -> None:
 
 def test_long_queries_are_interrupted(tmp_path: Path) -> None:
     body = """
-        from lakefall import sql
+        from lakefall.common import sql
         with sql.connect(ENGINE, folder) as connection:
             print("ready", flush=True)
             sql.rows(connection, "SELECT count(*) FROM range(1000000) a, range(1000000) b "

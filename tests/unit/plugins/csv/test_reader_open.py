@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from reader_support import dialect, open_bytes
 
-from lakefall.errors import (
+from lakefall.contract.errors import (
     EmptyFileError,
     NoHeaderError,
     StructureError,
     TooManyRejectsError,
     UnsupportedDialectError,
 )
-from lakefall_plugins.csv import relation
+from lakefall_plugins.formats.csv import relation
 
 
 def test_plain_file_is_read_where_it_lies(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_support import dialect
 
-from lakefall_plugins.csv.lines import LineMap, LineMapWriter
-from lakefall_plugins.csv.reading import scan as module
-from lakefall_plugins.csv.reading.scan import Plain, plain_dialect, scan
+from lakefall_plugins.formats.csv.lines import LineMap, LineMapWriter
+from lakefall_plugins.formats.csv.reading import scan as module
+from lakefall_plugins.formats.csv.reading.scan import Plain, plain_dialect, scan
 
 
 def scanned(data: bytes, folder: Path, **options: str) -> tuple[Plain | None, list[int]]:

@@ -8,7 +8,7 @@ import pytest
 from reader_support import open_path
 from sniffer_support import sniff
 
-from lakefall.errors import UnsupportedDialectError
+from lakefall.contract.errors import UnsupportedDialectError
 
 SEVERAL = {
     "colons": (

@@ -9,11 +9,11 @@ import yaml
 from pydantic import ValidationError
 from sniffer_support import RUN, local, sniffer
 
-from lakefall.errors import EmptyFileError, LowConfidenceError, NoHeaderError
-from lakefall.model import Column, Dialect, TableState, from_json, to_json
-from lakefall.plugin import Stage
-from lakefall_plugins.csv.options import CsvSnifferOptions
-from lakefall_plugins.csv.sniffer import CsvSniffer
+from lakefall.contract.errors import EmptyFileError, LowConfidenceError, NoHeaderError
+from lakefall.contract.plugin import Stage
+from lakefall.contract.values import Column, Dialect, TableState, from_json, to_json
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 
 
 def table(*names: str) -> TableState:

@@ -8,7 +8,7 @@ import io
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakefall_plugins.csv.sniffing.splitting import Way, split
+from lakefall_plugins.formats.csv.sniffing.splitting import Way, split
 
 CELL = st.text(alphabet='ab1 ,;"\n', max_size=8)
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.errors import EmptyFileError, LowConfidenceError, NoHeaderError
-from lakefall.model import Dialect
-from lakefall_plugins.csv.stdlib_sniffer import StdlibSnifferOptions, sniff_with_stdlib
+from lakefall.contract.errors import EmptyFileError, LowConfidenceError, NoHeaderError
+from lakefall.contract.values import Dialect
+from lakefall_plugins.formats.csv.stdlib_sniffer import StdlibSnifferOptions, sniff_with_stdlib
 
 
 def sniff(folder: Path, raw: bytes, **options: object) -> Dialect:

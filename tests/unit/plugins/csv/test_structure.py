@@ -8,9 +8,9 @@ import pytest
 from reader_support import open_path
 from sniffer_support import RUN, local, sniff, sniffer
 
-from lakefall.errors import MultiRowHeaderError
-from lakefall_plugins.csv.reading.head import joined
-from lakefall_plugins.csv.sniffing.units import is_unit
+from lakefall.contract.errors import MultiRowHeaderError
+from lakefall_plugins.formats.csv.reading.head import joined
+from lakefall_plugins.formats.csv.sniffing.units import is_unit
 
 TWO_ROWS = {
     "spans": (

@@ -16,11 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_support import FakePipeline, dialect, local_file, make_run
 
-from lakefall.errors import UnprovedTypesError
-from lakefall.model import Assumed, Converted, PlannedColumn, Records, TablePlan
-from lakefall.run import Run
-from lakefall_plugins.csv.converting import together
-from lakefall_plugins.csv.reader import CsvReader, CsvReaderOptions
+from lakefall.contract.errors import UnprovedTypesError
+from lakefall.contract.run import Run
+from lakefall.contract.values import Assumed, Converted, PlannedColumn, Records, TablePlan
+from lakefall_plugins.formats.csv.converting import together
+from lakefall_plugins.formats.csv.reader import CsvReader, CsvReaderOptions
 
 COLUMNS = {"n": "INTEGER", "day": "DATE", "note": "VARCHAR"}
 PLAN = TablePlan(

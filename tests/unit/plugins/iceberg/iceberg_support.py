@@ -11,9 +11,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from lakefall import sql
+from lakefall.common import sql
 from lakefall.config.model import CacheSettings, Engine
-from lakefall.model import (
+from lakefall.contract.run import Run
+from lakefall.contract.values import (
     Column,
     Converted,
     Event,
@@ -23,9 +24,8 @@ from lakefall.model import (
     Status,
     TablePlan,
 )
-from lakefall.run import Run
-from lakefall_plugins.iceberg.options import IcebergOptions
-from lakefall_plugins.iceberg.sink import IcebergSink
+from lakefall_plugins.sinks.iceberg.options import IcebergOptions
+from lakefall_plugins.sinks.iceberg.sink import IcebergSink
 
 START = datetime(2024, 1, 1, tzinfo=UTC)
 numbers = itertools.count()

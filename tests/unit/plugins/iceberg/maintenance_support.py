@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from iceberg_support import Lakehouse
 
-from lakefall.model import Maintained
+from lakefall.contract.values import Maintained
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile, ManifestFile
@@ -140,7 +140,7 @@ def add_deletes(found: Table, content: str, path: str, **more: Any) -> None:
     from pyiceberg.table.update.snapshot import _FastAppendFiles
     from pyiceberg.typedef import Record
 
-    from lakefall_plugins.iceberg.producers import DeletesWriter
+    from lakefall_plugins.sinks.iceberg.producers import DeletesWriter
 
     file = DataFile.from_args(
         content=DataFileContent[content],

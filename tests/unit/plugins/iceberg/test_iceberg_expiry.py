@@ -22,9 +22,9 @@ from maintenance_support import (
     table,
 )
 
-from lakefall.model import Status
-from lakefall_plugins.iceberg import names, snapshots
-from lakefall_plugins.iceberg.expiry import Rule, expired, files_of
+from lakefall.contract.values import Status
+from lakefall_plugins.sinks.iceberg import names, snapshots
+from lakefall_plugins.sinks.iceberg.expiry import Rule, expired, files_of
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv")
@@ -186,7 +186,7 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(tz) + timedelta(seconds=seconds)
 
-    monkeypatch.setattr("lakefall_plugins.iceberg.maintenance.datetime", Later)
+    monkeypatch.setattr("lakefall_plugins.sinks.iceberg.maintenance.datetime", Later)
 
 
 def test_files_that_wait_are_not_forgotten_when_their_snapshot_expires(
@@ -288,7 +288,7 @@ def test_own_tables_keep_nothing_of_files(lakehouse: Lakehouse) -> None:
 
 def test_objects_of_maintenance_are_no_leftovers(lakehouse: Lakehouse) -> None:
     """A load that died leaves a journal; what snapshots name stays when it is swept."""
-    from lakefall_plugins.iceberg import journals
+    from lakefall_plugins.sinks.iceberg import journals
 
     history(lakehouse, 4)
     maintain(lakehouse, **{**EAGER, "grace": "1h"})

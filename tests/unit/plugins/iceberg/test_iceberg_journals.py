@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from iceberg_support import Lakehouse, source
 
-from lakefall_plugins.iceberg import commit, journals, transaction
+from lakefall_plugins.sinks.iceberg import commit, journals, transaction
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv", "e1")

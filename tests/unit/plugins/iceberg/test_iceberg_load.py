@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from iceberg_support import Lakehouse, convert, schema, source
 
-from lakefall.errors import PlanOutdatedError
-from lakefall.model import Converted, Status, TablePlan
-from lakefall.run import Run
-from lakefall_plugins.iceberg import names, snapshots
+from lakefall.contract.errors import PlanOutdatedError
+from lakefall.contract.run import Run
+from lakefall.contract.values import Converted, Status, TablePlan
+from lakefall_plugins.sinks.iceberg import names, snapshots
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv")

@@ -18,9 +18,9 @@ from maintenance_support import (
     tree,
 )
 
-from lakefall.model import Status
-from lakefall_plugins.iceberg import names
-from lakefall_plugins.iceberg.manifests import is_live
+from lakefall.contract.values import Status
+from lakefall_plugins.sinks.iceberg import names
+from lakefall_plugins.sinks.iceberg.manifests import is_live
 
 ID = [("id", "INTEGER")]
 TABLES = ("orders", "_ingest_registry", "_ingest_rejects")

@@ -25,9 +25,9 @@ from maintenance_support import (
     table,
 )
 
-from lakefall.errors import CommitConflictError, PlanOutdatedError
-from lakefall.model import Maintained, Status
-from lakefall_plugins.iceberg import commit, maintenance, tombstones, transaction
+from lakefall.contract.errors import CommitConflictError, PlanOutdatedError
+from lakefall.contract.values import Maintained, Status
+from lakefall_plugins.sinks.iceberg import commit, maintenance, tombstones, transaction
 
 ID = [("id", "INTEGER")]
 FILES = 5

@@ -5,14 +5,14 @@ from dataclasses import replace
 import pytest
 from iceberg_support import Lakehouse, convert, source
 
-from lakefall.errors import (
+from lakefall.contract.errors import (
     PlanOutdatedError,
     SchemaFrozenError,
     TableError,
     TableNameError,
     TypeConflictError,
 )
-from lakefall.model import Change, Column, Schema
+from lakefall.contract.values import Change, Column, Schema
 
 FILE = source("orders/a.csv")
 

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from iceberg_support import Lakehouse, StubPipeline, convert, schema, source
 
-from lakefall.errors import LakefallError, PlanOutdatedError, StorageFullError
-from lakefall.model import Event, Status
-from lakefall.run import Run
-from lakefall_plugins.iceberg import commit, transaction
+from lakefall.contract.errors import LakefallError, PlanOutdatedError, StorageFullError
+from lakefall.contract.run import Run
+from lakefall.contract.values import Event, Status
+from lakefall_plugins.sinks.iceberg import commit, transaction
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv")

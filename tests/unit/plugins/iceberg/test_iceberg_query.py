@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from iceberg_support import Lakehouse, source
 
-from lakefall.errors import UsageError
+from lakefall.contract.errors import UsageError
 
 
 @pytest.fixture

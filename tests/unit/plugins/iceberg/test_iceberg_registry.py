@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from iceberg_support import Lakehouse, source
 
-from lakefall.model import Outcome, Status
-from lakefall_plugins.lake.registry import Row
+from lakefall.contract.values import Outcome, Status
+from lakefall_plugins.sinks.lake.registry import Row
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv")
@@ -191,7 +191,7 @@ def test_a_registry_of_an_earlier_version_gains_the_columns_it_lacks(lakehouse: 
 def test_the_registry_keeps_few_data_files(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lakefall_plugins.iceberg.registry._FULL_TIER", 3)
+    monkeypatch.setattr("lakefall_plugins.sinks.iceberg.registry._FULL_TIER", 3)
     for number in range(5):
         lakehouse.fail(source(f"orders/{number}.csv"), "no header")
     found = lakehouse.sink.registry.table.find()

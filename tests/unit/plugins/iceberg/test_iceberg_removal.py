@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from iceberg_support import Lakehouse, source
 from maintenance_support import data_files, delete_positions, keys_of, maintain, named, rows, table
 
-from lakefall_plugins.iceberg import names
-from lakefall_plugins.iceberg.reading import Reader, Wanted
-from lakefall_plugins.iceberg.survey import rows_by, survey
+from lakefall_plugins.sinks.iceberg import names
+from lakefall_plugins.sinks.iceberg.reading import Reader, Wanted
+from lakefall_plugins.sinks.iceberg.survey import rows_by, survey
 
 ID = [("id", "INTEGER")]
 KEYS = ["orders/a", "orders/b", "orders/é", "orders/" + "x" * 40 + "1", "orders/" + "x" * 40 + "2"]
@@ -170,7 +170,7 @@ def test_row_groups_that_cannot_hold_a_key_are_not_read(lakehouse: Lakehouse) ->
 def test_what_an_attempt_wrote_is_used_by_the_next(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakefall_plugins.iceberg import commit, transaction
+    from lakefall_plugins.sinks.iceberg import commit, transaction
 
     for key in "abc":
         lakehouse.load(source(f"orders/{key}"), ID, "SELECT 1 FROM range(3)")

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from iceberg_support import Lakehouse, source
 
-from lakefall.errors import CatalogUnreachableError, CommitConflictError, StorageFullError
-from lakefall.model import Status
-from lakefall_plugins.iceberg.retries import is_certain
+from lakefall.contract.errors import CatalogUnreachableError, CommitConflictError, StorageFullError
+from lakefall.contract.values import Status
+from lakefall_plugins.sinks.iceberg.retries import is_certain
 
 exceptions = pytest.importorskip("pyiceberg.exceptions")
 CommitFailedException = exceptions.CommitFailedException

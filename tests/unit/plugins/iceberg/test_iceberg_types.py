@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from lakefall.errors import TableError
-from lakefall_plugins.iceberg import types
+from lakefall.contract.errors import TableError
+from lakefall_plugins.sinks.iceberg import types
 
 
 def unknown(name: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lakefall_plugins.iceberg.rest_client import _S3FileIO
+from lakefall_plugins.sinks.iceberg.rest_client import _S3FileIO
 
 
 def test_an_upload_does_not_queue_its_file_in_memory() -> None:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lakefall.model import Column, TableState
-from lakefall_plugins.superset import columns
-from lakefall_plugins.superset.api import Api, Dataset
-from lakefall_plugins.superset.memory import Memory
-from lakefall_plugins.superset.options import SupersetOptions
-from lakefall_plugins.superset.session import Session
+from lakefall.contract.values import Column, TableState
+from lakefall_plugins.registrars.superset import columns
+from lakefall_plugins.registrars.superset.api import Api, Dataset
+from lakefall_plugins.registrars.superset.memory import Memory
+from lakefall_plugins.registrars.superset.options import SupersetOptions
+from lakefall_plugins.registrars.superset.session import Session
 
 GIVEN = {"url": "http://superset:8088", "username": "loader", "password": "very secret"}
 AT = datetime(2026, 1, 1, tzinfo=UTC)

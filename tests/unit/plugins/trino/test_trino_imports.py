@@ -7,15 +7,15 @@ import sys
 
 import pytest
 
-from lakefall.errors import MissingExtraError
-from lakefall_plugins.trino.client import Client
-from lakefall_plugins.trino.connection import TrinoConnection
+from lakefall.contract.errors import MissingExtraError
+from lakefall_plugins.sinks.trino.client import Client
+from lakefall_plugins.sinks.trino.connection import TrinoConnection
 
 
 def test_pyiceberg_is_not_needed() -> None:
     code = (
         "import sys; sys.modules['pyiceberg'] = None\n"
-        "import lakefall_plugins.trino.sink, lakefall_plugins.trino.upkeep\n"
+        "import lakefall_plugins.sinks.trino.sink, lakefall_plugins.sinks.trino.upkeep\n"
         "print(*[m for m in ('trino', 'requests', 'duckdb', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

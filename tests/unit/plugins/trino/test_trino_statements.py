@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from lakefall import sql
+from lakefall.common import sql
 from lakefall.config.model import Engine
-from lakefall.errors import ConservationError, TableError, UsageError
-from lakefall_plugins.lake import comments
-from lakefall_plugins.trino import statements, types, values
-from lakefall_plugins.trino.query import _single
-from lakefall_plugins.trino.quoting import identifier, literal
-from lakefall_plugins.trino.statements import Definition, Removal
-from lakefall_plugins.trino.values import TargetColumn
+from lakefall.contract.errors import ConservationError, TableError, UsageError
+from lakefall_plugins.sinks.lake import comments
+from lakefall_plugins.sinks.trino import statements, types, values
+from lakefall_plugins.sinks.trino.query import _single
+from lakefall_plugins.sinks.trino.quoting import identifier, literal
+from lakefall_plugins.sinks.trino.statements import Definition, Removal
+from lakefall_plugins.sinks.trino.values import TargetColumn
 
 COLUMNS = (TargetColumn("id", "int"), TargetColumn('a"b', "string"))
 EPOCH = "TIMESTAMP '1970-01-01 00:00:00.000000'"

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from types_support import Parse
 
+from lakefall.common.sql import connect
 from lakefall.config.model import Engine
-from lakefall.sql import connect
-from lakefall.types import TypeCandidate
+from lakefall.contract.types import TypeCandidate
 
 
 @pytest.fixture(scope="module")

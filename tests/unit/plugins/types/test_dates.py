@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from types_support import PLAIN, Parse, one
 
-from lakefall.plugin import NoOptions
-from lakefall.types import TypeCandidate, TypeSettings
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate, TypeSettings
 from lakefall_plugins.types.date import Date
 from lakefall_plugins.types.layouts import COMMON, SPECIFIED, Layout, expand
 

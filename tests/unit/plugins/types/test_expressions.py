@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from lakefall.common.sql import connect, literal
 from lakefall.config.model import Engine
-from lakefall.plugin import NoOptions
-from lakefall.sql import connect, literal
-from lakefall.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types.expressions import misfit, value
 from lakefall_plugins.types.numbers import Integer
 from lakefall_plugins.types.varchar import Varchar

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from types_support import PLAIN, Parse, one
 
+from lakefall.common.sql import connect
 from lakefall.config.model import Engine
-from lakefall.plugin import NoOptions
-from lakefall.sql import connect
-from lakefall.types import TypeCandidate
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate
 from lakefall_plugins.types.time import Time
 from lakefall_plugins.types.timestamp import Timestamp, TimestampOptions, TimestampTz
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from types_support import Parse, one
 
-from lakefall.plugin import NoOptions
-from lakefall.types import TypeCandidate, TypeSettings, contradict
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate, TypeSettings, contradict
 from lakefall_plugins.types.decimal import Decimal, DecimalOptions
 from lakefall_plugins.types.number_formats import PLAIN, number_format
 from lakefall_plugins.types.numbers import Bigint, Double, Integer

@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from types_support import PLAIN, Parse, one
 
-from lakefall.plugin import NoOptions
-from lakefall.types import TypeCandidate, TypeSettings
+from lakefall.contract.plugin import NoOptions
+from lakefall.contract.types import TypeCandidate, TypeSettings
 from lakefall_plugins.types.boolean import Boolean
 from lakefall_plugins.types.decimal import Decimal, DecimalOptions
 from lakefall_plugins.types.json import Json

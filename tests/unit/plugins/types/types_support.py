@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from lakefall.types import TypeCandidate, TypeSettings
+from lakefall.contract.types import TypeCandidate, TypeSettings
 
 Parse = Callable[[TypeCandidate, Sequence[str]], list[Any]]
 """Every text as a candidate reads it; None for "not mine"."""

@@ -1,0 +1,257 @@
+"""What the tasks do: one step of ``lakefall.airflow.steps`` each, in Airflow's words."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from airflow.sdk import Asset, AssetAlias, conf, get_current_context
+from airflow.sdk.exceptions import AirflowFailException
+
+from lakefall.airflow.chain import COMMITS, FILE_STEPS, REGISTERS
+from lakefall.airflow.closing import silence
+from lakefall.airflow.connections import LOOKUPS
+from lakefall.airflow.step_values import (
+    Ingested,
+    Listing,
+    Registration,
+    Result,
+    Work,
+    as_plain,
+    of_plain,
+)
+from lakefall.airflow.steps import (
+    Steps,
+    timed,
+    unfinished,
+    worth_retrying,
+)
+from lakefall.airflow.telling import Told, told_of
+from lakefall.contract.errors import LakefallError, SinkError
+from lakefall.contract.values import Outcome, Status
+from lakefall.run.wording import with_key
+
+FAILURE = "failure"
+"""XCom of a step that failed: the file's ``Result``."""
+RESULTS = "results"
+"""XCom of a task that does all steps, also where it failed."""
+MOST_FILES = 50
+"""Files that an asset event names."""
+
+log = logging.getLogger("lakefall")
+
+
+# --- the whole run ---
+
+
+def scan(path: str) -> Any:
+    """List the source."""
+    try:
+        listing = _steps(path).scan(**_only())
+    except LakefallError as error:
+        raise _airflow_error(error) from None
+    log.info("%s files, %s bytes", f"{listing.files:,}", f"{listing.bytes:,}")
+    return as_plain(listing)
+
+
+def filter_files(path: str, listing: Any, *, by_table: bool) -> Any:
+    """What the run has to load."""
+    try:
+        works = _steps(path).filter(
+            of_plain(Listing, listing),
+            **_only(),
+            force=bool(get_current_context()["params"].get("force")),
+            at_most=conf.getint("core", "max_map_length", fallback=1024),
+            by_table=by_table,
+        )
+    except LakefallError as error:
+        raise _airflow_error(error) from None
+    log.info("%s to load", ", ".join(w.label for w in works[:MOST_FILES]) or "nothing")
+    return [as_plain(w) for w in works]
+
+
+def summary(path: str, works: Any, worker: str) -> Any:
+    """Close the run; fail it where it failed."""
+    ti = get_current_context()["ti"]
+    results: list[Result] = []
+    if works:
+        key = RESULTS if worker != "files.update_registry" else "return_value"
+        # One answer a task: a list of results, or a single one.
+        for answer in ti.xcom_pull(task_ids=[worker], key=key) or ():
+            some = answer if isinstance(answer, list) else [answer]
+            results += [of_plain(Result, each) for each in some if each is not None]
+    only = _only()
+    whole = works is not None and not any(only.values())
+    try:
+        closing = _steps(path).close([of_plain(Work, w) for w in works or ()], results, whole=whole)
+    except LakefallError as error:
+        raise _airflow_error(error) from None
+    plain = as_plain(closing)
+    ti.xcom_push(key="return_value", value=plain)
+    for line in told_of(closing):
+        log.info(line)
+    if works is None:
+        raise AirflowFailException("scan_bucket or filter_new_files failed; their logs say why")
+    if closing.failures:
+        raise AirflowFailException(
+            f"{closing.failures} files failed: "
+            + "; ".join(with_key(key, reason) for key, reason in closing.failed.items())
+        )
+    return plain
+
+
+# --- one file, step by step ---
+
+
+def file_step(path: str, name: str, task_id: str, work: Any, before: Any) -> Any:
+    """One step of one file. What went wrong is left for ``update_registry``."""
+    item = of_plain(Work, work)
+    spent = float((before or {}).get("seconds", 0.0))
+    steps = _steps(path)
+    try:
+        if task_id == REGISTERS:
+            ingested = of_plain(Ingested, before)
+            answer: Any = timed(lambda: steps.register(item, ingested))
+        else:
+            answer = timed(lambda: getattr(steps, FILE_STEPS[task_id][0])(item))
+    except Exception as error:
+        get_current_context()["ti"].xcom_push(
+            key=FAILURE, value=as_plain(steps.failure(item, error))
+        )
+        if isinstance(error, LakefallError):
+            raise _airflow_error(error) from None
+        raise
+    if task_id == COMMITS:
+        _emit(name, answer.loaded.snapshot, [answer.result.outcome], steps)
+        _tell([answer.result])
+    return as_plain(replace(answer, seconds=round(spent + answer.seconds, 3)))
+
+
+def record(path: str, work: Any) -> Any:
+    """Write what became of a file, as its steps left it."""
+    item = of_plain(Work, work)
+    try:
+        steps = _steps(path)
+        result, seconds = _left_by_steps(steps, item)
+        recorded = steps.record(item, result, seconds)
+    except LakefallError as error:
+        raise _airflow_error(error) from None
+    _tell([recorded])
+    return as_plain(recorded)
+
+
+def _left_by_steps(steps: Steps, work: Work) -> tuple[Result, float]:
+    """The file's result, and the seconds spent on it."""
+    registered = _left(REGISTERS)
+    if registered is not None:
+        told = of_plain(Registration, registered)
+        return told.result, told.seconds
+    ingested = _left(COMMITS)
+    if ingested is not None:
+        done = of_plain(Ingested, ingested)
+        return done.result, done.seconds
+    for task_id in FILE_STEPS:
+        failure = _left(task_id, FAILURE)
+        if failure is not None:
+            return of_plain(Result, failure), 0.0
+    return steps.failure(work, silence(work.file)), 0.0
+
+
+def _left(task_id: str, key: str = "return_value") -> Any:
+    ti = get_current_context()["ti"]
+    return ti.xcom_pull(task_ids=f"files.{task_id}", key=key, map_indexes=ti.map_index)
+
+
+# --- all steps at once ---
+
+
+def load(path: str, name: str, work: Any) -> None:
+    """All steps for a table's files, or for one."""
+    ti = get_current_context()["ti"]
+    item = of_plain(Work, work)
+    last = ti.try_number > ti.max_tries
+    try:
+        steps = _steps(path)
+        results = steps.load(item, last_try=last)
+    except LakefallError as error:
+        raise _airflow_error(error) from None
+    plain = [as_plain(r) for r in results]
+    ti.xcom_push(key=RESULTS, value=plain)
+    _tell(results)
+    _emit(name, "", [r.outcome for r in results], steps)
+    if unfinished(results) and not last:
+        raise SinkError(_reasons(results))
+    # Airflow forgets the assets of a task that fails: one with rows to announce leaves it to
+    # ``summary`` to fail for the files that brought none.
+    if all(r.outcome.status is Status.FAILED for r in results):
+        raise AirflowFailException(_reasons(results))
+
+
+def _reasons(results: Iterable[Result]) -> str:
+    return "; ".join(
+        with_key(r.outcome.file.key, r.outcome.error)
+        for r in results
+        if r.outcome.status is Status.FAILED
+    )[:2000]
+
+
+# --- parts ---
+
+
+def _steps(path: str) -> Steps:
+    run_id = str(get_current_context()["run_id"])
+    try:
+        return Steps.open(path, run_id, listeners=[Told(log)], lookups=LOOKUPS)
+    except LakefallError as error:
+        raise _airflow_error(error) from None
+
+
+def _only() -> dict[str, list[str]]:
+    """What somebody who triggered the run by hand asked for."""
+    params = get_current_context()["params"]
+    return {
+        "tables": [params["table"]] if params.get("table") else [],
+        "keys": [params["key"]] if params.get("key") else [],
+    }
+
+
+def _airflow_error(error: LakefallError) -> Exception:
+    """The error itself where another try may help; else one that Airflow does not try again."""
+    return error if worth_retrying(error) else AirflowFailException(str(error))
+
+
+def _tell(results: Sequence[Result]) -> None:
+    for result in results:
+        outcome = result.outcome
+        log.info(
+            "%s: %s: %s rows read, %s loaded, %s rejected, %s cells became NULL",
+            outcome.file.key,
+            outcome.status.value,
+            f"{outcome.rows_read:,}",
+            f"{outcome.rows_loaded:,}",
+            f"{outcome.rows_rejected:,}",
+            f"{outcome.cells_nulled:,}",
+        )
+        if outcome.error:
+            log.error("%s", with_key(outcome.file.key, outcome.error))
+
+
+def _emit(name: str, snapshot: str, outcomes: Sequence[Outcome], steps: Steps) -> None:
+    """Tell Airflow which tables have new rows, so that other DAGs can wait for them."""
+    loaded = [o for o in outcomes if o.status is Status.SUCCESS]
+    if not loaded:
+        return
+    event = get_current_context()["outlet_events"][AssetAlias(name)]
+    event.add(
+        Asset(steps.asset(loaded[0].file.table)),
+        extra={
+            "files": [o.file.key for o in loaded[:MOST_FILES]],
+            "rows_loaded": sum(o.rows_loaded for o in loaded),
+            "rows_rejected": sum(o.rows_rejected for o in loaded),
+            "cells_nulled": sum(o.cells_nulled for o in loaded),
+            "rows_replaced": sum(o.rows_deleted for o in loaded),
+            **({"snapshot": snapshot} if snapshot else {}),
+        },
+    )

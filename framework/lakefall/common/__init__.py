@@ -1,0 +1,1 @@
+"""Mechanisms without a subject of their own: SQL, names, waiting."""

@@ -1,0 +1,87 @@
+"""Table names from folders, column names from headers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+
+from lakefall.contract.errors import TableNameError
+
+OWN_TABLES = frozenset({"_ingest_registry", "_ingest_rejects"})
+AUDIT_COLUMNS = ("_source_file", "_ingested_at")
+_OTHER = re.compile(r"[^a-z0-9]+")
+
+
+def _ascii(text: str, *, transliterate: bool) -> str:
+    if transliterate and not text.isascii():
+        from anyascii import anyascii
+
+        text = anyascii(text)
+    return text.lower()
+
+
+def table_name(folder: str, *, transliterate: bool = True) -> str:
+    """The table that a folder feeds; ``''`` when nothing of the name is left.
+
+    NFR-5, after transliteration: lower case, every run of other characters one underscore,
+    trailing underscores stripped, a leading one kept, ``_`` before a digit.
+    """
+    name = _OTHER.sub("_", _ascii(folder, transliterate=transliterate)).rstrip("_")
+    return f"_{name}" if name[:1].isdigit() else name
+
+
+def usable_table_name(
+    folder: str, protected: Collection[str] = (), *, transliterate: bool = True
+) -> str:
+    """``table_name``, refusing what no file may feed.
+
+    Raises:
+        TableNameError: nothing left of the name, a protected table, or one of our own.
+    """
+    name = table_name(folder, transliterate=transliterate)
+    if not name:
+        raise TableNameError(
+            f"folder {folder!r} gives no table name (no letter or digit in it); rename the folder"
+        )
+    if name in OWN_TABLES:
+        raise TableNameError(
+            f"folder {folder!r} would feed {name!r}, which lakefall keeps for itself; "
+            "rename the folder"
+        )
+    if name in protected:
+        raise TableNameError(
+            f"folder {folder!r} would feed the protected table {name!r}; rename the folder, or "
+            "take the table out of sink.protected_tables"
+        )
+    return name
+
+
+def column_names(header: Sequence[str], *, transliterate: bool = True) -> tuple[str, ...]:
+    """Column names from header cells, unique, none an audit column.
+
+    "Column Name Sanitisation" of the specification after transliteration; an empty cell becomes
+    ``col_N`` (N counts columns from 1); repeated names get ``_2``, ``_3``, also against a real
+    ``a_2`` in the header.
+    """
+    wished = [
+        _column_name(cell, position, transliterate=transliterate)
+        for position, cell in enumerate(header, start=1)
+    ]
+    taken = set(wished) | set(AUDIT_COLUMNS)
+    given: set[str] = set(AUDIT_COLUMNS)
+    names: list[str] = []
+    for wish in wished:
+        name, number = wish, 1
+        while name in given or (number > 1 and name in taken):
+            number += 1
+            name = f"{wish}_{number}"
+        given.add(name)
+        names.append(name)
+    return tuple(names)
+
+
+def _column_name(cell: str, position: int, *, transliterate: bool) -> str:
+    name = _OTHER.sub("_", _ascii(cell, transliterate=transliterate)).strip("_")
+    if not name:
+        return f"col_{position}"
+    return f"col_{name}" if name[0].isdigit() else name

@@ -1,0 +1,1 @@
+"""All that a plugin author reads: hooks, values, errors, the base of plugins and of types."""

@@ -1,0 +1,389 @@
+"""The frozen values that travel between the steps.
+
+Every value here survives ``to_json``/``from_json``: an Airflow task is one step, and the next
+step may run on another machine. Bulk data never travels in them; it lies in files that the step
+which needs them can make again from the source.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter
+
+from lakefall.contract.results import Check as Check
+from lakefall.contract.results import Event as Event
+from lakefall.contract.results import Maintained as Maintained
+from lakefall.contract.results import Registered as Registered
+from lakefall.contract.results import StoredReject as StoredReject
+from lakefall.contract.results import WrongFile as WrongFile
+
+T = TypeVar("T")
+
+
+class Status(StrEnum):
+    """What became of a file in one run. The registry holds the first two."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    SKIPPED = "skipped"
+    UNCHANGED = "unchanged"
+    DELETED = "deleted"
+    """Gone from the source, and its rows from the table (``on_source_deleted: delete``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFile:
+    """One file as the source listed it."""
+
+    key: str
+    """Path inside the source, ``/``-separated: ``customers/q1.csv``."""
+    etag: str
+    """The source's change token: equal tokens mean equal content."""
+    size: int
+    """Bytes, as stored (compressed where the file is)."""
+    modified: datetime
+    """The source's own modified time, UTC."""
+    folder: str
+    """First folder of the key, as written; ``''`` for a key at the root."""
+    table: str
+    """Table name made from the folder (``naming.table_name``); ``''`` where none can be made."""
+    source: str = ""
+    """Which of the pipeline's sources listed it: ``as:``, or the plugin's name."""
+    problem: str = ""
+    """Why no table can take this file; ``''`` where one can. A permanent failure."""
+    origin: str = ""
+    """Which bucket or folder it lies in, as a URI: ``s3://bucket``, ``file:///inbox``. A file
+    whose origin is not known is never taken for deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class LocalFile:
+    """A source file's bytes on this machine, decompressed."""
+
+    file: SourceFile
+    path: Path
+    size: int
+    """Bytes after decompression."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One way to read a file: what a sniffer weighed, kept for people."""
+
+    delimiter: str
+    quotechar: str
+    escapechar: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file is written (RFC 4180 names the parts)."""
+
+    delimiter: str
+    """One character, or ``''`` for a single column; no reader takes several characters."""
+    quotechar: str
+    """``'"'``, ``"'"`` or ``''`` for none."""
+    escapechar: str
+    """``'\\\\'``, or ``''``: a quote inside a quoted field is doubled."""
+    encoding: str
+    """A CPython codec name, such as ``utf-8``, ``utf-8-sig``, ``cp1252``, ``utf-16-le``."""
+    has_header: bool
+    line_terminator: str
+    """``'\\n'``, ``'\\r\\n'``, ``'\\r'``, or ``'mixed'``."""
+    preamble_lines: int = 0
+    """Physical lines before the header (or before the first record where there is no header)."""
+    header_lines: int = 1
+    """Rows that make up the header, their cells joined; 0 without one."""
+    units_lines: int = 0
+    """Rows right below the header that hold units of measurement, and no record."""
+    unnamed_column: str = ""
+    """``first`` or ``last`` where the header lacks the name of that column: every record has one
+    field more."""
+    short_records: bool = False
+    """Most records lack their last fields: that is how the file is written."""
+    footer_lines: int = 0
+    """Physical lines after the last record of the table that are not part of it."""
+    comment: str = ""
+    """Lines that start with this are skipped."""
+    comment_given: bool = False
+    """A person said so. Otherwise the mark was found in a sample, and a line that begins with it
+    but has a field for every column is a record."""
+    skip_initial_space: bool = False
+    """A blank after a delimiter is not part of the field."""
+    confidence: float = 1.0
+    """0 to 1: how sure the sniffer is of delimiter, quote and escape."""
+    header_confidence: float = 1.0
+    evidence: tuple[str, ...] = ()
+    """Sentences for people: why this reading."""
+    runner_up: Reading | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One record, or one cell, that did not reach the table as it was."""
+
+    line: int
+    """Physical line in the file after decompression, from 1."""
+    column: str
+    """Column name; ``''`` when the whole record was rejected."""
+    reason: str
+    text: str
+    """The record's raw text, or the cell's text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """A file whose structure is proved: every record is counted, and the good ones can be read.
+
+    ``rows_read == rows_good + rows_rejected``; blank lines, comments, preamble and header are
+    ``lines_skipped``, never records.
+    """
+
+    local: LocalFile
+    dialect: Dialect
+    header: tuple[str, ...]
+    """The header's cells as written, one per column; generated names where there is none."""
+    rows_read: int
+    rows_good: int
+    rows_rejected: int
+    lines_skipped: int
+    sql: str
+    """A DuckDB table expression that yields exactly ``rows_good`` rows in file order, every
+    column VARCHAR, named ``c0`` .. ``cN`` (see ``text_column``); an unquoted empty field and an
+    unquoted ``\\N`` are NULL, everything else is the cell's text."""
+    rejects: Path | None
+    """Parquet with the rejected records (columns of ``Reject``); None when there are none."""
+    lines: Path
+    """Where row numbers turn into physical lines (``LineMap.load``)."""
+    warnings: tuple[str, ...] = ()
+    rows_elsewhere: int = 0
+    """Rejected records that belong to another table further down the file: they say nothing
+    about how well this one was read."""
+    proved: bool = True
+    """False for a quick look: reading all rows may still show that they are not all alike."""
+
+
+def text_column(position: int) -> str:
+    """The name of a column in ``Records.sql``."""
+    return f"c{position}"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as inferred from files."""
+
+    name: str
+    """Sanitised, unique in its table (``naming.column_names``)."""
+    source_name: str
+    """The header's cell as written."""
+    type: str
+    """The type's name in the specification's words: ``INTEGER``, ``DECIMAL(18,2)``."""
+    nullable: bool
+    """False when every record of the files at hand has a value."""
+    format: str = ""
+    """What else the type needs to parse, such as ``%d/%m/%Y``; ``''`` when nothing."""
+    evidence: tuple[str, ...] = ()
+    """Sentences for people: ``3 values with a leading zero, first on line 512``."""
+    ambiguous: bool = False
+    """More than one format fits every value; the configured order decided."""
+    from_format: str | None = None
+    """The format that the table gives the column, where ``format`` takes all of its texts alike
+    and more; None where it has none, or the same."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assumed:
+    """What types rest on that were read off the first rows of a file alone.
+
+    Whoever converts all rows refuses (``UnprovedTypesError``) what does not agree.
+    """
+
+    parsing: tuple[str, ...]
+    """Names of columns of which every cell has to parse, or to be a null token."""
+    empty: tuple[str, ...] = ()
+    """Names of columns that had no value: of which every cell has to be NULL."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The columns of one or more files of one table, in order of first appearance."""
+
+    columns: tuple[Column, ...]
+    assumed: Assumed | None = None
+    """None where nothing is."""
+
+
+@dataclass(frozen=True, slots=True)
+class TableState:
+    """A table as the catalog has it now, audit columns left out."""
+
+    table: str
+    columns: tuple[Column, ...]
+    """``type`` and ``format`` are the table's own; they govern."""
+    snapshot: str = ""
+    """The current snapshot's id; ``''`` for none."""
+
+
+class Change(StrEnum):
+    """What a plan does to a column."""
+
+    KEEP = "keep"
+    ADD = "add"
+    WIDEN = "widen"
+    CONFLICT = "conflict"
+    """The file's type does not fit the table's, and the catalog allows no promotion."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedColumn:
+    """A column of the table as it will be after the load."""
+
+    name: str
+    type: str
+    """The type that values are parsed into."""
+    format: str
+    field_id: int
+    """The catalog's id for the column, written into the data files; 0 where it has none."""
+    change: Change = Change.KEEP
+    from_type: str = ""
+    """The table's type before (WIDEN), or the type that the files ask for (CONFLICT)."""
+    from_format: str | None = None
+    """The table's format before, where ``format`` replaces it; None where it stays."""
+    on_misfit: str = "null"
+    """What becomes of a value that does not parse into ``type``: ``null`` (the cell becomes NULL
+    and is kept as a reject) or ``reject`` (the whole record is rejected)."""
+
+
+@dataclass(frozen=True, slots=True)
+class TablePlan:
+    """What loading will do to a table. Nothing has been done yet."""
+
+    table: str
+    created: bool
+    columns: tuple[PlannedColumn, ...]
+    """Every column that a file of the batch feeds, audit columns left out."""
+    source_file_id: int = 0
+    """Field ids of the audit columns."""
+    ingested_at_id: int = 0
+    snapshot: str = ""
+    """The snapshot that the plan was made against."""
+    notes: tuple[str, ...] = ()
+    """Sentences for people, such as a conflict and what happens to its values."""
+    rebuild: bool = False
+    """Loading swaps all rows of the table and its columns for these."""
+
+    @property
+    def columns_added(self) -> tuple[str, ...]:
+        """Columns that an existing table gains; none of a table that is new as a whole."""
+        if self.created:
+            return ()
+        return tuple(c.name for c in self.columns if c.change is Change.ADD)
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """A file's rows, typed, in Parquet files on this machine that carry the plan's field ids."""
+
+    file: SourceFile
+    paths: tuple[Path, ...]
+    rows_read: int
+    rows_loaded: int
+    rows_rejected: int
+    lines_skipped: int
+    cells_nulled: int
+    rejects: Path | None
+    """Parquet with every reject of the file: records and cells (columns of ``Reject``)."""
+    ingested_at: datetime
+    warnings: tuple[str, ...] = ()
+    rows_elsewhere: int = 0
+    """Rejected records of other tables in the file (``Records.rows_elsewhere``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one file: a line of ``run --json`` and a row of the registry."""
+
+    file: SourceFile
+    status: Status
+    rows_read: int = 0
+    rows_loaded: int = 0
+    rows_rejected: int = 0
+    lines_skipped: int = 0
+    cells_nulled: int = 0
+    rows_deleted: int = 0
+    columns_added: tuple[str, ...] = ()
+    seconds: float = 0.0
+    error: str = ""
+    retryable: bool = False
+    """Whether the next run tries again on its own (a transient failure)."""
+    warnings: tuple[str, ...] = ()
+    digest: str = ""
+    """Digest of the table's effective options at the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """One commit: the files of one table that were replaced together."""
+
+    table: str
+    created: bool
+    columns_added: tuple[str, ...]
+    columns_widened: tuple[str, ...]
+    snapshot: str
+    outcomes: tuple[Outcome, ...]
+    """One per file, SUCCESS or SUPERSEDED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a listed file has to be loaded, and why."""
+
+    file: SourceFile
+    pending: bool
+    reason: str
+    """``new``, ``changed``, ``table is gone``, ``unchanged``, ``failed before: ...``"""
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryEntry:
+    """The registry's latest row for a key."""
+
+    key: str
+    etag: str
+    table: str
+    status: str
+    row_count: int
+    rejected: int
+    error: str
+    ingested_at: datetime
+    run_id: str
+    size: int = 0
+    seconds: float = 0.0
+    origin: str = ""
+    """``SourceFile.origin`` of the latest success; ``''`` where the registry does not know it."""
+    loaded_table: str = ""
+    """Table that holds rows of the latest success, whatever happened later; ``''`` for none."""
+    loaded_rows: int = 0
+    """Rows that the latest success loaded."""
+
+
+def to_json(value: Any) -> str:
+    """A model value as JSON, for another step on another machine."""
+    return TypeAdapter(type(value)).dump_json(value).decode()
+
+
+def from_json(kind: type[T], text: str | bytes) -> T:
+    """The inverse of ``to_json``.
+
+    Raises:
+        pydantic.ValidationError: the text does not describe a value of that kind.
+    """
+    value: T = TypeAdapter(kind).validate_json(text)
+    return value

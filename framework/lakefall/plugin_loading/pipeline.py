@@ -1,0 +1,400 @@
+"""One pipeline's plugins behind a typed facade.
+
+pluggy's relay is untyped; here every hook has one method with its real signature. A pipeline owns
+its plugin manager and its plugin instances: nothing is shared between pipelines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from fnmatch import fnmatchcase
+from functools import partial
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import pluggy
+
+from lakefall.config.model import PipelineConfig
+from lakefall.contract import hooks
+from lakefall.contract.errors import ConfigError, PluginError, as_foreseen
+from lakefall.contract.plugin import PROJECT, Finding, Options, Stage
+from lakefall.contract.types import without_options
+from lakefall.contract.values import (
+    Assumed,
+    Check,
+    Converted,
+    Decision,
+    Dialect,
+    Event,
+    Loaded,
+    LocalFile,
+    Maintained,
+    Outcome,
+    Records,
+    Registered,
+    RegistryEntry,
+    Schema,
+    SourceFile,
+    StoredReject,
+    TablePlan,
+    TableState,
+)
+from lakefall.files import compression
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lakefall.contract.run import Run
+    from lakefall.contract.types import TypeCandidate, TypeSettings
+    from lakefall.contract.validation import Violation
+
+T = TypeVar("T")
+Configure = Callable[[str], PipelineConfig]
+"""Table name -> the configuration with that table's overrides merged in."""
+
+
+class Pipeline:
+    """The configured plugins of one pipeline (or of one table of it)."""
+
+    def __init__(
+        self, config: PipelineConfig, configure: Configure, listeners: Sequence[object] = ()
+    ) -> None:
+        self.config = config
+        self._configure = configure
+        self._listeners = tuple(listeners)
+        self._views: dict[tuple[str, ...], Pipeline] = {}
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(hooks.StepHooks)
+        uses = [use for stage in Stage for use in config.uses.get(stage, ())]
+        # pluggy calls the last registered first; the file's order is the order people expect.
+        for use in reversed(uses):
+            name = f"{use.stage}:{use.alias}"
+            self._manager.register(use.plugin(use.options), name=name)
+        for number, listener in enumerate(self._listeners):
+            self._manager.register(listener, name=f"listener:{number}")
+        self._manager.check_pending()
+
+    def for_table(self, table: str) -> Pipeline:
+        """This pipeline under the overrides that match the table; itself where none does."""
+        matching = tuple(p for p in self.config.patterns if fnmatchcase(table, p))
+        if not matching or self.config.table:
+            return self
+        if matching not in self._views:
+            self._views[matching] = Pipeline(
+                self._configure(table), self._configure, self._listeners
+            )
+        return self._views[matching]
+
+    def plugin(self, stage: Stage) -> Any:
+        """The one plugin instance of a stage that has one."""
+        use = self.config.uses[stage][0]
+        return self._manager.get_plugin(f"{use.stage}:{use.alias}")
+
+    @property
+    def max_files_per_run(self) -> int:
+        """The sum over the sources; 0 for no limit."""
+        limits = [getattr(o, "max_files_per_run", 0) for o in self._options(Stage.SOURCE)]
+        return sum(limits) if all(limits) else 0
+
+    @property
+    def transliterate(self) -> bool:
+        return all(getattr(o, "transliterate", True) for o in self._options(Stage.SOURCE))
+
+    @property
+    def protected_tables(self) -> frozenset[str]:
+        return frozenset(
+            name for o in self._options(Stage.SINK) for name in getattr(o, "protected_tables", ())
+        )
+
+    @property
+    def namespace(self) -> str:
+        """Namespace (schema) of the tables; ``''`` where the sink has none."""
+        found = (getattr(o, "namespace", "") for o in self._options(Stage.SINK))
+        return next((str(name) for name in found if name), "")
+
+    @property
+    def max_rejected(self) -> float:
+        """Share of rejected records, 0 to 1, above which a file fails."""
+        return min(
+            (getattr(o, "max_rejected", 1.0) for o in self._options(Stage.SINK)), default=1.0
+        )
+
+    def _options(self, stage: Stage) -> list[Options]:
+        return [use.options for use in self.config.uses.get(stage, ())]
+
+    # --- source ---
+
+    def discover(self, run: Run) -> list[SourceFile]:
+        """Every listed file, oldest first.
+
+        Raises:
+            ConfigError: two sources list the same key, which is what the registry knows files by.
+        """
+        found: dict[str, SourceFile] = {}
+        for source, call in self._each("discover"):
+            for file in call(run=run):
+                if file.key in found:
+                    raise ConfigError(
+                        f"{self.config.path}: sources {found[file.key].source!r} and {source!r} "
+                        f"both have a file {file.key!r}; give each folders of its own"
+                    )
+                found[file.key] = dataclasses.replace(file, source=source)
+        return sorted(found.values(), key=lambda f: (f.modified, f.key))
+
+    def fetch(self, run: Run, file: SourceFile) -> LocalFile:
+        """The file on this machine, decompressed."""
+        for source, call in self._each("fetch"):
+            if source == file.source:
+                return compression.expand(call(run=run, file=file), run.workdir)
+        raise PluginError(f"{file.key}: the pipeline has no source {file.source!r}")
+
+    @property
+    def delete_fractions(self) -> dict[str, float]:
+        """``max_delete_fraction`` of every source that says ``on_source_deleted: delete``."""
+        return {
+            use.alias: getattr(use.options, "max_delete_fraction", 0.0)
+            for use in self.config.uses.get(Stage.SOURCE, ())
+            if getattr(use.options, "on_source_deleted", "keep") == "delete"
+        }
+
+    def vanished(self, run: Run, source: str, entries: Sequence[RegistryEntry]) -> list[str]:
+        """Keys of the entries that one source says are gone.
+
+        Raises:
+            PluginError: the source cannot tell.
+        """
+        for name, call in self._each("vanished"):
+            if name == source:
+                return list(call(run=run, entries=entries))
+        raise PluginError(
+            f"source {source!r} does not tell which files are gone; "
+            "set its on_source_deleted to keep"
+        )
+
+    # --- sniffer, reader ---
+
+    def sniff(self, run: Run, local: LocalFile, table: TableState | None) -> Dialect:
+        dialect: Dialect = self._first("sniff", run=run, local=local, table=table)
+        return dialect
+
+    def open(self, run: Run, local: LocalFile, dialect: Dialect, *, quick: bool = False) -> Records:
+        records: Records = self._first("open", run=run, local=local, dialect=dialect, quick=quick)
+        return records
+
+    def convert(
+        self, run: Run, records: Records, plan: TablePlan, assumed: Assumed | None = None
+    ) -> Converted:
+        converted: Converted = self._first(
+            "convert", run=run, records=records, plan=plan, assumed=assumed
+        )
+        return converted
+
+    def convert_together(
+        self, run: Run, records: Sequence[Records], plan: TablePlan, assumed: Assumed | None
+    ) -> Sequence[Converted]:
+        """Those of the files that a reader converts in one go; the others are left."""
+        converted: Sequence[Converted] | None = self._manager.hook.convert_together(
+            run=run, records=records, plan=plan, assumed=assumed
+        )
+        return converted or ()
+
+    # --- types, validators ---
+
+    def types(self, settings: TypeSettings) -> list[TypeCandidate]:
+        """Every reading that inference may propose, most specific first."""
+        found = [c for some in self._manager.hook.types(settings=settings) for c in some]
+        return sorted(found, key=lambda c: c.order)
+
+    def type_for(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate:
+        """The reading for a column whose type is given.
+
+        Raises:
+            PluginError: nobody reads the type.
+            ValueError: the format can be none of the type's.
+        """
+        candidate: TypeCandidate | None = self._manager.hook.type_for(
+            type_name=type_name, format=format, settings=settings
+        )
+        if candidate is None:
+            # A type that a table has, but that the pipeline does not propose.
+            others = without_options(self.config.other_types())
+            answers = (each.for_type(type_name, format, settings) for each in others)
+            candidate = next((each for each in answers if each), None)
+        if candidate is None:
+            raise PluginError(
+                f"no type plugin reads {type_name}; `lakefall plugins list` shows which there are"
+            )
+        return candidate
+
+    def infer(
+        self, run: Run, records: Sequence[Records], table: TableState | None, *, quick: bool = False
+    ) -> Schema:
+        """``quick`` only where every reader takes what is assumed: who does not, proves nothing."""
+        readers = self._manager.hook.convert.get_hookimpls()
+        quick = quick and all("assumed" in (*r.argnames, *r.kwargnames) for r in readers)
+        schema: Schema = self._first("infer", run=run, records=records, table=table, quick=quick)
+        return schema
+
+    @property
+    def has_validators(self) -> bool:
+        return bool(self.config.uses.get(Stage.VALIDATOR))
+
+    def validate(self, run: Run, batch: pa.RecordBatch) -> list[Violation]:
+        answers = self._manager.hook.validate(run=run, batch=batch)
+        return [violation for some in answers for violation in some]
+
+    # --- sink ---
+
+    def pending(self, run: Run, files: Sequence[SourceFile]) -> Sequence[Decision]:
+        decisions: Sequence[Decision] = self._first("pending", run=run, files=files)
+        return decisions
+
+    def describe(self, run: Run, table: str) -> TableState | None:
+        state: TableState | None = self._manager.hook.describe(run=run, table=table)
+        return state
+
+    def prepare(self, run: Run, table: str, schema: Schema, *, rebuild: bool = False) -> TablePlan:
+        plan: TablePlan = self._first(
+            "prepare", run=run, table=table, schema=schema, rebuild=rebuild
+        )
+        return plan
+
+    def apply(self, run: Run, plan: TablePlan) -> bool:
+        """Create or evolve the table; False where the sink leaves that to ``load``."""
+        return bool(self._manager.hook.apply(run=run, plan=plan))
+
+    def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
+        loaded: Loaded = self._first("load", run=run, plan=plan, files=files)
+        return loaded
+
+    def record(self, run: Run, outcomes: Sequence[Outcome]) -> None:
+        self._first("record", run=run, outcomes=outcomes)
+
+    def history(self, run: Run) -> Sequence[RegistryEntry]:
+        entries: Sequence[RegistryEntry] = self._first("history", run=run)
+        return entries
+
+    def stored_rejects(self, run: Run, table: str = "", key: str = "") -> Iterator[StoredReject]:
+        yield from self._first("stored_rejects", run=run, table=table, key=key)
+
+    def forget(self, run: Run, keys: Sequence[str]) -> int:
+        count: int = self._first("forget", run=run, keys=keys)
+        return count
+
+    def release(self, run: Run, keys: Sequence[str]) -> int:
+        count: int = self._first("release", run=run, keys=keys)
+        return count
+
+    def rebuild_registry(self, run: Run) -> int:
+        count: int = self._first("rebuild_registry", run=run)
+        return count
+
+    def tables(self, run: Run) -> Sequence[str]:
+        """The tables that the sink maintains.
+
+        Raises:
+            PluginError: it maintains none.
+        """
+        names: Sequence[str] = self._first("tables", run=run)
+        return names
+
+    def maintain(self, run: Run, table: str) -> Maintained:
+        maintained: Maintained = self._first("maintain", run=run, table=table)
+        return maintained
+
+    def query(self, run: Run, sql: str) -> pa.Table:
+        return self._first("query", run=run, sql=sql)
+
+    # --- registrars, events, checks: each isolated ---
+
+    def register(self, run: Run, loaded: Loaded) -> list[Registered]:
+        """Every registrar's word; one that raises says so and stops nobody else."""
+        answers: list[Registered] = []
+        for name, call in self._each("register"):
+            try:
+                answer = call(run=run, loaded=loaded)
+            except Exception as error:  # noqa: BLE001 -- the rows are committed, whatever it was
+                answer = Registered(name, loaded.table, ok=False, message=str(as_foreseen(error)))
+            if answer is not None:
+                answers.append(dataclasses.replace(answer, registrar=name))
+        return answers
+
+    @property
+    def reconciles(self) -> bool:
+        """Whether a registrar looks at tables that this run did not load."""
+        return bool(self._manager.hook.reconcile.get_hookimpls())
+
+    def reconcile(self, run: Run, tables: Mapping[str, datetime]) -> list[Registered]:
+        """Every registrar's words; one that raises says so and stops nobody else."""
+        answers: list[Registered] = []
+        for name, call in self._each("reconcile"):
+            try:
+                answers += [
+                    dataclasses.replace(answer, registrar=name)
+                    for answer in call(run=run, tables=tables) or ()
+                ]
+            except Exception as error:  # noqa: BLE001 -- as in register
+                answers.append(Registered(name, "", ok=False, message=str(as_foreseen(error))))
+        return answers
+
+    def event(self, run: Run, event: Event) -> None:
+        for _, call in self._each("event"):
+            try:
+                call(run=run, event=event)
+            except Exception:  # noqa: BLE001, S112 -- a broken listener must not stop a load
+                continue
+
+    def lint(self) -> Iterator[tuple[Stage, str, Finding]]:
+        """What plugins find wrong with their options; each with its stage and its name."""
+        for name, call in self._named("lint"):
+            stage, _, alias = name.partition(":")
+            for finding in call(pipeline=self):
+                yield Stage(stage), alias, finding
+
+    def check(self, run: Run) -> list[Check]:
+        """Every plugin's checks, timed; one that raises says so and stops nobody else."""
+        checks: list[Check] = []
+        for name, call in self._each("check"):
+            began = perf_counter()
+            try:
+                for check in call(run=run):
+                    now = perf_counter()
+                    taken = check.seconds or now - began
+                    checks.append(dataclasses.replace(check, seconds=taken))
+                    began = now
+            except Exception as error:  # noqa: BLE001 -- the others still have something to say
+                message, taken = str(as_foreseen(error)), perf_counter() - began
+                checks.append(Check(name, ok=False, message=message, seconds=taken))
+        return checks
+
+    # --- pluggy ---
+
+    def _first(self, hook: str, **arguments: Any) -> Any:
+        answer = getattr(self._manager.hook, hook)(**arguments)
+        if answer is None:
+            raise PluginError(
+                f"no plugin of pipeline {self.config.name!r} answered {hook!r}; "
+                "`lakefall explain` shows which are configured"
+            )
+        return answer
+
+    def _each(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+        return ((name.partition(":")[2], call) for name, call in self._named(hook))
+
+    def _named(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
+        caller = getattr(self._manager.hook, hook)
+        for implementation in reversed(caller.get_hookimpls()):
+            call = partial(_call, implementation.function, implementation.argnames)
+            yield implementation.plugin_name, call
+
+
+def _call(function: Callable[..., Any], names: Sequence[str], **arguments: Any) -> Any:
+    """An implementation with those arguments that it asks for."""
+    return function(**{name: arguments[name] for name in names})
+
+
+def with_listeners(pipeline: Pipeline, *listeners: object) -> Pipeline:
+    """The same pipeline, telling more listeners."""
+    return Pipeline(pipeline.config, pipeline._configure, (*pipeline._listeners, *listeners))

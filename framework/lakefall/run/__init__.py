@@ -1,0 +1,1 @@
+"""One run of a pipeline, in the order of its phases."""

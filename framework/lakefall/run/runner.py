@@ -1,0 +1,353 @@
+"""The one place that knows the order of the steps."""
+
+from __future__ import annotations
+
+import dataclasses
+import secrets
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from time import perf_counter
+
+from lakefall.common import interrupts, naming
+from lakefall.contract.errors import LakefallError, TableNameError, UsageError
+from lakefall.contract.plugin import hookimpl
+from lakefall.contract.run import Run
+from lakefall.contract.values import (
+    Decision,
+    Event,
+    Outcome,
+    Registered,
+    RegistryEntry,
+    SourceFile,
+    Status,
+)
+from lakefall.plugin_loading.pipeline import Pipeline, with_listeners
+from lakefall.run import deletion, scratch
+from lakefall.run.outcomes import warn_of
+from lakefall.run.overlap import Behind, to_the_end, until_commit
+from lakefall.run.prefetch import Ahead
+from lakefall.run.profile import Profile
+from lakefall.run.report import RunReport
+from lakefall.run.schema_cache import Schemas
+from lakefall.run.table_load import BatchResult, TableBatch
+
+MAX_BATCH_BYTES = 2_000_000_000
+"""Files of one table are committed together up to this size on disk; beyond it the scratch
+folder would have to hold them all at once."""
+
+
+LEFT = "interrupted while it was committed; the next run finds out what became of it"
+UNCHANGED = "unchanged"
+"""The reason of a decision for a file whose current version is in its table."""
+
+
+class Warnings:
+    """Listener that keeps what people should know."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    @hookimpl
+    def event(self, event: Event) -> None:
+        if event.name == "warning":
+            where = event.key or event.table
+            message = str(event.detail.get("message", ""))
+            self.messages.append(f"{where}: {message}" if where else message)
+
+
+class Runner:
+    """Runs a pipeline once."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._warnings = Warnings()
+        self._profile = Profile()
+        self.pipeline = with_listeners(pipeline, self._warnings, self._profile)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        return tuple(self._warnings.messages)
+
+    @contextmanager
+    def start(
+        self, *, run_id: str = "", dry_run: bool = False, started_at: datetime | None = None
+    ) -> Iterator[Run]:
+        """A run with a scratch folder, for one or more steps.
+
+        ``started_at`` (UTC) is when the source was listed, where another process did that: a
+        version of a file that was committed since then is newer.
+        """
+        started = started_at or datetime.now(UTC)
+        run_id = run_id or f"run_{started:%Y%m%dT%H%M%S}_{secrets.token_hex(4)}"
+        with scratch.scratch(self.pipeline.config.cache.dir, _folder_name(run_id)) as folder:
+            yield Run(self.pipeline, run_id, started, folder, dry_run)
+
+    def run(
+        self,
+        *,
+        tables: Collection[str] = (),
+        keys: Collection[str] = (),
+        dry_run: bool = False,
+        force: bool = False,
+        run_id: str = "",
+    ) -> RunReport:
+        """Load what is new or changed; ``force`` also what is not.
+
+        Without ``tables`` and ``keys`` also deletes what is gone from a source that says so.
+
+        Raises:
+            LakefallError: the source, the registry or the catalog as a whole failed; what was
+                committed before stays, and is recorded.
+            UsageError: a key or table that the source does not have.
+        """
+        began = perf_counter()
+        outcomes: list[Outcome] = []
+        registered: list[Registered] = []
+        with self.start(run_id=run_id, dry_run=dry_run) as run:
+            decisions: Sequence[Decision] = ()
+            try:
+                with interrupts.stretch() as loading:
+                    decisions = self.decide(run, tables=tables, keys=keys, force=force)
+                    pending = [d.file for d in decisions if d.pending]
+                    for result in load(list(batches(run, pending))):
+                        outcomes += result.outcomes
+                        registered += result.registered
+            finally:
+                self.record(run, outcomes)
+            with interrupts.stretch() as closing:
+                if not (loading.interrupted or tables or keys):
+                    for gone in deletion.find(run, {d.file.key for d in decisions}):
+                        outcomes += deletion.delete(run, gone)
+                registered += () if loading.interrupted else self.reconcile(run)
+            interrupted = loading.interrupted or closing.interrupted
+            outcomes += _others(decisions, outcomes, interrupted=interrupted)
+            return RunReport(
+                run.run_id,
+                tuple(outcomes),
+                tuple(registered),
+                self.warnings,
+                perf_counter() - began,
+                interrupted,
+                dry_run,
+                self._profile.steps,
+            )
+
+    def decide(
+        self,
+        run: Run,
+        *,
+        tables: Collection[str] = (),
+        keys: Collection[str] = (),
+        force: bool = False,
+    ) -> Sequence[Decision]:
+        """List the source and decide what has to be loaded, oldest first, within the limit."""
+        return self.judge(run, self.list_files(run, tables=tables, keys=keys), force=force)
+
+    def judge(
+        self, run: Run, files: Sequence[SourceFile], *, force: bool = False, at_most: int = 0
+    ) -> list[Decision]:
+        """Decide which of these files have to be loaded; ``at_most`` of them, 0 for no limit."""
+        root = [
+            Decision(f, pending=False, reason="no folder: a file at the root has no table")
+            for f in files
+            if not f.folder
+        ]
+        for decision in root:
+            run.warn(f"{decision.reason}; skipped", key=decision.file.key)
+        with run.step("pending") as told:
+            # Without files no sink need be reached, nor even imported.
+            known = [f for f in files if f.folder]
+            decisions = self.pipeline.pending(run, known) if known else []
+            if force:
+                decisions = [dataclasses.replace(d, pending=True) for d in decisions]
+            decisions = _limit(run, decisions, at_most)
+            chosen = [d.file for d in decisions if d.pending]
+            told.update(files=len(chosen), bytes=sum(f.size for f in chosen))
+        return [*decisions, *root]
+
+    def list_files(
+        self, run: Run, *, tables: Collection[str] = (), keys: Collection[str] = ()
+    ) -> list[SourceFile]:
+        """The source's files with usable table names, or the reason why there is none."""
+        with run.step("discover"):
+            files = [self._named(f) for f in self.pipeline.discover(run)]
+        _warn_shared_tables(run, files)
+        found_keys, found_tables = {f.key for f in files}, {f.table for f in files}
+        if missing := [k for k in keys if k not in found_keys]:
+            raise UsageError(f"the source has no file {missing[0]!r}; keys are as `status` shows")
+        if missing := [t for t in tables if t not in found_tables]:
+            raise UsageError(
+                f"no file of the source feeds table {missing[0]!r}; "
+                f"tables with files: {', '.join(sorted(t for t in found_tables if t)) or 'none'}"
+            )
+        return [
+            f for f in files if (not keys or f.key in keys) and (not tables or f.table in tables)
+        ]
+
+    def _named(self, file: SourceFile) -> SourceFile:
+        if not file.folder or file.problem:
+            return dataclasses.replace(file, table="")
+        try:
+            table = naming.usable_table_name(
+                file.folder,
+                self.pipeline.protected_tables,
+                transliterate=self.pipeline.transliterate,
+            )
+        except TableNameError as error:
+            return dataclasses.replace(file, table="", problem=str(error))
+        return dataclasses.replace(file, table=table)
+
+    def record(self, run: Run, outcomes: Sequence[Outcome]) -> None:
+        """Write what the registry keeps: successes and failures."""
+        worth = [o for o in outcomes if o.status in (Status.SUCCESS, Status.FAILED)]
+        if worth and not run.dry_run:
+            with run.step("record"):
+                self.pipeline.record(run, worth)
+
+    def reconcile(self, run: Run) -> list[Registered]:
+        """Let registrars make up for what earlier runs could not do; warns, never fails."""
+        if run.dry_run or not self.pipeline.reconciles:
+            return []
+        with run.step("reconcile"):
+            try:
+                tables = _loaded_tables(self.pipeline.history(run))
+            except LakefallError as error:
+                run.warn(f"registrars were not asked about earlier runs: {error}")
+                return []
+            answers = self.pipeline.reconcile(run, tables)
+        warn_of(run, answers)
+        return answers
+
+
+def by_table(files: Iterable[SourceFile]) -> dict[str, list[SourceFile]]:
+    """The files of each table, in the order given."""
+    groups: dict[str, list[SourceFile]] = {}
+    for file in files:
+        groups.setdefault(file.table, []).append(file)
+    return groups
+
+
+def batches(
+    run: Run, files: Iterable[SourceFile], schemas: Schemas | None = None
+) -> Iterator[TableBatch]:
+    """Files that are loaded and committed together: one table each, bounded in bytes."""
+    number = 0
+    for table, members in by_table(files).items():
+        group: list[SourceFile] = []
+        size = 0
+        for file in members:
+            if group and size + file.size > MAX_BATCH_BYTES:
+                yield TableBatch(_scratch(run, number), table, tuple(group), schemas=schemas)
+                number, group, size = number + 1, [], 0
+            group.append(file)
+            size += file.size
+        yield TableBatch(_scratch(run, number), table, tuple(group), schemas=schemas)
+        number += 1
+
+
+def load(work: Sequence[TableBatch]) -> Iterator[BatchResult]:
+    """Load batch after batch.
+
+    The files of those to come are fetched meanwhile, and while one commits the next is converted.
+    """
+    files = ((f, partial(b.bring, f)) for b in work if b.table for f in b.files)
+    behind = Behind()
+    here: TableBatch | None = None
+    with Ahead(files) as ahead:
+        try:
+            for batch in work:
+                if behind.batch and not _apart(behind.batch, batch):
+                    yield behind.take()
+                loading = batch.loading(ahead)
+                result = until_commit(loading)
+                ahead.let_go(batch.files)
+                if behind.batch:
+                    yield behind.take()
+                if result is None and batch is not work[-1]:
+                    behind.begin(batch, loading)
+                else:
+                    # Nothing is left to do meanwhile, and here Ctrl-C ends it.
+                    here = batch
+                    last = result or to_the_end(loading)
+                    here = None
+                    yield last
+        except (Exception, KeyboardInterrupt) as error:
+            if under_way := behind.last(hurry=isinstance(error, KeyboardInterrupt)):
+                yield under_way
+            elif left := behind.batch or here:
+                yield BatchResult(tuple(Outcome(f, Status.SKIPPED, error=LEFT) for f in left.files))
+            raise
+
+
+def _apart(one: TableBatch, other: TableBatch) -> bool:
+    """Whether two batches can be worked on at the same time."""
+    size = sum(f.size for f in (*one.files, *other.files))
+    return one.table != other.table and size <= MAX_BATCH_BYTES
+
+
+def _loaded_tables(entries: Iterable[RegistryEntry]) -> dict[str, datetime]:
+    """Tables with rows of a file, and when one of their files was last loaded."""
+    tables: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.status == Status.SUCCESS and entry.table:
+            known = tables.get(entry.table, entry.ingested_at)
+            tables[entry.table] = max(known, entry.ingested_at)
+    return dict(sorted(tables.items()))
+
+
+def _scratch(run: Run, number: int) -> Run:
+    return dataclasses.replace(run, workdir=run.workdir / f"{number:05d}")
+
+
+def _folder_name(run_id: str) -> str:
+    """A run id (Airflow's hold colons and slashes) as a name on disk."""
+    plain = "".join(c if c.isalnum() or c in "-_." else "_" for c in run_id)[:100]
+    return f"{plain}_{secrets.token_hex(3)}"
+
+
+def _limit(run: Run, decisions: Sequence[Decision], at_most: int) -> list[Decision]:
+    """Keep the oldest pending files up to the source's ``max_files_per_run``."""
+    limit = min(filter(None, (run.pipeline.max_files_per_run, at_most)), default=0)
+    pending = [d for d in decisions if d.pending]
+    if not limit or len(pending) <= limit:
+        return list(decisions)
+    left = {d.file.key for d in pending[limit:]}
+    run.warn(f"{len(left)} more files are left to the next run (max_files_per_run: {limit})")
+    reason = f"left to the next run (max_files_per_run: {limit})"
+    return [
+        dataclasses.replace(d, pending=False, reason=reason) if d.file.key in left else d
+        for d in decisions
+    ]
+
+
+def _warn_shared_tables(run: Run, files: Sequence[SourceFile]) -> None:
+    folders: dict[str, set[str]] = {}
+    for file in files:
+        if file.table:
+            folders.setdefault(file.table, set()).add(file.folder)
+    for table, names in sorted(folders.items()):
+        if len(names) > 1:
+            run.warn(
+                f"folders {', '.join(repr(n) for n in sorted(names))} all feed this table",
+                table=table,
+            )
+
+
+def _others(
+    decisions: Sequence[Decision], outcomes: Sequence[Outcome], *, interrupted: bool
+) -> list[Outcome]:
+    """Outcomes for what was listed but not loaded."""
+    done = {o.file.key for o in outcomes}
+    others: list[Outcome] = []
+    for decision in decisions:
+        if decision.file.key in done:
+            continue
+        if decision.pending:
+            error = "interrupted before it was loaded" if interrupted else "not reached"
+            others.append(Outcome(decision.file, Status.SKIPPED, error=error))
+        elif decision.reason == UNCHANGED:
+            others.append(Outcome(decision.file, Status.UNCHANGED))
+        else:
+            others.append(Outcome(decision.file, Status.SKIPPED, error=decision.reason))
+    return others

@@ -1,0 +1,1 @@
+"""Records of any format to typed Parquet."""

@@ -1,0 +1,233 @@
+"""The encoding of a file: byte order mark, NUL parity, UTF-8, then legacy encodings.
+
+UTF-8 is decided on the whole file, in blocks: the first byte above 0x7F may come after megabytes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from lakefall.contract.errors import EmptyFileError, EncodingError, NotTextError
+from lakefall_plugins.formats.csv.encoding.legacy import guess
+from lakefall_plugins.formats.csv.encoding.signatures import looks_like
+
+BLOCK = 1 << 20
+HEAD = 1 << 16
+_MARKS = (
+    (b"\xff\xfe\x00\x00", "utf-32"),
+    (b"\x00\x00\xfe\xff", "utf-32"),
+    (b"\xef\xbb\xbf", "utf-8-sig"),
+    (b"\xff\xfe", "utf-16"),
+    (b"\xfe\xff", "utf-16"),
+)
+_SEPARATORS = re.compile(rb"[\x00-\x1f,;\"]+")
+"""What ends a word. No character from 0x40 on does: in Big5, GBK and Shift-JIS it may be the
+second half of a pair."""
+_MOST_HIGH_BYTES = 1 << 14
+_TOLERATED = 100
+"""Bytes above ASCII for each one that a legacy encoding may not know: damage."""
+_MOST_STRANGE = 50
+_DAMAGE = 4
+"""UTF-8 with damage has at least this many whole sequences for each byte that is none."""
+
+
+def plain_codec(path: Path, encoding: str) -> str:
+    """The codec that reads the same text from the middle of the file: without a mark."""
+    if encoding not in ("utf-16", "utf-32", "utf-8-sig"):
+        return encoding
+    with path.open("rb") as stream:
+        head = stream.read(4)
+    if encoding == "utf-8-sig":
+        return "utf-8"
+    big = head.startswith((b"\xfe\xff", b"\x00\x00"))
+    return f"{encoding}-{'be' if big else 'le'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """An encoding and why it was chosen."""
+
+    name: str
+    """A CPython codec name."""
+    evidence: tuple[str, ...] = ()
+
+
+def detect_encoding(path: Path, given: str | None = None, name: str = "") -> Encoding:
+    """The encoding of a whole file.
+
+    Args:
+        path: a file on this machine, decompressed.
+        given: the encoding, if it is known; only its name is checked.
+        name: what errors call the file; its file name when empty.
+
+    Raises:
+        EmptyFileError: the file has no bytes.
+        NotTextError: the bytes are no text; the message names what they look like.
+        EncodingError: ``given`` is no encoding that CPython knows.
+    """
+    name = name or path.name
+    with path.open("rb") as stream:
+        head = stream.read(HEAD)
+    if not head:
+        raise EmptyFileError(f"{name}: the file has no bytes; upload a table")
+    if given is not None:
+        return _given(name, given)
+    if (what := looks_like(head)) is not None:
+        raise NotTextError(f"{name}: these bytes are no text but look like {what}")
+    for mark, codec in _MARKS:
+        if head.startswith(mark):
+            return Encoding(codec, (f"{codec}: the file begins with a byte order mark",))
+    if (wide := _wide(head)) is not None:
+        return Encoding(wide, (f"{wide}: zero bytes at every other place",))
+    _refuse_binary(name, head)
+    return _narrow(path)
+
+
+def _given(name: str, given: str) -> Encoding:
+    try:
+        codec = codecs.lookup(given).name
+    except LookupError:
+        raise EncodingError(
+            f"{name}: no encoding is called {given!r}; use a name such as cp1252 or utf-16-le"
+        ) from None
+    return Encoding(codec, (f"{codec}: given",))
+
+
+def _wide(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 without a mark, by the places of the zero bytes; None for neither."""
+    zeros = [head[place::4].count(0) for place in range(4)]
+    total, quarter = sum(zeros), len(head) // 4
+    if total * 20 < len(head):
+        return None
+    shares = {
+        "utf-32-le": min(zeros[2], zeros[3]) >= 0.95 * quarter > 0,
+        "utf-32-be": min(zeros[0], zeros[1]) >= 0.95 * quarter > 0,
+        "utf-16-le": zeros[1] + zeros[3] >= 0.9 * total,
+        "utf-16-be": zeros[0] + zeros[2] >= 0.9 * total,
+    }
+    return next((codec for codec, fits in shares.items() if fits and _reads(head, codec)), None)
+
+
+def _reads(head: bytes, codec: str) -> bool:
+    """Whether bytes decode to text in which line ends are line ends."""
+    try:
+        text = codecs.getincrementaldecoder(codec)().decode(head, final=False)
+    except UnicodeDecodeError:
+        return False
+    strange = sum(not (c.isprintable() or c in "\t\r\n\u00a0") for c in text[:4096])
+    ends = text.count("\n") + text.count("\r")
+    return strange * 50 <= 4096 and ends * 2 >= head.count(b"\n") + head.count(b"\r")
+
+
+def _refuse_binary(name: str, head: bytes) -> None:
+    zeros = head.count(0)
+    kinds = [head.count(c) for c in (*range(1, 9), *range(14, 27))]
+    # A single control character that abounds is a delimiter.
+    control = sum(kinds) if sum(map(bool, kinds)) > 3 else 0
+    if zeros * 4 > len(head):
+        raise NotTextError(
+            f"{name}: {zeros:,} of the first {len(head):,} bytes are zero: this is no text; "
+            "upload the file again, or export it as CSV"
+        )
+    if control * 25 > len(head):
+        raise NotTextError(
+            f"{name}: {control:,} of the first {len(head):,} bytes are control "
+            "characters: these are binary data, no text; export the table as CSV"
+        )
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while block := stream.read(BLOCK):
+            yield block
+
+
+def _narrow(path: Path) -> Encoding:
+    """UTF-8 when all bytes or nearly all agree, else a legacy encoding."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    ascii_only = True
+    try:
+        for block in _blocks(path):
+            if ascii_only and block.isascii():
+                continue
+            ascii_only = False
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return _not_quite_utf8(path)
+    if ascii_only:
+        return Encoding("utf-8", ("utf-8: every byte is ASCII",))
+    return Encoding("utf-8", ("utf-8: every byte above ASCII is part of a whole sequence",))
+
+
+def _not_quite_utf8(path: Path) -> Encoding:
+    """UTF-8 with a few damaged bytes, or a legacy encoding."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    whole = damaged = gathered = 0
+    words: list[bytes] = []
+    for block in _blocks(path):
+        text = decoder.decode(block)
+        bad = max(text.count("\ufffd") - block.count(b"\xef\xbf\xbd"), 0)
+        damaged += bad
+        whole += max(_sequences(block) - bad, 0)
+        if gathered < _MOST_HIGH_BYTES and not block.isascii():
+            found = _high_words(block, _MOST_HIGH_BYTES - gathered)
+            words += found
+            gathered += sum(map(len, found))
+    if whole >= _DAMAGE * damaged:
+        return Encoding(
+            "utf-8", (f"utf-8 with damage: {whole:,} sequences whole, {damaged:,} bytes are not",)
+        )
+    name, reason = guess(words)
+    if strange := _strange_words(path, name):
+        second, _ = guess(strange + words)
+        if second != name and not _strange_words(path, second):
+            name, reason = second, f"{name} does not know all bytes, {second} does"
+    return Encoding(name, ("the bytes are not UTF-8", f"{name}: {reason}"))
+
+
+def _strange_words(path: Path, encoding: str) -> list[bytes]:
+    """Words that hold bytes which the encoding does not know; none where these are so few that
+    they are damage."""
+    decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
+    found: list[bytes] = []
+    high = strange = 0
+    for block in _blocks(path):
+        if block.isascii() and not decoder.getstate()[0]:
+            continue
+        high += len(block.translate(None, _ASCII))
+        bad = decoder.decode(block).count("\ufffd")
+        strange += bad
+        for line in block.splitlines() if bad and len(found) < _MOST_STRANGE else ():
+            if not line.isascii() and "\ufffd" in line.decode(encoding, errors="replace"):
+                found += _high_words(line, _MOST_HIGH_BYTES)
+    return found[:_MOST_STRANGE] if strange * _TOLERATED > high else []
+
+
+def _high_words(block: bytes, limit: int) -> list[bytes]:
+    """The first words with high bytes, none of them cut by the block's ends."""
+    first, last = block.find(b"\n") + 1, block.rfind(b"\n")
+    lines = block[first:last] if first <= last and len(block) == BLOCK else block
+    found: list[bytes] = []
+    for line in lines.splitlines():
+        if line.isascii():
+            continue
+        words = [word for word in _SEPARATORS.split(line) if not word.isascii()]
+        found += words
+        limit -= sum(map(len, words))
+        if limit <= 0:
+            break
+    return found
+
+
+def _sequences(block: bytes) -> int:
+    """Bytes that may begin a sequence of more than one byte, damaged ones included."""
+    return len(block.translate(None, _NOT_LEADING))
+
+
+_ASCII = bytes(range(0x80))
+_NOT_LEADING = bytes(range(0xC2)) + bytes(range(0xF5, 0x100))

@@ -1,0 +1,63 @@
+"""Options of the sniffer and the reader ``csv``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import ByteSize, Field
+
+from lakefall.contract.plugin import Options
+
+Character = Annotated[str, Field(max_length=1)]
+OnMisfit = Literal["null", "reject", "fail"]
+
+
+class CsvSnifferOptions(Options):
+    """How much the sniffer looks at, what it prefers, and what it is told outright."""
+
+    sample_bytes: ByteSize = Field(default=ByteSize(8_000), ge=64)
+    """The first look. It grows on its own, up to 1 MB, while it does not decide."""
+    delimiters: tuple[str, ...] = (",", ";", "\t", "|")
+    """Preferred delimiters; others are taken on strong evidence only."""
+    strict_delimiters: bool = False
+    """Forbid every delimiter that is not listed."""
+    header: Literal["detect", "present", "absent"] = "detect"
+    """Whether the first row names the columns."""
+    on_missing_header: Literal["fail", "generate"] = "fail"
+    """What becomes of a file without header where ``header`` is ``detect``: it fails, or its
+    columns are called col_1, col_2, ..."""
+    min_confidence: float = Field(default=0.5, ge=0, le=1)
+    """A file whose dialect is less certain fails. ``lakefall sniff`` always answers."""
+    delimiter: Character | None = None
+    """The delimiter, if known; ``""`` for a file of one column."""
+    quotechar: Character | None = None
+    """The quote character, if known; ``""`` for none."""
+    escapechar: Character | None = None
+    """The escape character, if known; ``""`` for doubled quotes."""
+    encoding: str | None = None
+    """The encoding, if known: a name that CPython's codecs know."""
+    preamble_lines: int | None = Field(default=None, ge=0)
+    """Lines before the header, if known."""
+    header_lines: int | None = Field(default=None, ge=1)
+    """Rows that make up the header, if known; the cells of each column are joined by a blank."""
+    on_multi_row_header: Literal["join", "fail"] = "join"
+    """What becomes of a file whose header stands on several rows where ``header_lines`` is not
+    given: the rows are joined, or the file fails."""
+    units_row: Literal["detect", "present", "absent"] = "detect"
+    """Whether a row of units (``m/s``, ``[kg]``) stands right below the header. It is no record
+    and is skipped."""
+    comment: Character | None = None
+    """Lines that begin with this are skipped; ``""`` for none."""
+
+
+class CsvReaderOptions(Options):
+    """What becomes of records and cells that do not fit."""
+
+    short_records: Literal["detect", "reject", "fill"] = "detect"
+    """A record with fewer fields than the header: rejected, or taken with NULL in the columns
+    that it lacks at its end, as spreadsheets and some registers leave them out. ``detect`` takes
+    them where more than half of the records that the sniffer sees are short."""
+
+    on_misfit: OnMisfit = "null"
+    """What becomes of a cell that does not parse into its column's type: NULL, its record is
+    rejected, or the file fails. The cell is kept among the rejects."""

@@ -1,0 +1,117 @@
+"""The lines before the first record: preamble, comments, header."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, pairwise
+from pathlib import Path
+
+from lakefall.contract.errors import NoHeaderError
+from lakefall.contract.values import Dialect
+from lakefall_plugins.formats.csv.encoding.decoding import Codec, line_blocks, visible
+from lakefall_plugins.formats.csv.reading.syntax import is_blank, read
+
+SAMPLE = 1_000
+"""Records that decide the width of a file without header."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the records begin, and how many fields each must have."""
+
+    header: tuple[str, ...]
+    lines: int
+    """Physical lines up to and with the header."""
+    skipped: int
+    """Those of them that are no header: preamble, comments, blank lines, units."""
+
+
+def read_head(path: Path, codec: Codec, dialect: Dialect) -> Head:
+    """Read the header and the number of columns.
+
+    Raises:
+        NoHeaderError: the file ends before its header.
+    """
+    lines = _Lines(path, codec, dialect)
+    reader = read(lines, dialect, strict=False)
+    if not dialect.has_header:
+        width = _usual_width(islice(reader, SAMPLE), dialect)
+        names = tuple(f"col_{number}" for number in range(1, width + 1))
+        return Head(names, dialect.preamble_lines, dialect.preamble_lines)
+    rows, blank = _rows(reader, max(1, dialect.header_lines), dialect)
+    if not rows:
+        raise NoHeaderError(f"{path.name}: the file ends before its header")
+    named = lines.done
+    _, more = _rows(reader, dialect.units_lines, dialect)
+    done, skipped = lines.done, lines.skipped + blank + more + lines.done - named
+    header = _trimmed(joined(rows), islice(reader, SAMPLE), dialect)
+    header = [visible(cell).replace("\0", "") for cell in header]
+    if dialect.unnamed_column:
+        header.insert(0 if dialect.unnamed_column == "first" else len(header), "")
+    return Head(tuple(header), done, skipped)
+
+
+def _rows(reader: Iterator[list[str]], count: int, dialect: Dialect) -> tuple[list[list[str]], int]:
+    """The next rows that hold something, and how many blank lines stand between them."""
+    rows: list[list[str]] = []
+    blank = 0
+    while len(rows) < count and (row := next(reader, None)) is not None:
+        if is_blank(row) and (dialect.delimiter or not row):
+            blank += 1
+        else:
+            rows.append(row)
+    return rows, blank
+
+
+def _trimmed(header: list[str], records: Iterator[list[str]], dialect: Dialect) -> list[str]:
+    """The header without a delimiter at its end that the records do not have."""
+    if len(header) < 2 or header[-1].strip():
+        return header
+    widths = _widths(records, dialect)
+    return header[:-1] if widths[len(header) - 1] > widths[len(header)] else header
+
+
+def joined(rows: Sequence[Sequence[str]]) -> list[str]:
+    """A header of several rows as one: the cells of each column, joined by a blank.
+
+    A name above an empty cell to its right spans that column too, where the row below names it.
+    """
+    if len(rows) == 1:
+        return list(rows[0])
+    width = max(map(len, rows))
+    padded = [[*row, *[""] * (width - len(row))] for row in rows]
+    for upper, lower in pairwise(padded):
+        for at in range(1, width):
+            if lower[at - 1].strip() and lower[at].strip() and not upper[at].strip():
+                upper[at] = upper[at - 1]
+    return [" ".join(filter(None, map(str.strip, cells))) for cells in zip(*padded, strict=True)]
+
+
+def _usual_width(rows: Iterator[list[str]], dialect: Dialect) -> int:
+    widths = _widths(rows, dialect)
+    return widths.most_common(1)[0][0] if widths else 0
+
+
+def _widths(rows: Iterator[list[str]], dialect: Dialect) -> Counter[int]:
+    return Counter(len(row) for row in rows if row and not (dialect.delimiter and is_blank(row)))
+
+
+class _Lines:
+    """Physical lines without preamble and comments, counted as they are taken."""
+
+    def __init__(self, path: Path, codec: Codec, dialect: Dialect) -> None:
+        self.done = 0
+        self.skipped = 0
+        self._preamble = dialect.preamble_lines
+        self._comment = dialect.comment
+        self._lines = (line for block, _ in line_blocks(path, codec) for line in block)
+
+    def __iter__(self) -> Iterator[str]:
+        for line in self._lines:
+            self.done += 1
+            if self.done <= self._preamble or (self._comment and line.startswith(self._comment)):
+                self.skipped += 1
+            else:
+                yield line

@@ -1,0 +1,116 @@
+"""Lines to records through the csv module, at its own speed, up to the first error."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from lakefall.contract.values import Dialect
+from lakefall_plugins.formats.csv.reading.syntax import read
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    Int64s = npt.NDArray[np.int64]
+
+CELLS = 500_000
+"""Cells that are held at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that the csv module refuses."""
+
+    at: int
+    """Index of the record's first line."""
+    lines: int
+    """Lines that were read for it."""
+    message: str
+    """What the csv module says."""
+
+    @property
+    def unclosed(self) -> bool:
+        """The lines ended before the record did."""
+        return "unexpected end" in self.message
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """Some records in a row."""
+
+    rows: list[list[str]]
+    starts: Int64s
+    """Index of the first line of each."""
+    ends: Int64s
+    """Index after its last line."""
+    comments: int
+    """Comment lines before, between and after them."""
+    done: int
+    """Index after the last line that belongs to a record or comment here."""
+    failure: Failure | None
+
+    def raws(self, lines: list[str]) -> list[str]:
+        """The records' raw text."""
+        count = len(self.rows)
+        if count and self.ends[-1] - self.starts[0] == count:
+            return lines[self.starts[0] : self.ends[-1]]
+        pairs = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
+        return ["".join(lines[start:end]) for start, end in pairs]
+
+
+def is_record(line: str, dialect: Dialect, columns: int) -> bool:
+    """Whether a line that begins with a comment mark found in a sample is a record all the same:
+    it has a field for every column, or begins one that goes on."""
+    if dialect.comment_given:
+        return False
+    try:
+        return len(next(read([line], dialect, strict=True))) == columns
+    except csv.Error:
+        return True
+
+
+def parse(lines: list[str], at: int, dialect: Dialect, columns: int) -> Parsed:
+    """Read records from ``lines[at:]``: at most some ``CELLS``, and none after an error."""
+    import numpy as np
+
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    skips: list[int] = []
+    comments = 0
+
+    def without_comments() -> Iterator[str]:
+        # The reader asks for a line, and no row has come since: the record goes on.
+        nonlocal comments
+        asked = -1
+        for line in body:
+            if len(rows) != asked:
+                if line.startswith(dialect.comment) and not is_record(line, dialect, columns):
+                    comments += 1
+                    continue
+                asked = len(rows)
+            yield line
+
+    body = lines[at:] if at else lines
+    commented = bool(dialect.comment) and any(x.startswith(dialect.comment) for x in body)
+    reader = read(without_comments() if commented else body, dialect, strict=True)
+    failure = None
+    try:
+        for row in islice(reader, max(1, CELLS // columns)):
+            rows.append(row)
+            numbers.append(reader.line_num)
+            if commented:
+                skips.append(comments)
+    except csv.Error as error:
+        used = reader.line_num - (numbers[-1] if numbers else 0)
+        failure = Failure(at + reader.line_num + comments - used, used, str(error))
+    read_lines = np.array(numbers, dtype=np.int64)
+    ends = read_lines + at
+    if commented:
+        ends += np.array(skips, dtype=np.int64)
+    starts = ends - np.diff(read_lines, prepend=0)
+    done = failure.at if failure else at + reader.line_num + comments
+    return Parsed(rows, starts, ends, comments, done, failure)

@@ -1,0 +1,149 @@
+"""The rejects of one file as Parquet: what did not reach the table, where and why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from lakefall_plugins.formats.csv.encoding.decoding import visible
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+MAX_TEXT = 10_000
+"""Characters of a reject's text that are kept; the line says where the rest is."""
+TOLD_LINES = 10
+"""Lines that a warning names; the rejects themselves hold all."""
+FLUSH_ROWS = 10_000
+FLUSH_CHARACTERS = 4 << 20
+
+
+def bounded(text: str) -> str:
+    """The text, cut where it is long, in characters that any file can hold."""
+    if len(text) > MAX_TEXT:
+        return f"{visible(text[:MAX_TEXT])}… ({len(text) - MAX_TEXT:,} more)"
+    return visible(text)
+
+
+def reject_schema() -> pa.Schema:
+    """The columns of ``model.Reject``."""
+    import pyarrow as pa
+
+    return pa.schema(
+        [
+            pa.field("line", pa.int64(), nullable=False),
+            pa.field("column", pa.string(), nullable=False),
+            pa.field("reason", pa.string(), nullable=False),
+            pa.field("text", pa.string(), nullable=False),
+        ]
+    )
+
+
+class RejectWriter:
+    """Appends rejects to a Parquet file, which exists only once there is one.
+
+    Memory is bounded by ``FLUSH_ROWS`` and ``FLUSH_CHARACTERS``.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.count = 0
+        self._rows: list[tuple[int, str, str, str]] = []
+        self._characters = 0
+        self._writer: Any = None
+
+    @property
+    def result(self) -> Path | None:
+        """The file, or None when nothing was rejected."""
+        return self.path if self.count else None
+
+    def __enter__(self) -> RejectWriter:
+        self.path.unlink(missing_ok=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if kind is None:
+                self._flush()
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+
+    def append(self, line: int, column: str, reason: str, text: str) -> None:
+        """One reject; the text is cut to ``MAX_TEXT``."""
+        text = bounded(text)
+        self._rows.append((line, column, reason, text))
+        self.count += 1
+        self._characters += len(text)
+        if len(self._rows) >= FLUSH_ROWS or self._characters >= FLUSH_CHARACTERS:
+            self._flush()
+
+    def extend(self, columns: Sequence[Any]) -> None:
+        """Many rejects as four Arrow arrays: line, column, reason, text (already cut)."""
+        import pyarrow as pa
+
+        if len(columns[0]):
+            self._flush()
+            self._write(pa.RecordBatch.from_arrays(list(columns), schema=reject_schema()))
+            self.count += len(columns[0])
+
+    def copy(self, source: Path) -> None:
+        """All rejects of another file."""
+        import pyarrow.parquet as pq
+
+        with pq.ParquetFile(source) as file:
+            for batch in file.iter_batches(FLUSH_ROWS):
+                self.extend([batch.column(name) for name in batch.schema.names])
+
+    def _flush(self) -> None:
+        if not self._rows:
+            return
+        import pyarrow as pa
+
+        schema = reject_schema()
+        arrays = [
+            pa.array(values, field.type)
+            for values, field in zip(zip(*self._rows, strict=True), schema, strict=True)
+        ]
+        self._write(pa.RecordBatch.from_arrays(arrays, schema=schema))
+        self._rows = []
+        self._characters = 0
+
+    def _write(self, batch: pa.RecordBatch) -> None:
+        import pyarrow.parquet as pq
+
+        if self._writer is None:
+            self._writer = pq.ParquetWriter(self.path, batch.schema, compression="zstd")
+        self._writer.write_batch(batch)
+
+
+def warning(path: Path | None, records: int, cells: int) -> tuple[str, ...]:
+    """What a person should know about a file's rejects: how many, and the first lines of them."""
+    if path is None:
+        return ()
+    parts = [f"{records:,} records rejected"] if records else []
+    parts += [f"{cells:,} values became NULL"] if cells else []
+    first, more = _first_lines(path)
+    lines = ", ".join(map(str, first)) + (", ..." if more else "")
+    return (f"{' and '.join(parts)}, on lines {lines}; `lakefall rejects` shows them",)
+
+
+def _first_lines(path: Path) -> tuple[list[int], bool]:
+    """The first distinct lines in order, and whether there are more."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    found: set[int] = set()
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["line"]):
+            distinct = pc.unique(batch.column("line")).sort()[: TOLD_LINES + 1].to_pylist()
+            found = set(sorted(found | set(distinct))[: TOLD_LINES + 1])
+    lines = sorted(found)
+    return lines[:TOLD_LINES], len(lines) > TOLD_LINES

@@ -1,0 +1,108 @@
+"""The sniffer ``csv``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from lakefall.contract.errors import LowConfidenceError, MultiRowHeaderError, NoHeaderError
+from lakefall.contract.plugin import Plugin, Stage, hookimpl
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffing.dialect import detect
+
+if TYPE_CHECKING:
+    from lakefall.contract.run import Run
+    from lakefall.contract.values import Dialect, LocalFile, Reading, SourceFile, TableState
+
+
+class CsvSniffer(Plugin[CsvSnifferOptions]):
+    """Finds dialect, encoding, preamble and header of a CSV file by weighing all readings."""
+
+    name = "csv"
+    stage = Stage.SNIFFER
+
+    @hookimpl
+    def sniff(self, run: Run, local: LocalFile, table: TableState | None) -> Dialect:
+        """The file's dialect.
+
+        Raises:
+            EmptyFileError: no bytes, or nothing but blank lines.
+            NotTextError: the bytes are no text.
+            EncodingError: the option ``encoding`` names no encoding.
+            LowConfidenceError: another reading is about as likely.
+            NoHeaderError: the first row is one of data, and no names may be generated.
+            MultiRowHeaderError: the header stands on several rows, which may not be joined.
+        """
+        del run
+        known = [column.source_name or column.name for column in table.columns] if table else []
+        dialect = detect(local.path, self.options, known, local.file.key)
+        if dialect.confidence < self.options.min_confidence:
+            raise LowConfidenceError(
+                _unsure(local.file, dialect, self.options.min_confidence), dialect
+            )
+        options = self.options
+        if (
+            not dialect.has_header
+            and options.header == "detect"
+            and options.on_missing_header == "fail"
+        ):
+            raise NoHeaderError(_headless(local.file, dialect), dialect)
+        if (
+            dialect.header_lines > 1
+            and options.header_lines is None
+            and options.on_multi_row_header == "fail"
+        ):
+            raise MultiRowHeaderError(_many_rows(local.file, dialect), dialect)
+        return dialect
+
+
+def _for_table(file: SourceFile, options: str) -> str:
+    """Options of the sniffer as YAML, for the file's table where there is one."""
+    sniffer = f"sniffer: {options}"
+    return f"tables: {{{file.table}: {{{sniffer}}}}}" if file.table else sniffer
+
+
+def _many_rows(file: SourceFile, dialect: Dialect) -> str:
+    first = dialect.preamble_lines + 1
+    joined = _for_table(file, "{on_multi_row_header: join}")
+    single = _for_table(file, "{header_lines: 1}")
+    return (
+        f"{file.key}: the header stands on {dialect.header_lines} rows, the first on line {first}, "
+        f"and on_multi_row_header is fail. To join them: {joined}; to take the first alone: "
+        f"{single}"
+    )
+
+
+def _headless(file: SourceFile, dialect: Dialect) -> str:
+    ways = "{header: present}", "{on_missing_header: generate}"
+    named, generated = (_for_table(file, way) for way in ways)
+    return (
+        f"{file.key}: no header: line {dialect.preamble_lines + 1} reads like a record, not like "
+        f"names. If it is the header: {named}; to call the columns col_1, col_2, ...: {generated}"
+    )
+
+
+def _unsure(file: SourceFile, dialect: Dialect, least: float) -> str:
+    found = f"{file.key}: the file is read best with {_words(dialect)}"
+    other = dialect.runner_up
+    if other is not None:
+        found += f", about as well with {_words(other)}"
+    said = f"{found}: confidence {dialect.confidence:.2f}, min_confidence is {least:.2f}"
+    overrides = [_override(dialect, other)]
+    if other is not None:
+        overrides.append(_override(other, dialect))
+    remedies = " or ".join(_for_table(file, override) for override in overrides)
+    return f"{said}. Decide in the pipeline file: {remedies}"
+
+
+def _words(way: Dialect | Reading) -> str:
+    delimiter = f"delimiter {way.delimiter!r}" if way.delimiter else "no delimiter"
+    return f"{delimiter} and {f'quote {way.quotechar}' if way.quotechar else 'no quote'}"
+
+
+def _override(way: Dialect | Reading, other: Dialect | Reading | None) -> str:
+    """The options, as YAML, that tell one reading from the other."""
+    options = [("delimiter", way.delimiter)]
+    if other is not None and other.delimiter == way.delimiter:
+        options += [("quotechar", way.quotechar), ("escapechar", way.escapechar)]
+    return "{" + ", ".join(f"{key}: {json.dumps(value)}" for key, value in options) + "}"

@@ -1,0 +1,217 @@
+"""The dialect of a CSV file, found by weighing every plausible way to read it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lakefall.contract.values import Dialect, Reading
+from lakefall_plugins.formats.csv.encoding.detection import detect_encoding
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffing.beyond import FIRST_TAIL, LARGEST_TAIL, tail
+from lakefall_plugins.formats.csv.sniffing.cells import TYPED
+from lakefall_plugins.formats.csv.sniffing.footer import footer_lines
+from lakefall_plugins.formats.csv.sniffing.header import HeaderVerdict, judge
+from lakefall_plugins.formats.csv.sniffing.layout import Layout, first_record, locate
+from lakefall_plugins.formats.csv.sniffing.sample import line_count, terminator
+from lakefall_plugins.formats.csv.sniffing.splitting import Row, Way, split
+from lakefall_plugins.formats.csv.sniffing.stacked import Part
+from lakefall_plugins.formats.csv.sniffing.structure import Known, Structure, examine
+from lakefall_plugins.formats.csv.sniffing.weighing import Found, weigh, with_late_quote
+
+
+def detect(
+    path: Path, options: CsvSnifferOptions, known_columns: Sequence[str] = (), name: str = ""
+) -> Dialect:
+    """The dialect of a file.
+
+    Args:
+        path: a file on this machine, decompressed.
+        options: what is preferred or known.
+        known_columns: column names of the live table: evidence for or against a header.
+        name: what errors call the file; its file name when empty.
+
+    Raises:
+        EmptyFileError: no bytes, or nothing but blank lines.
+        NotTextError: the bytes are no text.
+        EncodingError: the bytes do not decode in the encoding that the options name.
+    """
+    name = name or path.name
+    encoding = detect_encoding(path, options.encoding, name)
+    found = weigh(path, encoding.name, options, name)
+    way = with_late_quote(path, encoding.name, found, options)
+    table = _table(found, options)
+    verdict = _header(found, table, options, known_columns)
+    if not verdict.present and options.preamble_lines is None:
+        table = table.with_records_above(found.best.split.rows)
+    structure = _structure(found, table, options) if verdict.present else Structure(0)
+    footer = _footer_lines(path, encoding.name, found, table, way)
+    return Dialect(
+        delimiter=way.delimiter,
+        quotechar=way.quotechar,
+        escapechar=way.escapechar,
+        encoding=encoding.name,
+        has_header=verdict.present,
+        line_terminator=terminator(found.sample.line_ends, found.best.split.inner_breaks),
+        preamble_lines=table.layout.preamble_lines,
+        header_lines=structure.header_rows,
+        units_lines=structure.units_rows,
+        unnamed_column=structure.unnamed_column,
+        short_records=table.short and verdict.present,
+        footer_lines=footer,
+        comment=table.layout.comment,
+        comment_given=options.comment is not None,
+        skip_initial_space=_skip_initial_space(found, table, way),
+        confidence=found.doubt.confidence,
+        header_confidence=verdict.confidence,
+        evidence=(
+            *encoding.evidence,
+            *_evidence(found, table),
+            *verdict.evidence,
+            *structure.evidence,
+            *([f"{_lines(footer)} below the table {_are(footer)} no part of it"] if footer else []),
+        ),
+        runner_up=_reading(found),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """Where the table lies in the sample."""
+
+    layout: Layout
+    width: int
+    short: bool
+    """Most records lack their last fields."""
+    end: int
+    """Index of the row after its last one: that of the next table, or the end of the sample."""
+
+    def with_records_above(self, rows: Sequence[Row]) -> _Table:
+        """The same table, which begins with records of other widths."""
+        first = first_record(rows, self.layout.first)
+        if first == self.layout.first:
+            return self
+        return replace(self, layout=Layout(first, rows[first].line, self.layout.comment))
+
+    def below(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
+        """The rows after the first one, without blank lines and comments."""
+        mark = self.layout.comment
+        return [
+            row.cells
+            for row in rows[self.layout.first + 1 : self.end]
+            if not row.blank and not (mark and row.cells[0].startswith(mark))
+        ]
+
+
+def _table(found: Found, options: CsvSnifferOptions) -> _Table:
+    best, given = found.best, options.preamble_lines
+    rows = best.split.rows
+    part = best.part or Part(0, len(rows))
+    if best.short_below is not None and options.header != "absent":
+        layout = Layout(best.short_below, rows[best.short_below].line, options.comment or "")
+        return _Table(layout, best.width, short=True, end=part.end)
+    layout = locate(rows[part.start : part.end], best.width, options.comment)
+    first = part.start + layout.first
+    if given is not None:
+        first = next((i for i, row in enumerate(rows) if row.line >= given), 0)
+    line = layout.preamble_lines if given is None else given
+    return _Table(Layout(first, line, layout.comment), best.width, short=False, end=part.end)
+
+
+def _header(
+    found: Found, table: _Table, options: CsvSnifferOptions, known_columns: Sequence[str]
+) -> HeaderVerdict:
+    if options.header != "detect":
+        said = (f"header: {options.header} (given)",)
+        return HeaderVerdict(options.header == "present", 1.0, said)
+    rows, first = found.best.split.rows, table.layout.first
+    body = [row for row in table.below(rows) if table.short or len(row) == table.width]
+    names = rows[first].cells if first < len(rows) else ()
+    return judge(names, body, known_columns, found.cells)
+
+
+def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Structure:
+    rows, first = found.best.split.rows, table.layout.first
+    if first >= len(rows) or not found.best.way.delimiter:
+        return Structure(options.header_lines or 1)
+    units = None if options.units_row == "detect" else options.units_row == "present"
+    known = Known(options.header_lines, units)
+    return examine(rows[first].cells, table.below(rows), found.cells, known)
+
+
+def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> int:
+    rows = found.best.split.rows
+    if table.end < len(rows):
+        return 0  # another table follows, and its records are no footer
+    if not found.sample.truncated:
+        rows = rows[table.layout.first :]
+        return footer_lines(rows, table.width, found.sample.lines) or 0
+    size = FIRST_TAIL
+    while size <= LARGEST_TAIL:
+        text = tail(path, encoding, size)
+        end = split(text, way)
+        if end.misplaced or end.open_end:
+            return 0
+        lines = footer_lines(end.rows, table.width, line_count(text))
+        if lines is not None:
+            return lines
+        size *= 16
+    return 0
+
+
+def _skip_initial_space(found: Found, table: _Table, way: Way) -> bool:
+    """Whether blanks after delimiters are layout, and would end up in texts or hide quotes: those
+    before numbers do no harm."""
+    if way.delimiter in ("", " ", "\t"):
+        return way.runs
+    best, cells = found.best, found.cells
+    if way.quotechar and best.split.quoted:
+        apart = found.sample.text.count(f"{way.delimiter} {way.quotechar}")
+        if 2 * apart >= best.split.quoted:
+            return True
+    later = [cell for row in best.split.rows for cell in row.cells[1:] if cell]
+    if not later or sum(cell.startswith(" ") for cell in later) < 0.9 * len(later):
+        return False
+    texts = (cell for row in table.below(best.split.rows) for cell in row[1:])
+    return any(cells[text].kind not in TYPED and text.strip() for text in texts)
+
+
+def _lines(count: int) -> str:
+    return f"{count:,} line{'' if count == 1 else 's'}"
+
+
+def _are(count: int) -> str:
+    return "is" if count == 1 else "are"
+
+
+_NAMES = {"": "no delimiter", "\t": "tab", " ": "blank"}
+
+
+def _evidence(found: Found, table: _Table) -> list[str]:
+    best = found.best
+    part = best.part or Part(0, len(best.split.rows))
+    inside = best.split.rows[part.start : part.end]
+    rows = [row for row in inside if not row.blank]
+    name = _NAMES.get(best.way.delimiter, best.way.delimiter)
+    if table.short:
+        said = [f"{name}: most records lack their last fields, which become NULL"]
+    else:
+        regular = len(rows) - best.odd_rows
+        said = [f"{name}: {regular} of {len(rows)} rows have {best.width} columns"]
+    if best.part is not None:
+        first, last = inside[0].line + 1, inside[-1].line + 1
+        said.append(f"of several tables the one on lines {first} to {last} is taken")
+    if best.split.quoted:
+        said.append(f"{best.split.quoted} cells stand in {best.way.quotechar}")
+    if found.doubt.second is not None:
+        lead = found.doubt.second.bits - best.bits
+        said.append(f"{lead:.0f} bits shorter than the next best reading")
+    return said
+
+
+def _reading(found: Found) -> Reading | None:
+    if found.doubt.second is None:
+        return None
+    way = found.doubt.second.way
+    return Reading(way.delimiter, way.quotechar, way.escapechar, round(found.doubt.odds, 6))

@@ -1,0 +1,289 @@
+"""What a way of reading costs: the description length of the sample's rows under it.
+
+Rows of one width and columns of one kind are cheap; rows that break the pattern, cells that are
+neither this nor that, and quotes out of place are dear. The uniformity of the table is García's
+first criterion ("Detecting CSV file dialects by table uniformity measurement and data type
+inference", 2023), the kind of the cells his second.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from math import log2
+
+from lakefall_plugins.formats.csv.sniffing.cells import Cells, Kind, text_bits
+from lakefall_plugins.formats.csv.sniffing.short import header_above_short
+from lakefall_plugins.formats.csv.sniffing.splitting import Row, Split, Way
+from lakefall_plugins.formats.csv.sniffing.stacked import Part, main_part, named_width, parts
+
+COLUMN_BITS = 3.0
+"""To say what kind a column is of."""
+MISFIT_BITS = 4.0
+"""To say that a cell is not of its column's kind."""
+ODD_ROW_BITS = 13.0
+"""To say that a row has another width than the table."""
+REPEATED_ODD_BITS = 8.0
+"""To say that an odd row comes again."""
+ODD_CELL_BITS = 2.0
+"""For each cell that an odd row has too many or too few."""
+STACKED_BITS = 10.0
+"""To say that another table begins."""
+SHORT_BITS = 3.0
+"""To say that a row leaves out its last fields, where most do."""
+TITLE_BITS = 4.0
+"""A row of one cell above the table and a blank line."""
+COMMENT_BITS = 3.0
+"""An odd row that begins like a comment."""
+UNIFORM_BITS = 2.0
+"""Gained for each of the first ten rows of one width, repeated ones too, as far as few are odd."""
+PERFECT_BITS = 3.0
+"""Gained besides where no row at all is odd, not even the first one."""
+QUOTED_BITS = 1.0
+PROTECTED_BITS = 10.0
+"""Gained for a quoted cell that holds a delimiter or a line end: that is what quotes are for, and
+they seldom stand so by chance."""
+MISPLACED_BITS = 14.0
+OPEN_END_BITS = 40.0
+INNER_BREAK_BITS = 1.0
+"""A line end inside a quoted cell: allowed, but rarer than one between rows."""
+
+MOST_COLUMNS = 150
+"""Columns that are looked at, evenly spread."""
+
+_PRIOR_BITS = {"": 0.0, ",": 0.0, "\t": 1.0, ";": 1.0, "|": 2.0}
+_USE_BITS = {"": 0.0, ",": 0.2, "\t": 0.1, ";": 0.2, "|": 0.2}
+_RARE_PRIOR_BITS = {" ": 10.0, ":": 12.0, "^": 8.0, "~": 8.0, "\x01": 2.0, "\x1f": 2.0, "\x1e": 4.0}
+_RARE_USE_BITS = {" ": 2.5, ":": 3.0, "^": 1.0, "~": 1.0, "\x01": 0.5, "\x1f": 0.5, "\x1e": 0.5}
+_STRANGE_PRIOR_BITS, _STRANGE_USE_BITS = 12.0, 3.0
+_INNER_PRIOR_BITS, _INNER_USE_BITS = 30.0, 6.0
+INNER = frozenset("._-/\\@%()[]{}<>+=?")
+"""Characters that stand inside values: dates, names, paths, versions, telephone numbers."""
+_ODD_ROW_USE_BITS = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """A way of reading with its cost."""
+
+    way: Way
+    split: Split
+    width: int
+    """Columns of the table."""
+    bits: float
+    odd_rows: int
+    """Rows of another width; blank lines and comments are none."""
+    short_below: int | None = None
+    """Index of the header where most rows below it leave out their last fields."""
+    part: Part | None = None
+    """The rows of the table, where others stand above or below it."""
+
+
+def score(
+    way: Way, split: Split, cells: Cells, preferred: Sequence[str], beyond: float = 0.0
+) -> Scored:
+    """The cost of a way of reading, in bits; the cheapest is the best.
+
+    Args:
+        way: delimiter, quote and escape.
+        split: the sample's rows under that way.
+        cells: shared between the ways that are compared.
+        preferred: delimiters that need no strong evidence.
+        beyond: how many times as long as the sample the rest of the file is.
+    """
+    mark = _Mark(way.delimiter, use_bits(way.delimiter, preferred))
+    found = parts(split.rows, cells) if way.delimiter else [Part(0, len(split.rows))]
+    tables = [_table(split.rows[part.start : part.end], cells, mark) for part in found]
+    main = main_part(found, split.rows, beyond)
+    part, table = found[main], tables[main]
+    rows = [row for row in split.rows if not row.blank]
+    bits = sum(t.bits for t in tables) + STACKED_BITS * (len(tables) - 1)
+    bits += prior_bits(way, preferred)
+    distinct = len({row.cells for row in rows}) / len(rows) if rows else 1.0
+    bits += (QUOTED_BITS * split.quoted + INNER_BREAK_BITS * split.inner_breaks) * distinct
+    bits += MISPLACED_BITS * split.misplaced + OPEN_END_BITS * split.open_end
+    bits -= PROTECTED_BITS * split.protected * distinct
+    short_below = None if table.short_below is None else part.start + table.short_below
+    return Scored(
+        way, split, table.width, bits, table.odd_rows, short_below, part if len(found) > 1 else None
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """What stands between the cells of a row."""
+
+    delimiter: str
+    use: float
+    """Bits that each costs."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """One table's cost."""
+
+    bits: float
+    width: int = 1
+    odd_rows: int = 0
+    short_below: int | None = None
+
+
+def _table(rows: Sequence[Row], cells: Cells, mark: _Mark) -> _Table:
+    """The cheapest reading of some rows as one table."""
+    filled = [row for row in rows if not row.blank]
+    named = named_width(filled, cells) if mark.delimiter else None
+    ways = [
+        _table_bits(filled, width, _titles(rows, width), cells, mark)
+        for width in ([named] if named else _widths(filled))
+    ]
+    header = header_above_short(rows, cells) if mark.delimiter else None
+    if header is not None:
+        ways.append(replace(_short_bits(rows, header, cells, mark), short_below=header))
+    return min(ways, key=lambda table: table.bits, default=_Table(0.0))
+
+
+def _short_bits(rows: Sequence[Row], header: int, cells: Cells, mark: _Mark) -> _Table:
+    """The cost of a table whose records are taken as if they held their last fields, empty."""
+    width = len(rows[header].cells)
+    full, short = [], 0
+    for row in rows:
+        missing = width - len(row.cells) if row.line > rows[header].line else 0
+        if row.blank:
+            continue
+        short += missing > 0
+        full.append(Row(row.line, row.cells + ("",) * max(missing, 0)))
+    table = _table_bits(full, width, 0, cells, mark)
+    return replace(table, bits=table.bits + SHORT_BITS * short)
+
+
+def as_preferred(scored: Scored, preferred: Sequence[str]) -> Scored:
+    """The way's cost as if its delimiter were a preferred one: other evidence speaks for it."""
+    way, regular = scored.way, sum(len(r.cells) == scored.width for r in scored.split.rows)
+    usual = (*preferred, way.delimiter)
+    saved = prior_bits(way, preferred) - prior_bits(way, usual)
+    each = use_bits(way.delimiter, preferred) - use_bits(way.delimiter, usual)
+    return replace(scored, bits=scored.bits - saved - each * regular * (scored.width - 1))
+
+
+def prior_bits(way: Way, preferred: Sequence[str]) -> float:
+    """How unlikely the way is before the text is seen."""
+    bits = {"": 0.0, '"': 1.0, "'": 4.0}.get(way.quotechar, 6.0) + 6.0 * bool(way.escapechar)
+    if way.delimiter in preferred or not way.delimiter:
+        return bits + _PRIOR_BITS.get(way.delimiter, 2.0)
+    strange = _INNER_PRIOR_BITS if way.delimiter in INNER else _STRANGE_PRIOR_BITS
+    return bits + _RARE_PRIOR_BITS.get(way.delimiter, strange)
+
+
+def use_bits(delimiter: str, preferred: Sequence[str]) -> float:
+    """What each delimiter between two cells of a regular row costs."""
+    if delimiter in preferred or not delimiter:
+        return _USE_BITS.get(delimiter, 0.5)
+    strange = _INNER_USE_BITS if delimiter in INNER else _STRANGE_USE_BITS
+    return _RARE_USE_BITS.get(delimiter, strange)
+
+
+def _widths(rows: Sequence[Row]) -> list[int]:
+    """The widths that may be the table's: the two that the most rows have."""
+    counts = Counter(len(row.cells) for row in rows)
+    return [width for width, _ in counts.most_common(2)]
+
+
+def _titles(rows: Sequence[Row], width: int) -> int:
+    """Rows of one cell that a blank line sets off from the table below them."""
+    lone = blank = 0
+    for row in rows:
+        if row.blank:
+            blank = lone
+        elif width > 1 and len(row.cells) == 1:
+            lone += 1
+        else:
+            break
+    return blank
+
+
+def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, mark: _Mark) -> _Table:
+    regular = [row.cells for row in rows if len(row.cells) == width]
+    # Rows that repeat a whole row say nothing new, however they are read.
+    regular = list(dict.fromkeys(regular))
+    bits = len(regular) * (width - 1) * mark.use
+    for column, times in _columns(regular, width):
+        bits += times * _column_bits(column, cells, mark.delimiter, single=width == 1)
+    bits += sum(TITLE_BITS + cells[row.cells[0]].text_bits for row in rows[:titles])
+    others = [row.cells for row in rows[titles:] if len(row.cells) != width]
+    counted = Counter(others)
+    bits += sum(_odd_row_bits(row, width, cells, mark.use) for row in counted)
+    bits += sum(
+        REPEATED_ODD_BITS * (n - 1) for row, n in counted.items() if not row[0].startswith("#")
+    )
+    odd = sum(not row[0].startswith("#") for row in others)
+    if width > 1:
+        alike = len(rows) - titles - len(others)
+        bits -= UNIFORM_BITS * min(alike, 10) * max(0.0, 1 - 5 * odd / (alike + odd))
+        bits -= PERFECT_BITS * min(alike, 10) * (alike > 1 and alike == len(rows))
+    return _Table(bits, width, odd)
+
+
+def _columns(
+    rows: Sequence[tuple[str, ...]], width: int
+) -> Iterator[tuple[tuple[str, ...], float]]:
+    """The columns, and how many each stands for: of thousands only some are looked at."""
+    step = max(1, width // MOST_COLUMNS)
+    places = range(0, width, step)
+    for at in places if rows else ():
+        yield tuple(row[at] for row in rows), width / len(places)
+
+
+def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) -> float:
+    off = abs(len(row) - width)
+    if row[0].startswith("#"):
+        return COMMENT_BITS + sum(cells[text].text_bits for text in row)
+    if len(row) == 1:
+        return ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + cells[row[0]].text_bits
+    bits = ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + (len(row) - 1) * max(use, _ODD_ROW_USE_BITS)
+    return bits + sum(min(cells[text].bits + MISFIT_BITS, cells[text].text_bits) for text in row)
+
+
+def _column_bits(column: Iterable[str], cells: Cells, delimiter: str, *, single: bool) -> float:
+    """A column's cost: each distinct cell once, its repetitions by reference."""
+    counts = Counter(column)
+    known = {text: cells.line(text) if single else cells[text] for text in counts}
+    masses: Counter[Kind] = Counter()
+    for text, count in counts.items():
+        masses[known[text].kind] += count
+    kind = main_kind(masses)
+    total = counts.total()
+    bits = COLUMN_BITS
+    passages = [t for t in counts if "\n" in t and known[t].kind is Kind.TEXT]
+    share = _passage_share(passages, delimiter) if passages else 1.0
+    for text, count in counts.items():
+        cell = known[text]
+        once = cell.bits * share if "\n" in text and cell.kind is Kind.TEXT else cell.bits
+        if cell.kind is not kind and cell.kind is not Kind.EMPTY:
+            once = min(once + MISFIT_BITS, cell.text_bits + 1.0)
+        bits += once
+        if count > 1:
+            bits += (count - 1) * min(once, log2(total / count))
+    return bits
+
+
+def _passage_share(passages: Sequence[str], delimiter: str) -> float:
+    """Which part of their cost texts of several lines have left where what comes again in them is
+    said as in rows and cells (``_table_bits``): else the reading that takes their lines for rows
+    were the cheaper."""
+    lines = dict.fromkeys(line for text in passages for line in text.split("\n"))
+    pieces = Counter(
+        piece for line in lines for piece in (line.split(delimiter) if delimiter else (line,))
+    )
+    total = pieces.total()
+    bits = 0.0
+    for piece, count in pieces.items():
+        once = text_bits(piece)
+        bits += once + (count - 1) * min(once, log2(total / count))
+    return min(1.0, bits / sum(map(text_bits, passages)))
+
+
+def main_kind(masses: Counter[Kind]) -> Kind:
+    """The kind that most cells of a column are of, empty ones left out."""
+    held = {kind: mass for kind, mass in masses.items() if kind is not Kind.EMPTY}
+    return max(held, key=lambda kind: held[kind]) if held else Kind.EMPTY

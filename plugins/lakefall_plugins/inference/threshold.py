@@ -1,0 +1,159 @@
+"""The type inferer ``threshold``: propose on the first rows, prove on all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from lakefall.common import naming
+from lakefall.common.sql import connect
+from lakefall.contract.plugin import Finding, Plugin, Stage, hookimpl
+from lakefall.contract.run import Run
+from lakefall.contract.types import TypeSettings
+from lakefall.contract.values import Assumed, Column, Records, Schema, TableState
+from lakefall_plugins.inference.assuming import assume, with_promise
+from lakefall_plugins.inference.choosing import FALLBACK, Chooser
+from lakefall_plugins.inference.counting import Counter
+from lakefall_plugins.inference.explaining import Verdict, ambiguous, explain
+from lakefall_plugins.inference.joining import proved, with_misfits
+from lakefall_plugins.inference.options import ThresholdOptions
+from lakefall_plugins.inference.quoting import quoted_columns
+from lakefall_plugins.inference.rules import Rules
+from lakefall_plugins.inference.stacking import count_together
+from lakefall_plugins.inference.survey import Survey
+from lakefall_plugins.inference.wishes import findings
+from lakefall_plugins.types.layouts import expand
+
+if TYPE_CHECKING:
+    from lakefall.plugin_loading.pipeline import Pipeline
+
+
+class ThresholdInferer(Plugin[ThresholdOptions]):
+    """Proposes types on the first rows and proves them on every row."""
+
+    name = "threshold"
+    stage = Stage.TYPE_INFERER
+
+    def settings(self) -> TypeSettings:
+        """What every type is told."""
+        options = self.options
+        return TypeSettings(
+            date_formats=expand(options.date_formats, two_digit_years=options.two_digit_years),
+            leading_zeros=options.leading_zeros,
+            boolean=options.boolean,
+            number_formats=options.number_formats,
+        )
+
+    def null_values(self) -> tuple[str, ...]:
+        """Texts that stand for no value, in columns that are not text."""
+        return self.options.null_values
+
+    @hookimpl
+    def lint(self, pipeline: Pipeline) -> Iterator[Finding]:
+        return findings(pipeline, self.options.columns, self.settings())
+
+    @hookimpl
+    def infer(
+        self,
+        run: Run,
+        records: Sequence[Records],
+        table: TableState | None,
+        quick: bool = False,
+    ) -> Schema:
+        """Types for the columns of files that will be loaded together.
+
+        Raises:
+            FormatConflictError: a file contradicts the date format of the table's column.
+            PluginError: ``columns`` names a type that no type plugin reads, or a format that is
+                none of its.
+        """
+        rules = Rules(self.options, self.settings(), run.pipeline, table)
+        headers = [self._names(run, each) for each in records]
+        sources: dict[str, str] = {}
+        for each, names in zip(records, headers, strict=True):
+            for name, cell in zip(names, each.header, strict=True):
+                sources.setdefault(name, cell)
+        quoted = self._quoted(records, headers)
+        column_rules = {
+            name: rules.rule(name, cell, quoted=name in quoted) for name, cell in sources.items()
+        }
+        chooser = rules.chooser()
+        with ExitStack() as stack:
+            connection = stack.enter_context(
+                connect(
+                    run.pipeline.config.engine,
+                    run.workdir,
+                    chooser.readings,
+                    columns=max(len(each.header) for each in records),
+                )
+            )
+            surveys = [
+                Survey(
+                    Counter(connection, each, chooser.readings, self.options.null_values),
+                    chooser,
+                    names,
+                    column_rules,
+                    self.options.sample_rows,
+                    verify=self.options.verify == "all",
+                )
+                for each, names in zip(records, headers, strict=True)
+            ]
+            count_together(surveys)
+            quickly = None
+            if quick and self.options.verify == "all":
+                quickly = assume(surveys, sources, chooser)
+            verdicts, assumed = quickly or (proved(surveys, sources, chooser), None)
+            verdicts = with_misfits(verdicts, surveys, chooser)
+            return Schema(
+                tuple(
+                    self._column(name, cell, surveys, verdicts[name], chooser, assumed=assumed)
+                    for name, cell in sources.items()
+                ),
+                assumed,
+            )
+
+    def _names(self, run: Run, records: Records) -> tuple[str, ...]:
+        return naming.column_names(records.header, transliterate=run.pipeline.transliterate)
+
+    def _quoted(
+        self, records: Sequence[Records], headers: Sequence[Sequence[str]]
+    ) -> frozenset[str]:
+        """Columns that are quoted in every file that has them, while others are not."""
+        if self.options.quoted_numbers != "text":
+            return frozenset()
+        plain: set[str] = set()
+        found: set[str] = set()
+        for each, names in zip(records, headers, strict=True):
+            positions = quoted_columns(each, self.options.sample_rows)
+            found.update(names[p] for p in positions)
+            plain.update(name for p, name in enumerate(names) if p not in positions)
+        return frozenset(found - plain)
+
+    def _column(
+        self,
+        name: str,
+        source_name: str,
+        surveys: Sequence[Survey],
+        verdict: Verdict,
+        chooser: Chooser,
+        *,
+        assumed: Assumed | None,
+    ) -> Column:
+        evidence = explain(verdict, chooser, several=len(surveys) > 1)
+        reading = None if verdict.reading is None else chooser.readings[verdict.reading]
+        return Column(
+            name=name,
+            source_name=source_name,
+            type=reading.type if reading else FALLBACK,
+            nullable=(
+                any(name not in survey.names for survey in surveys)
+                or verdict.seen.sampled
+                or verdict.seen.empty > 0
+                or (verdict.reading is not None and not verdict.tally.fits_all(verdict.reading))
+            ),
+            format=reading.format if reading else "",
+            evidence=with_promise(evidence, name, assumed),
+            ambiguous=ambiguous(verdict, chooser),
+            from_format=chooser.replaced(verdict.reading, verdict.rule),
+        )

@@ -1,0 +1,144 @@
+"""A plan's columns as changes to a table's schema, and the proof that they came out as planned."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from lakefall.contract.errors import PlanOutdatedError
+from lakefall.contract.values import Change
+from lakefall_plugins.sinks.iceberg import names, types
+from lakefall_plugins.sinks.lake.plan import iceberg_type
+
+if TYPE_CHECKING:
+    from pyiceberg.schema import Schema
+    from pyiceberg.table import Transaction
+    from pyiceberg.table.metadata import TableMetadata
+
+    from lakefall.contract.run import Run
+    from lakefall.contract.values import TablePlan
+
+
+def _fields(run: Run, plan: TablePlan) -> list[tuple[str, str, int]]:
+    """Name, Iceberg type and id of every column that the data files hold."""
+    columns = [(c.name, iceberg_type(run, c.type), c.field_id) for c in plan.columns]
+    audit_ids = {names.SOURCE_FILE: plan.source_file_id, names.INGESTED_AT: plan.ingested_at_id}
+    return columns + [(n, t, audit_ids[n]) for n, t in names.AUDIT_TYPES.items()]
+
+
+def new_schema(run: Run, plan: TablePlan) -> Schema:
+    """The schema of a table that is to be made."""
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import NestedField
+
+    return Schema(
+        *(
+            NestedField(field_id=i, name=name, field_type=types.parse(kind), required=False)
+            for name, kind, i in _fields(run, plan)
+        )
+    )
+
+
+def stage(run: Run, transaction: Transaction, plan: TablePlan, *, created: bool) -> tuple[str, ...]:
+    """Stage the plan's changes of schema and properties; the names of the columns added."""
+    added = plan.columns_added if created else _stage_columns(run, transaction, plan)
+    _stage_properties(run, transaction, plan)
+    return tuple(name for name in added if name not in names.AUDIT_TYPES)
+
+
+def _stage_columns(run: Run, transaction: Transaction, plan: TablePlan) -> tuple[str, ...]:
+    fields = {f.name: f for f in transaction.table_metadata.schema().fields}
+    wanted = _fields(run, plan)
+    kept = {field_id for _, _, field_id in wanted}
+    changes = {c.name: c.change for c in plan.columns}
+    gone = {n for n, f in fields.items() if f.field_id not in kept} if plan.rebuild else set()
+    added: list[str] = []
+    with transaction.update_schema() as update:
+        for name in sorted(gone):
+            update.delete_column((name,))
+        for name, kind, field_id in wanted:
+            if name not in fields or name in gone:
+                update.add_column((name,), types.parse(kind))
+                added.append(name)
+            elif changes.get(name) is Change.WIDEN and fields[name].field_id == field_id:
+                if not types.promotes(str(fields[name].field_type), kind):
+                    continue
+                update.update_column((name,), field_type=types.parse(kind))
+    return tuple(added)
+
+
+def _stage_properties(run: Run, transaction: Transaction, plan: TablePlan) -> None:
+    properties = transaction.table_metadata.properties
+    wanted: dict[str, str] = {}
+    before: dict[str, str | None] = {}
+    for column in plan.columns:
+        implied = types.from_iceberg(iceberg_type(run, column.type))
+        if column.format:
+            wanted[names.format_property(column.name)] = column.format
+            before[names.format_property(column.name)] = column.from_format
+        if column.type not in (implied, "TIMESTAMP(6)"):
+            wanted[names.type_property(column.name)] = column.type
+    if plan.rebuild:
+        kept = {n for n in properties if n in wanted}
+        stale = [n for n in names.stale_properties(properties, set()) if n not in kept]
+        if stale:
+            transaction.remove_properties(*stale)
+    for name, value in wanted.items():
+        if not plan.rebuild and properties.get(name, value) not in (value, before.get(name)):
+            raise PlanOutdatedError(
+                f"table {plan.table!r} was given {name}={properties[name]!r} meanwhile"
+            )
+    new = {n: v for n, v in wanted.items() if properties.get(n) != v}
+    if new:
+        transaction.set_properties(new)
+
+
+def relocation(run: Run, plan: TablePlan, metadata: TableMetadata) -> dict[int, int]:
+    """The ids of columns that other writers' columns have pushed aside: planned -> to be.
+
+    A column that the plan adds gets the next free id, or that of the same column where another
+    writer has added it meanwhile. The data files stay as they are, but for their footers.
+
+    Raises:
+        PlanOutdatedError: the column is of another type there.
+    """
+    there = {f.name: f for f in metadata.schema().fields}
+    changes = {c.name: c.change for c in plan.columns}
+    free = metadata.last_column_id
+    ids: dict[int, int] = {}
+    for name, kind, planned in _fields(run, plan):
+        if name not in there:
+            if name in changes and changes[name] is not Change.ADD:
+                raise PlanOutdatedError(f"column {name!r} left table {plan.table!r} meanwhile")
+            free += 1
+            chosen = free
+        elif changes.get(name) is Change.ADD and str(there[name].field_type) != kind:
+            raise PlanOutdatedError(
+                f"column {name!r} of table {plan.table!r} is {there[name].field_type} meanwhile"
+            )
+        else:
+            chosen = there[name].field_id
+        if chosen != planned:
+            ids[planned] = chosen
+    return ids
+
+
+def verify(
+    run: Run, transaction: Transaction, plan: TablePlan, ids: Mapping[int, int] | None = None
+) -> None:
+    """Compare the staged schema with the plan that the data files were written for.
+
+    ``ids`` are those that the files got instead of the planned ones.
+
+    Raises:
+        PlanOutdatedError: a column has another id or type.
+    """
+    schema = transaction.table_metadata.schema()
+    found = {f.field_id: (f.name, str(f.field_type)) for f in schema.fields}
+    for name, kind, planned in _fields(run, plan):
+        field_id = (ids or {}).get(planned, planned)
+        if found.get(field_id) != (name, kind):
+            raise PlanOutdatedError(
+                f"column {name!r} of table {plan.table!r} was planned as {kind} with id "
+                f"{field_id}, the table has {found.get(field_id)} there now"
+            )

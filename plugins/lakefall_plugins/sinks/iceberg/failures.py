@@ -1,0 +1,211 @@
+"""What catalogs, storages and engines raise, told in our own words."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from lakefall.contract.errors import (
+    CatalogDeniedError,
+    CatalogUnreachableError,
+    LakefallError,
+    SinkError,
+    StorageDeniedError,
+    StorageFullError,
+    StorageUnreachableError,
+)
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL_WORDS = (*map(os.strerror, _FULL), "disk is full", "disk I/O error")
+"""SQLite says "disk I/O error" where a file-size limit is reached."""
+_DENIED = re.compile(
+    r"AWS Error (ACCESS_DENIED|INVALID_ACCESS_KEY_ID|INVALID_CLIENT_TOKEN_ID|SIGNATURE_DOES_NOT"
+    r"_MATCH|INVALID_SIGNATURE|UNRECOGNIZED_CLIENT|MISSING_AUTHENTICATION_TOKEN|INVALID_TOKEN"
+    r"|EXPIRED_TOKEN|\[code 15\])|HTTP status 403|access denied",
+    re.IGNORECASE,
+)
+_NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|NoSuchBucket")
+_AWS = re.compile(r"AWS Error|curlCode")
+_LONGEST = 300
+
+
+@contextmanager
+def foreseen(subject: str, secrets: Sequence[str] = ()) -> Iterator[None]:
+    """Turn errors of the catalog and the storage into ours, and keep PyIceberg's log off stderr.
+
+    ``secrets`` are never part of a message, whatever a server answers.
+
+    Raises:
+        CatalogUnreachableError, CatalogDeniedError, StorageUnreachableError, StorageDeniedError,
+        StorageFullError, SinkError.
+    """
+    for name in ("pyiceberg", "urllib3"):
+        log = logging.getLogger(name)
+        if not log.handlers:
+            # Without any handler, Python's last resort would print its warnings.
+            log.addHandler(logging.NullHandler())
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module=r"pyiceberg(\.|$)")
+        warnings.filterwarnings("ignore", message="Delete operation did not match any records")
+        warnings.filterwarnings("ignore", message="Unverified HTTPS request")
+        try:
+            yield
+        except LakefallError:
+            raise
+        except Exception as error:
+            known = translated(error, subject)
+            if known is None:
+                raise
+            for secret in secrets:
+                known.args = tuple(str(a).replace(secret, "***") for a in known.args)
+            raise known from error
+
+
+def translated(error: Exception, subject: str) -> LakefallError | None:
+    """The error as one of ours; None where it is not foreseen."""
+    from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+    from sqlalchemy.exc import SQLAlchemyError
+
+    # Arrow and DuckDB give the system's words in the text only, SQLite has its own.
+    text = _short(str(getattr(error, "orig", None) or error))
+    if isinstance(error, NoSuchTableError | NoSuchNamespaceError):
+        return SinkError(
+            f"{subject}: the table or its namespace was dropped meanwhile ({text}); "
+            "the next run tries again"
+        )
+    if module_of(error) == "requests":
+        return _of_connection(error, subject)
+    if module_of(error) == "pyiceberg":
+        return _of_catalog(error, subject, text)
+    if module_of(error) == "pydantic_core":
+        return CatalogUnreachableError(
+            f"{subject}: what answers is no Iceberg catalog, or in trouble ({text}); "
+            "check catalog.uri"
+        )
+    if isinstance(error, OSError | SQLAlchemyError) or module_of(error) in ("duckdb", "_duckdb"):
+        return _of_system(error, subject, text)
+    return None
+
+
+def module_of(error: BaseException) -> str:
+    """The package that an error is from."""
+    return type(error).__module__.partition(".")[0]
+
+
+def _of_connection(error: Any, subject: str) -> LakefallError:
+    from requests.exceptions import SSLError, Timeout
+
+    where = _where(getattr(error, "request", None))
+    if isinstance(error, SSLError):
+        return CatalogUnreachableError(
+            f"{subject}: the TLS connection to the catalog{where} was refused "
+            f"({_reason(error)}); check catalog.uri, or name its authority in catalog.verify"
+        )
+    if isinstance(error, Timeout):
+        return CatalogUnreachableError(
+            f"{subject}: the catalog{where} did not answer within catalog.timeout; "
+            "the next run tries again"
+        )
+    return CatalogUnreachableError(
+        f"{subject}: the catalog{where} cannot be reached ({_reason(error)}); "
+        "check catalog.uri and whether it runs, the next run tries again"
+    )
+
+
+def _of_catalog(error: Exception, subject: str, text: str) -> LakefallError | None:
+    from pyiceberg.exceptions import (
+        AuthorizationExpiredError,
+        CommitStateUnknownException,
+        ForbiddenError,
+        OAuthError,
+        RESTError,
+        ServerError,
+        ServiceUnavailableError,
+        TooManyRequestsError,
+        UnauthorizedError,
+    )
+
+    where = _where(getattr(getattr(error.__cause__, "response", None), "request", None))
+    if isinstance(error, UnauthorizedError | OAuthError | AuthorizationExpiredError):
+        return CatalogDeniedError(
+            f"{subject}: the catalog{where} refuses the credentials ({text}); check "
+            "catalog.credential, catalog.token (which may have expired) or catalog.sigv4"
+        )
+    if isinstance(error, ForbiddenError):
+        return CatalogDeniedError(
+            f"{subject}: the catalog{where} forbids it ({text}); its credentials need the right "
+            "to read and write the namespace"
+        )
+    if isinstance(
+        error,
+        ServerError | ServiceUnavailableError | TooManyRequestsError | CommitStateUnknownException,
+    ):
+        return CatalogUnreachableError(
+            f"{subject}: the catalog{where} is in trouble ({text}); the next run tries again"
+        )
+    if isinstance(error, RESTError):
+        return SinkError(f"{subject}: the catalog{where} refuses the request ({text})")
+    return None
+
+
+def _of_storage(subject: str, text: str) -> LakefallError:
+    if _NO_BUCKET.search(text):
+        return SinkError(f"{subject}: the warehouse's bucket is missing ({text}); make it")
+    if _DENIED.search(text):
+        return StorageDeniedError(
+            f"{subject}: the storage refuses access ({text}); check catalog.s3 or the AWS keys"
+        )
+    if _AWS.search(text):
+        return StorageUnreachableError(
+            f"{subject}: the storage does not answer as it should ({text}); check "
+            "catalog.s3.endpoint_url and whether it runs, the next run tries again"
+        )
+    return SinkError(f"{subject}: the warehouse cannot be used ({text})")
+
+
+def _of_system(error: Exception, subject: str, text: str) -> LakefallError | None:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if getattr(error, "errno", None) in _FULL or any(words in text for words in _FULL_WORDS):
+        return StorageFullError(
+            f"{subject}: no room in the warehouse ({text}); make room, the next run tries again"
+        )
+    if isinstance(error, SQLAlchemyError):
+        return CatalogUnreachableError(
+            f"{subject}: the catalog does not answer ({text}); the next run tries again"
+        )
+    return _of_storage(subject, text) if isinstance(error, OSError) else None
+
+
+def _where(request: Any) -> str:
+    """Scheme, host and port of a request; its query may hold secrets."""
+    url = getattr(request, "url", None)
+    if not url:
+        return ""
+    parts = urlsplit(url)
+    return f" at {parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+
+def _reason(error: Any) -> str:
+    """The innermost reason, such as ``Connection refused``."""
+    inner = error
+    while True:
+        reason = getattr(inner, "reason", None)
+        if not isinstance(reason, Exception):
+            reason = next((a for a in getattr(inner, "args", ()) if isinstance(a, Exception)), None)
+        if reason is None:
+            break
+        inner = reason
+    return _short(str(inner)).rpartition(">: ")[2]
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."

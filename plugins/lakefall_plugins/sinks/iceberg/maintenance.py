@@ -1,0 +1,250 @@
+"""Maintaining one table: data files merged and snapshots expired in one commit, files deleted.
+
+The commit adds a snapshot with an id of its own. Loads that commit meanwhile win: data files that
+they replaced are left alone, and the rest is committed on the table as it is then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from lakefall.contract.errors import TableError
+from lakefall.contract.values import Maintained
+from lakefall_plugins.sinks.iceberg import change, compaction, names, snapshots, tombstones
+from lakefall_plugins.sinks.iceberg.change import Change, Merged
+from lakefall_plugins.sinks.iceberg.expiry import SIDECARS
+from lakefall_plugins.sinks.iceberg.journals import sweep, turn
+from lakefall_plugins.sinks.iceberg.publish import put
+from lakefall_plugins.sinks.iceberg.reading import Reader
+from lakefall_plugins.sinks.iceberg.retries import until_committed
+from lakefall_plugins.sinks.iceberg.survey import rows_by, survey
+from lakefall_plugins.sinks.iceberg.transaction import (
+    abandon,
+    commit,
+    publishing,
+    stage_expiry,
+    stage_replacement,
+)
+from lakefall_plugins.sinks.iceberg.writing import Writer
+
+if TYPE_CHECKING:
+    from pyiceberg.manifest import DataFile
+    from pyiceberg.table import Table, Transaction
+
+    from lakefall.contract.run import Run
+    from lakefall_plugins.sinks.iceberg.catalog import Lake
+    from lakefall_plugins.sinks.iceberg.compaction import Group
+    from lakefall_plugins.sinks.iceberg.options import IcebergMaintenance
+    from lakefall_plugins.sinks.iceberg.publish import Publication
+    from lakefall_plugins.sinks.iceberg.snapshots import Version
+    from lakefall_plugins.sinks.iceberg.survey import Part
+    from lakefall_plugins.sinks.iceberg.tombstones import Tombstone
+
+_FORMAT = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A table, and what its rows are told by."""
+
+    name: str
+    key: str
+    """Text column by which rows are replaced."""
+    in_order: bool = True
+    """Whether the rows of a key shall lie together."""
+
+
+def maintain(lake: Lake, run: Run, subject: Subject, options: IcebergMaintenance) -> Maintained:
+    """Maintain a table; a dry run only looks.
+
+    Raises:
+        CommitConflictError: other writers kept winning.
+        ConservationError: rows are missing in a merged data file; nothing was changed.
+    """
+    if not run.dry_run:
+        sweep(lake)
+    table = lake.find(subject.name)
+    if table is None:
+        return Maintained(subject.name, left=("there is no such table any more",))
+    if refusal := _refusal(table, subject):
+        return Maintained(subject.name, left=(refusal,))
+    try:
+        parts = survey(lake, table, (subject.key,))
+    except TableError as error:
+        return Maintained(subject.name, left=(str(error),))
+    # A load that does not find its snapshot any more would commit its files a second time.
+    kept = max(options.keep_snapshots_for, lake.doubt)
+    options = options.model_copy(update={"keep_snapshots_for": kept})
+    groups = compaction.plan(parts, subject.key, options.small_file, options.target_file)
+    task = _Task(lake, run, subject, options, table, parts)
+    return task.foresee(groups) if run.dry_run else task.work(groups)
+
+
+def _refusal(table: Table, subject: Subject) -> str:
+    """Why a table is left alone; ``''`` where it is not."""
+    version = table.metadata.format_version
+    if version != _FORMAT:
+        return f"it has Iceberg's format version {version}; only version {_FORMAT} is maintained"
+    if any(spec.fields for spec in table.specs().values()):
+        return "it is or was partitioned; files feed unpartitioned tables"
+    if subject.key not in table.schema().column_names:
+        return f"it has no column {subject.key}, so no file feeds it"
+    return ""
+
+
+@dataclass(slots=True)
+class _Task:
+    lake: Lake
+    run: Run
+    subject: Subject
+    options: IcebergMaintenance
+    table: Table
+    """As it was in the beginning."""
+    parts: Sequence[Part]
+    used: set[str] = field(default_factory=set)
+    """Paths that the last attempt's snapshot names."""
+    live: Collection[str] | None = None
+    """Keys with rows; None before that is asked for."""
+    done: Change | None = None
+    """What the last attempt changed; None where the table is gone."""
+
+    # --- looking ---
+
+    def foresee(self, groups: Sequence[Group]) -> Maintained:
+        now = datetime.now(UTC)
+        would = change.find(self.table, self.parts, [Merged(g) for g in groups], self.options, now)
+        stones = tombstones.standing(self.table.io, self.table.metadata.snapshots)
+        if would.gone:
+            stones.append(tombstones.Tombstone("", now, tuple(would.unnamed - would.carried)))
+        due = tombstones.due(stones, self.options.grace, now)
+        number = sum(g.files_after(self.options.target_file) for g in groups)
+        return self._answer(would, number, sum(len(s.files) + 1 for s in due), stones, now)
+
+    # --- doing ---
+
+    def work(self, groups: Sequence[Group]) -> Maintained:
+        removed = self._bury(self.table)
+        with publishing(self.lake, self.subject.name, lambda: self.used) as publication:
+            merged = [Merged(g, self._written(publication, g)) for g in groups]
+            until_committed(
+                lambda: self._attempt(publication, merged),
+                self.lake.options.commit_timeout,
+                f"table {self.subject.name!r}",
+            )
+        after = self.lake.find(self.subject.name) if self.done else self.table
+        if self.done is None or after is None:
+            return Maintained(self.subject.name, left=("it was dropped meanwhile",))
+        removed += self._bury(after) if self.done else 0
+        stones = tombstones.standing(after.io, after.metadata.snapshots)
+        number = len(self.done.outputs)
+        return self._answer(self.done, number, removed, stones, datetime.now(UTC))
+
+    def _bury(self, table: Table) -> int:
+        """Delete files that have waited long enough; their number."""
+        if not change.expires(table):
+            return 0
+        stones = tombstones.standing(table.io, table.metadata.snapshots)
+        due = tombstones.due(stones, self.options.grace, datetime.now(UTC))
+        return tombstones.bury(table, due)
+
+    def _written(self, publication: Publication, group: Group) -> Sequence[DataFile]:
+        key, target = self.subject.key, self.options.target_file if group.rolls else 0
+        writer = Writer(publication, self.table.metadata, self.table.io, key, target)
+        reader = Reader.of(self.table)
+        return compaction.rewrite(group, reader, writer, key, in_order=self.subject.in_order)
+
+    def _attempt(self, publication: Publication, merged: Sequence[Merged]) -> None:
+        from lakefall_plugins.sinks.iceberg.staged import StagedChange
+
+        with turn(self.lake, self.subject.name):
+            table = self.lake.find(self.subject.name)
+            if table is None:
+                self.done = None
+                return
+            if snapshots.find_commit(table, publication.load_id) is not None:
+                publication.found_again = True
+                return
+            self.used.clear()
+            parts = survey(self.lake, table, (self.subject.key,))
+            self.done = change.find(table, parts, merged, self.options, datetime.now(UTC))
+            if not self.done:
+                return
+            transaction = StagedChange(table)
+            try:
+                self._stage(publication, transaction, table, self.done)
+            except BaseException:
+                abandon(transaction)
+                raise
+            publication.aim(transaction.table_metadata)
+            self.lake.remember(self.subject.name, commit(transaction))
+
+    def _stage(
+        self, publication: Publication, transaction: Transaction, table: Table, done: Change
+    ) -> None:
+        metadata, io = table.metadata, table.io
+        properties = {names.COMMIT_ID: publication.load_id, names.RUN_ID: self.run.run_id}
+        expired = ""
+        if done.gone:
+            properties |= snapshots.kept_properties(
+                self._known(table, done), lambda text: publication.note(text, metadata, io)
+            )
+            expired = publication.begin("json", metadata, io)
+            properties[names.EXPIRED_LOCATION] = expired
+        self.used.update(f.file_path for f in done.outputs)
+        self.used.update(p for n in SIDECARS if (p := properties.get(n)))
+        named = stage_replacement(transaction, done.inputs, done.outputs, done.dropped, properties)
+        if done.gone:
+            put(tombstones.text(done.unnamed - named), expired, io)
+            stage_expiry(transaction, [s.snapshot_id for s in done.gone])
+
+    def _known(self, table: Table, done: Change) -> list[Version]:
+        """What the snapshots that expire know of files which have rows, or never had any."""
+        known: dict[str, Version] = {}
+        gone = {s.snapshot_id for s in done.gone}
+        told: set[str] = set()
+        for snapshot in reversed(table.metadata.snapshots):
+            for version in snapshots.versions_of(snapshot, table.io):
+                if snapshot.snapshot_id in gone and version.key not in told:
+                    known[version.key] = version
+                told.add(version.key)
+        if not known:
+            return []
+        if self.live is None:
+            self.live = rows_by(self.table, self.parts, self.subject.key)
+        return [v for v in known.values() if v.rows == 0 or v.key in self.live]
+
+    # --- telling ---
+
+    def _answer(
+        self, done: Change, number: int, removed: int, stones: Sequence[Tombstone], now: datetime
+    ) -> Maintained:
+        return Maintained(
+            self.subject.name,
+            files_before=done.before,
+            files_after=done.before - len(done.inputs) + number,
+            files_merged=len(done.inputs),
+            bytes_rewritten=sum(m.group.size for m in done.merged),
+            snapshots_expired=len(done.gone),
+            files_removed=removed,
+            left=tuple(self._left(done, stones, now)),
+        )
+
+    def _left(self, done: Change, stones: Sequence[Tombstone], now: datetime) -> Iterator[str]:
+        if done.lost:
+            yield f"{done.lost:,} data files: somebody else replaced them meanwhile"
+        others = sum(p.file.file_format.name != "PARQUET" for p in self.parts)
+        if others:
+            yield f"{others:,} data files that are no Parquet"
+        if not change.expires(self.table):
+            yield "its snapshots: the table's property gc.enabled is false"
+        due = tombstones.due(stones, self.options.grace, now)
+        waiting = [s for s in stones if s not in due]
+        if waiting:
+            last = max(s.since for s in waiting) + timedelta(seconds=self.options.grace)
+            yield (
+                f"{sum(len(s.files) for s in waiting):,} files that only expired snapshots named: "
+                f"maintenance after {last:%Y-%m-%d %H:%M} UTC deletes them"
+            )

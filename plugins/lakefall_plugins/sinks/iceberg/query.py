@@ -1,0 +1,144 @@
+"""Read-only SQL over the tables, answered by DuckDB.
+
+Every table that the statement may mean becomes a view over its data files, read by field id, so
+that columns that were added, widened or dropped read as the table's schema says. Then the engine
+loses its access to everything else: files, extensions, settings.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from lakefall.common import sql as quoting
+from lakefall.contract.errors import UsageError
+from lakefall_plugins.sinks.iceberg import types
+from lakefall_plugins.sinks.iceberg.remote_files import RemoteFiles
+
+if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+    from pyiceberg.table import FileScanTask, Table
+
+    from lakefall.contract.run import Run
+    from lakefall_plugins.sinks.iceberg.catalog import Lake
+
+_EXPLAIN = re.compile(r"\s*EXPLAIN\b(\s*\([\w\s,]*\))?(\s+ANALYZE\b)?", re.IGNORECASE)
+
+
+def query(lake: Lake, run: Run, sql: str) -> pa.Table:
+    """The answer to one SELECT.
+
+    Raises:
+        UsageError: another kind of statement, several, or SQL that is wrong.
+    """
+    import duckdb
+
+    remote = RemoteFiles()
+    with quoting.connect(run.pipeline.config.engine, run.workdir / "query") as connection:
+        try:
+            _refuse_others(connection, sql)
+            tables = sorted(lake.tables())
+            named = [name for name in tables if _mentions(sql, name)]
+            _register(connection, lake, named, remote)
+            return quoting.table(connection, sql)
+        except duckdb.CatalogException as error:
+            known = ", ".join(tables) if tables else "none yet"
+            raise UsageError(
+                f"{_first_line(error)} (tables of {lake.namespace}: {known})"
+            ) from error
+        except duckdb.PermissionException as error:
+            raise UsageError(
+                f"a query reads the tables of {lake.namespace} and nothing else: "
+                f"{_first_line(error)}"
+            ) from error
+        except duckdb.Error as error:
+            raise UsageError(f"the query failed: {error}") from error
+
+
+def _refuse_others(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    kind = _kind(connection, sql)
+    if kind == "EXPLAIN":
+        # EXPLAIN ANALYZE runs what it explains, and the data files may be opened by then.
+        kind = _kind(connection, _EXPLAIN.sub("", sql, count=1))
+    if kind != "SELECT":
+        raise UsageError(f"expected a SELECT, found {kind}; a query reads and changes nothing")
+
+
+def _kind(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1:
+        raise UsageError(f"expected one SELECT, found {len(statements)} statements")
+    return statements[0].type.name
+
+
+def _mentions(sql: str, table: str) -> bool:
+    return re.search(rf"(?<!\w){re.escape(table)}(?!\w)", sql, re.IGNORECASE) is not None
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection, lake: Lake, named: list[str], remote: RemoteFiles
+) -> None:
+    schema = quoting.identifier(lake.namespace)
+    connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+    connection.execute(f"SET schema = {quoting.literal(schema)}")
+    connection.register_filesystem(remote.file_system())
+    paths: list[str] = []
+    for name in named:
+        table = lake.find(name)
+        if table is not None:
+            paths += _view(connection, table, f"{schema}.{quoting.identifier(name)}", remote)
+    listed = ", ".join(map(quoting.literal, paths))
+    connection.execute(f"SET allowed_paths = [{listed}]")
+    connection.execute("SET enable_external_access = false")
+    connection.execute("SET lock_configuration = true")
+
+
+def _view(
+    connection: duckdb.DuckDBPyConnection, table: Table, name: str, remote: RemoteFiles
+) -> list[str]:
+    """Make the table readable; the files that reading it opens."""
+    tasks = list(table.scan().plan_files())
+    columns = [
+        (f.field_id, f.name, types.to_duckdb(str(f.field_type))) for f in table.schema().fields
+    ]
+    if any(kind is None for _, _, kind in columns) or not _plain(tasks):
+        rows = table.scan().to_arrow()
+        connection.register(f"arrow {name}", rows)
+        connection.execute(
+            f"CREATE TABLE {name} AS SELECT * FROM {quoting.identifier(f'arrow {name}')}"
+        )
+        return []
+    if not tasks:
+        empty = ", ".join(f"NULL::{kind} AS {quoting.identifier(n)}" for _, n, kind in columns)
+        connection.execute(f"CREATE VIEW {name} AS SELECT {empty} WHERE false")
+        return []
+    fields = ", ".join(
+        f"{i}: {{name: {quoting.literal(n)}, type: {quoting.literal(str(kind))}, "
+        "default_value: NULL}"
+        for i, n, kind in columns
+    )
+    paths = [
+        _local(t.file.file_path) if _is_local(t.file.file_path) else remote.add(table.io, t.file)
+        for t in tasks
+    ]
+    rows = quoting.parquet(paths, f"schema = MAP {{{fields}}}")
+    connection.execute(f"CREATE VIEW {name} AS SELECT * FROM {rows}")
+    return paths
+
+
+def _plain(tasks: list[FileScanTask]) -> bool:
+    """Whether every data file is Parquet without row-level deletes."""
+    return all(not t.delete_files and t.file.file_format.name == "PARQUET" for t in tasks)
+
+
+def _is_local(path: str) -> bool:
+    return path.startswith(("/", "file:/"))
+
+
+def _local(path: str) -> str:
+    return path.removeprefix("file://") if path.startswith("file:") else path
+
+
+def _first_line(error: Any) -> str:
+    return str(error).partition("\n")[0]

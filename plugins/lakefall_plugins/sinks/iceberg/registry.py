@@ -1,0 +1,220 @@
+"""The registry: one row for every file processed, the specification's columns first.
+
+Rows are appended; the latest row of a key says how the file stands. ``release`` marks the latest
+row (column ``released``) and leaves the rest of it alone, so that readers that know only the
+specification's columns see nothing new.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from lakefall.contract.values import Decision, RegistryEntry, SourceFile, Status
+from lakefall_plugins.sinks.iceberg import snapshots
+from lakefall_plugins.sinks.iceberg.own_rows import OwnRows
+from lakefall_plugins.sinks.iceberg.own_tables import OwnTable, Staging
+from lakefall_plugins.sinks.iceberg.removal import Removal
+from lakefall_plugins.sinks.iceberg.snapshots import Version
+from lakefall_plugins.sinks.iceberg.survey import Part, survey
+from lakefall_plugins.sinks.lake.registry import COLUMNS, Row, decide, history
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyiceberg.table import Table
+
+    from lakefall_plugins.sinks.iceberg.catalog import Lake
+
+_FULL_TIER = 10
+"""Data files of about the same size that a commit writes into one."""
+_ARROW = {
+    "string": "string",
+    "int": "int32",
+    "long": "int64",
+    "double": "float64",
+    "boolean": "bool",
+    "timestamp": "timestamp",
+}
+_AT_ONCE = 8
+
+
+class Registry:
+    """Reads and writes ``_ingest_registry``."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.table = OwnTable(
+            lake, lake.options.registry_table, COLUMNS, full_metrics=("file_key",)
+        )
+        self._rows = OwnRows(lake, {n: _ARROW[t] for n, t, _ in COLUMNS}, "file_key")
+
+    def rows(self, keys: Collection[str] = ()) -> list[Row]:
+        """Every row (of these keys), oldest first."""
+        table = self.table.find()
+        return [] if table is None else self._read(table, keys)
+
+    def _read(self, table: Table, keys: Collection[str] = ()) -> list[Row]:
+        """Rows oldest first. Columns that an older registry lacks are None."""
+        rows = [Row(**_aware(r)) for r in self._rows.read(table, keys).to_pylist()]
+        return sorted(rows, key=lambda r: r.ingested_at)
+
+    def history(self) -> list[RegistryEntry]:
+        """The latest row of every key, by key, with what its latest success loaded."""
+        return history(self.rows())
+
+    def latest_successes(self, keys: Collection[str] = (), table: str = "") -> dict[str, Version]:
+        """The version of every key that is in its table, as far as the registry knows."""
+        return {
+            r.file_key: r.version()
+            for r in self.rows(keys)
+            if r.status == Status.SUCCESS and table in ("", r.table_name)
+        }
+
+    def decide(
+        self,
+        files: Sequence[SourceFile],
+        tables: Collection[str],
+        digest: Callable[[str], str],
+    ) -> list[Decision]:
+        """Which files have to be loaded; ``tables`` exist, ``digest`` is of a table's options."""
+        # Without keys every row would be read.
+        rows = self.rows({f.key for f in files}) if files else []
+        return self._distrust(*decide(files, rows, tables, digest))
+
+    def _distrust(self, decisions: list[Decision], loaded: Mapping[str, Row]) -> list[Decision]:
+        """Load what a table has in another version than the registry says.
+
+        That is so where a process died after its commit and before its row, and the source then
+        went back to the version before.
+        """
+        by_table: dict[str, list[Row]] = {}
+        for decision in decisions:
+            row = loaded.get(decision.file.key)
+            if not decision.pending and row is not None and row.etag == decision.file.etag:
+                by_table.setdefault(row.table_name, []).append(row)
+        doubtful: set[str] = set()
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            for name, table in zip(by_table, pool.map(self.lake.find, by_table), strict=True):
+                if table is not None:
+                    doubtful |= _overtaken(table, by_table[name])
+        return [
+            dataclasses.replace(d, pending=True, reason="another version was loaded, not recorded")
+            if d.file.key in doubtful and not d.pending
+            else d
+            for d in decisions
+        ]
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Add rows in one commit."""
+
+        def stage(staging: Staging) -> bool:
+            import pyarrow as pa
+
+            new = to_arrow(rows)
+            crowded = _crowded(survey(self.lake, staging.table, ()))
+            old = self._rows.read_parts(staging.table, crowded) if crowded else None
+            if old is None:
+                crowded = []
+            else:
+                new = pa.concat_tables([old.cast(new.schema), new])
+            staging.stage(Removal([p.file for p in crowded]), [staging.write(new)])
+            return True
+
+        self.table.change(stage, make=True)
+
+    def rewrite(self, change: Callable[[list[Row]], list[Row]], *, make: bool = False) -> None:
+        """Replace all rows by what ``change`` makes of them, in one commit."""
+
+        def stage(staging: Staging) -> bool:
+            before = self._read(staging.table)
+            after = change(before)
+            if after == before:
+                return False
+            parts = survey(self.lake, staging.table, ())
+            added = [staging.write(to_arrow(after))] if after else []
+            staging.stage(Removal([p.file for p in parts]), added)
+            return True
+
+        self.table.change(stage, make=make)
+
+    def release(self, keys: Collection[str]) -> int:
+        """Make these keys pending; the number of them that the registry knows."""
+        found: set[str] = set()
+
+        def change(rows: list[Row]) -> list[Row]:
+            last = {r.file_key: i for i, r in enumerate(rows) if r.file_key in keys}
+            found.update(last)
+            chosen = set(last.values())
+            return [
+                dataclasses.replace(r, released=True) if i in chosen else r
+                for i, r in enumerate(rows)
+            ]
+
+        self.rewrite(change)
+        return len(found)
+
+    def remove(self, gone: Callable[[Row], bool]) -> None:
+        """Delete the rows that ``gone`` names."""
+        self.rewrite(lambda rows: [r for r in rows if not gone(r)])
+
+
+def _crowded(parts: Sequence[Part]) -> list[Part]:
+    """Data files to be written into one: those of one order of magnitude, where they are many.
+
+    So a row is written anew once for each order of magnitude, and the files stay few.
+    """
+    tiers: dict[int, list[Part]] = {}
+    for part in parts:
+        if not part.deletes:
+            tiers.setdefault(len(str(part.file.record_count)), []).append(part)
+    found: list[Part] = []
+    for tier in sorted(tiers):
+        if len(tiers[tier]) + bool(found) >= _FULL_TIER:
+            found += tiers[tier]
+        elif found:
+            break
+    return found
+
+
+def _overtaken(table: Table, rows: Sequence[Row]) -> set[str]:
+    """Keys of which the table got another version after their rows were written."""
+    keys = {r.file_key: r for r in rows}
+    found = snapshots.latest(table, keys, min(r.ingested_at for r in rows))
+    return {
+        key
+        for key, version in found.items()
+        if version.etag != keys[key].etag and version.committed > keys[key].ingested_at
+    }
+
+
+def to_arrow(rows: Iterable[Row]) -> pa.Table:
+    """Rows as Arrow, in the table's types."""
+    import pyarrow as pa
+
+    arrow = {
+        "string": pa.string(),
+        "int": pa.int32(),
+        "long": pa.int64(),
+        "double": pa.float64(),
+        "boolean": pa.bool_(),
+        "timestamp": pa.timestamp("us"),
+    }
+    schema = pa.schema([pa.field(n, arrow[t], nullable=not r) for n, t, r in COLUMNS])
+    return pa.Table.from_pylist([_naive(dataclasses.asdict(r)) for r in rows], schema)
+
+
+def _naive(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        k: v.astimezone(UTC).replace(tzinfo=None) if isinstance(v, datetime) else v
+        for k, v in row.items()
+    }
+
+
+def _aware(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        k: v.replace(tzinfo=UTC) if isinstance(v, datetime) and v.tzinfo is None else v
+        for k, v in row.items()
+    }

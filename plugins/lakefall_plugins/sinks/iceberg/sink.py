@@ -1,0 +1,183 @@
+"""The sink `iceberg`: every hook, and where its work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from lakefall.contract.plugin import Plugin, Stage, hookimpl
+from lakefall.contract.values import (
+    Check,
+    Converted,
+    Decision,
+    Loaded,
+    Maintained,
+    Outcome,
+    RegistryEntry,
+    Schema,
+    SourceFile,
+    Status,
+    StoredReject,
+    TablePlan,
+    TableState,
+)
+from lakefall_plugins.sinks.iceberg import checks, commit, journals, names, upkeep
+from lakefall_plugins.sinks.iceberg.catalog import Lake
+from lakefall_plugins.sinks.iceberg.failures import foreseen
+from lakefall_plugins.sinks.iceberg.maintenance import Subject, maintain
+from lakefall_plugins.sinks.iceberg.options import IcebergOptions
+from lakefall_plugins.sinks.iceberg.plan import shape_of
+from lakefall_plugins.sinks.iceberg.query import query
+from lakefall_plugins.sinks.iceberg.registry import Registry
+from lakefall_plugins.sinks.iceberg.rejects import Rejects
+from lakefall_plugins.sinks.iceberg.snapshots import Version
+from lakefall_plugins.sinks.iceberg.types import parse
+from lakefall_plugins.sinks.lake import plan
+from lakefall_plugins.sinks.lake.registry import row_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from lakefall.contract.run import Run
+
+
+class IcebergSink(Plugin[IcebergOptions]):
+    """Load into Apache Iceberg tables through a catalog, one commit per table and batch."""
+
+    name = "iceberg"
+    stage = Stage.SINK
+    packages = ("pyiceberg",)
+    extra = "iceberg"
+
+    def __init__(self, options: IcebergOptions) -> None:
+        super().__init__(options)
+        self.lake = Lake(options)
+        self.registry = Registry(self.lake)
+        self.rejects = Rejects(self.lake)
+
+    @contextmanager
+    def _foreseen(self, subject: str, run: Run | None = None) -> Iterator[None]:
+        if run is not None:
+            self.lake.cache = run.pipeline.config.cache.dir
+        with foreseen(subject, self.lake.home.secrets):
+            yield
+
+    @hookimpl
+    def pending(self, run: Run, files: Sequence[SourceFile]) -> Sequence[Decision]:
+        with self._foreseen("registry"):
+            return self.registry.decide(
+                files, self.lake.tables(), lambda t: run.for_table(t).pipeline.config.digest
+            )
+
+    @hookimpl
+    def describe(self, table: str) -> TableState | None:
+        with self._foreseen(f"table {table!r}"):
+            found = self.lake.seen(table)
+            return None if found is None else plan.describe(shape_of(found, table))
+
+    @hookimpl
+    def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:
+        plan.refuse_name(self.options, table)
+        with self._foreseen(f"table {table!r}"):
+            found = self.lake.seen(table)
+            if found is None:
+                return plan.new_table(run, table, schema, parse)
+            shape = shape_of(found, table)
+            if rebuild:
+                return plan.rebuilt_table(run, shape, schema, parse)
+            return plan.evolved_table(run, self.options, shape, schema, parse)
+
+    @hookimpl
+    def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
+        with self._foreseen(f"table {plan.table!r}", run):
+            journals.sweep(self.lake)
+            with run.step("rejects", table=plan.table):
+                self.rejects.replace(run, files)
+            run.emit("load.rejects_written", table=plan.table)
+            loaded = commit.load(self.lake, self.registry, run, plan, files)
+            run.emit("load.data_committed", table=plan.table, snapshot=loaded.snapshot)
+            late = [o.file for o in loaded.outcomes if o.status is Status.SUPERSEDED]
+            if late:
+                self.rejects.remove_versions({(f.key, f.etag) for f in late})
+            if plan.rebuild:
+                self._forget_replaced(plan.table, files)
+            return loaded
+
+    def _forget_replaced(self, table: str, files: Sequence[Converted]) -> None:
+        """After a rebuild the rows of files that the source does not have any more are gone."""
+        there = {f.file.key for f in files}
+        self.registry.remove(lambda r: r.table_name == table and r.file_key not in there)
+
+    @hookimpl
+    def record(self, run: Run, outcomes: Sequence[Outcome]) -> bool:
+        worth = [o for o in outcomes if o.status in (Status.SUCCESS, Status.FAILED)]
+        now = datetime.now(UTC)
+        with self._foreseen("registry", run):
+            if worth:
+                self.registry.append([row_of(o, run.run_id, now) for o in worth])
+            run.emit("record.registry_written")
+            done = [o.file for o in worth if o.status is Status.SUCCESS]
+            if done:
+                versions = [Version(f.key, f.etag, f.modified, now) for f in done]
+                self.rejects.drop_replaced(versions)
+        return True
+
+    @hookimpl
+    def history(self) -> Sequence[RegistryEntry]:
+        with self._foreseen("registry"):
+            return self.registry.history()
+
+    @hookimpl
+    def stored_rejects(self, table: str, key: str) -> Iterable[StoredReject]:
+        return self._stored_rejects(table, key)
+
+    def _stored_rejects(self, table: str, key: str) -> Iterator[StoredReject]:
+        with self._foreseen("rejects"):
+            current = self.registry.latest_successes()
+            yield from self.rejects.read(current, table, key)
+
+    @hookimpl
+    def forget(self, run: Run, keys: Sequence[str]) -> int:
+        with self._foreseen("forget", run):
+            return upkeep.forget(self.lake, self.registry, self.rejects, set(keys))
+
+    @hookimpl
+    def release(self, run: Run, keys: Sequence[str]) -> int:
+        with self._foreseen("registry", run):
+            return self.registry.release(set(keys))
+
+    @hookimpl
+    def rebuild_registry(self, run: Run) -> int:
+        with self._foreseen("registry", run):
+            return upkeep.rebuild_registry(self.lake, self.registry, run)
+
+    @hookimpl
+    def tables(self) -> Sequence[str]:
+        with self._foreseen("tables"):
+            own = {self.options.registry_table, self.options.rejects_table} & self.lake.tables()
+            return [*upkeep.data_tables(self.lake), *sorted(own)]
+
+    @hookimpl
+    def maintain(self, run: Run, table: str) -> Maintained:
+        options = self.options
+        if table == options.registry_table:
+            # Whoever reads it sorts its rows.
+            subject = Subject(table, "file_key", in_order=False)
+        elif table == options.rejects_table:
+            subject = Subject(table, "file_key")
+        else:
+            subject = Subject(table, names.SOURCE_FILE)
+        with self._foreseen(f"table {table!r}", run):
+            return maintain(self.lake, run, subject, options.maintenance)
+
+    @hookimpl
+    def query(self, run: Run, sql: str) -> pa.Table:
+        with self._foreseen("query"):
+            return query(self.lake, run, sql)
+
+    @hookimpl
+    def check(self) -> Iterable[Check]:
+        with self._foreseen("sink iceberg"):
+            return list(checks.check(self.lake))

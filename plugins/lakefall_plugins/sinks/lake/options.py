@@ -1,0 +1,61 @@
+"""Options of every sink that keeps Iceberg tables."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import BeforeValidator, Field, model_validator
+
+from lakefall.config.units import Duration, Size
+from lakefall.contract.plugin import Options, SinkOptions
+
+
+def _null_is_a_word(value: object) -> object:
+    """YAML reads a bare ``null`` as nothing."""
+    return "null" if value is None else value
+
+
+class Maintenance(Options):
+    """What `lakefall maintain` does to a table."""
+
+    small_file: Size = Field(default=8_000_000, ge=1)
+    """Data files below this size are merged."""
+    target_file: Size = Field(default=32_000_000, ge=1)
+    """Size of the data files that they are merged into."""
+    keep_snapshots_for: Duration = Field(default=7 * 86_400.0, ge=0)
+    """How long a snapshot can be read after another one took its place."""
+    keep_snapshots: int = Field(default=10, ge=1)
+    """Latest snapshots that stay, however old they are."""
+
+    @model_validator(mode="after")
+    def _check_sizes(self) -> Self:
+        if self.target_file < self.small_file:
+            raise ValueError(
+                f"target_file ({self.target_file:,} bytes) is below small_file "
+                f"({self.small_file:,} bytes): what is merged would be merged again each time"
+            )
+        return self
+
+
+class LakeOptions(SinkOptions):
+    """What happens to tables and files, wherever the tables are."""
+
+    namespace: str = Field(default="lakehouse", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
+    """Namespace (schema) of the tables; made on the first load."""
+    evolution: Literal["evolve", "freeze"] = Field(default="evolve", alias="schema")
+    """`evolve`: new columns are added to the table; `freeze`: they fail the file, and no column is
+    widened."""
+    max_new_columns: int | None = Field(default=None, ge=0)
+    """Columns that one load may add to a table that exists; beyond it the files fail."""
+    on_type_conflict: Annotated[
+        Literal["widen", "null", "reject", "fail"], BeforeValidator(_null_is_a_word)
+    ] = "widen"
+    """When a file's values do not fit the type of the table's column: `widen` the column where
+    Iceberg allows it, else as `null`; `null`: the value becomes NULL and a reject; `reject`: the
+    whole record is rejected; `fail`: the file fails."""
+    registry_table: str = "_ingest_registry"
+    """Table that remembers every processed file."""
+    rejects_table: str = "_ingest_rejects"
+    """Table that keeps every record and cell that did not reach its table."""
+    maintenance: Maintenance = Maintenance()
+    """How `lakefall maintain` compacts tables and expires their snapshots."""

@@ -1,0 +1,187 @@
+"""The registry's rows, and what they say about a file: one law for every sink that keeps one.
+
+The specification's columns come first, ours after them. The latest row of a key says how the file
+stands; ``released`` marks a row whose file is to be tried again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from lakefall.contract.values import Decision, Outcome, RegistryEntry, SourceFile, Status
+from lakefall_plugins.sinks.iceberg.snapshots import Version
+
+COLUMNS = (
+    ("file_key", "string", True),
+    ("etag", "string", True),
+    ("table_name", "string", True),
+    ("row_count", "int", False),
+    ("status", "string", True),
+    ("error_message", "string", False),
+    ("ingested_at", "timestamp", True),
+    ("dag_run_id", "string", True),
+    ("rows_loaded", "long", False),
+    ("rejected", "long", False),
+    ("size", "long", False),
+    ("modified", "timestamp", False),
+    ("seconds", "double", False),
+    ("digest", "string", False),
+    ("retryable", "boolean", False),
+    ("released", "boolean", False),
+    ("origin", "string", False),
+)
+_INT_MAX = 2**31 - 1
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the registry."""
+
+    file_key: str
+    etag: str
+    table_name: str
+    row_count: int | None
+    status: str
+    error_message: str | None
+    ingested_at: datetime
+    dag_run_id: str
+    rows_loaded: int | None = None
+    rejected: int | None = None
+    size: int | None = None
+    modified: datetime | None = None
+    seconds: float | None = None
+    digest: str | None = None
+    retryable: bool | None = None
+    released: bool | None = None
+    origin: str | None = None
+
+    def version(self) -> Version:
+        return Version(
+            self.file_key,
+            self.etag,
+            self.modified or _EPOCH,
+            self.ingested_at,
+            self.rows_loaded or 0,
+            self.rejected or 0,
+            self.size or 0,
+            self.dag_run_id,
+        )
+
+
+def standing(rows: Iterable[Row]) -> tuple[dict[str, Row], dict[str, Row]]:
+    """The latest row and the latest success of every key; ``rows`` are oldest first."""
+    latest: dict[str, Row] = {}
+    loaded: dict[str, Row] = {}
+    for row in rows:
+        latest[row.file_key] = row
+        if row.status == Status.SUCCESS:
+            loaded[row.file_key] = row
+    return latest, loaded
+
+
+def history(rows: Iterable[Row]) -> list[RegistryEntry]:
+    """The latest row of every key, by key, with what its latest success loaded."""
+    latest, loaded = standing(rows)
+    return [entry_of(latest[key], loaded.get(key)) for key in sorted(latest)]
+
+
+def decide(
+    files: Sequence[SourceFile],
+    rows: Iterable[Row],
+    tables: Collection[str],
+    digest: Callable[[str], str],
+) -> tuple[list[Decision], dict[str, Row]]:
+    """Which files have to be loaded, and the latest success of every key.
+
+    ``rows`` are oldest first, ``tables`` exist, ``digest`` is of a table's options.
+    """
+    latest, loaded = standing(rows)
+    decisions = [
+        Decision(f, *_judge(f, latest.get(f.key), loaded.get(f.key), tables, digest)) for f in files
+    ]
+    return decisions, loaded
+
+
+def _judge(
+    file: SourceFile,
+    last: Row | None,
+    loaded: Row | None,
+    tables: Collection[str],
+    digest: Callable[[str], str],
+) -> tuple[bool, str]:
+    if last is None:
+        return True, "new"
+    if last.released:
+        return True, "released: to be tried again"
+    if last.status == Status.FAILED and last.etag == file.etag:
+        return _judge_failed(last, digest(file.table))
+    if loaded is None or loaded.etag != file.etag:
+        return True, "changed"
+    return _judge_loaded(file, loaded, tables)
+
+
+def _judge_failed(last: Row, digest: str) -> tuple[bool, str]:
+    why = last.error_message or ""
+    if last.retryable:
+        return True, f"failed before, may succeed now: {why}"
+    if last.digest != digest:
+        return True, f"failed before under other options: {why}"
+    return False, f"failed before: {why}"
+
+
+def _judge_loaded(file: SourceFile, loaded: Row, tables: Collection[str]) -> tuple[bool, str]:
+    if file.problem:
+        return True, "its folder gives no table any more"
+    if file.table not in tables:
+        return True, "table is gone"
+    if loaded.table_name != file.table:
+        return True, f"fed table {loaded.table_name!r} before"
+    return False, "unchanged"
+
+
+def row_of(outcome: Outcome, run_id: str, at: datetime) -> Row:
+    """The registry's row for an outcome."""
+    file, succeeded = outcome.file, outcome.status is Status.SUCCESS
+    return Row(
+        file_key=file.key,
+        etag=file.etag,
+        table_name=file.table,
+        # The specification's column is an INTEGER; rows_loaded holds more.
+        row_count=outcome.rows_loaded if outcome.rows_loaded <= _INT_MAX else None,
+        status=outcome.status.value,
+        error_message=outcome.error or None,
+        ingested_at=at,
+        dag_run_id=run_id,
+        rows_loaded=outcome.rows_loaded,
+        rejected=outcome.rows_rejected + (outcome.cells_nulled if succeeded else 0),
+        size=file.size,
+        modified=file.modified,
+        seconds=outcome.seconds,
+        digest=outcome.digest,
+        retryable=outcome.retryable,
+        released=False,
+        origin=file.origin or None,
+    )
+
+
+def entry_of(row: Row, loaded: Row | None) -> RegistryEntry:
+    """A key's latest row, and the one of its latest success, as the core knows them."""
+    return RegistryEntry(
+        key=row.file_key,
+        etag=row.etag,
+        table=row.table_name,
+        status=row.status,
+        row_count=row.row_count if row.row_count is not None else row.rows_loaded or 0,
+        rejected=row.rejected or 0,
+        error=row.error_message or "",
+        ingested_at=row.ingested_at,
+        run_id=row.dag_run_id,
+        size=row.size or 0,
+        seconds=row.seconds or 0.0,
+        origin=(loaded and loaded.origin) or "",
+        loaded_table=loaded.table_name if loaded else "",
+        loaded_rows=(loaded and loaded.rows_loaded) or 0,
+    )

@@ -1,0 +1,263 @@
+"""The registry through Trino: the same table that the sink `iceberg` keeps."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from lakefall.contract.errors import SinkError
+from lakefall.contract.values import Decision, RegistryEntry, SourceFile, Status
+from lakefall_plugins.sinks.iceberg import names
+from lakefall_plugins.sinks.lake.registry import COLUMNS, Row, decide, history, standing
+from lakefall_plugins.sinks.trino.errors import TrinoQueryError
+from lakefall_plugins.sinks.trino.lakehouse import MISSING
+from lakefall_plugins.sinks.trino.quoting import identifier, literal, literals, timestamp
+from lakefall_plugins.sinks.trino.retries import commit, until_committed
+from lakefall_plugins.sinks.trino.statements import Definition, pieces
+from lakefall_plugins.sinks.trino.types import to_trino
+
+if TYPE_CHECKING:
+    from lakefall_plugins.sinks.iceberg.snapshots import Version
+    from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
+
+_MAX_FILES = 100
+"""Data files of the registry beyond which they are made one."""
+_TABLES_AT_ONCE = 40
+_NAMES = tuple(n for n, _, _ in COLUMNS)
+
+
+class Registry:
+    """Reads and writes ``_ingest_registry``."""
+
+    def __init__(self, lake: Lakehouse) -> None:
+        self.lake = lake
+        self.name = lake.options.registry_table
+        self._columns: frozenset[str] | None = None
+        """Columns that the table has; None before it was read."""
+        self._files = 0
+
+    def rows(self, keys: Collection[str] = ()) -> list[Row]:
+        """Every row (of these keys), oldest first."""
+        if not keys:
+            return self._read("")
+        room = self.lake.options.max_statement_chars // 2
+        found = [
+            row
+            for group in pieces(sorted(keys), room)
+            for row in self._read(f"WHERE file_key IN ({literals(group)})")
+        ]
+        return sorted(found, key=lambda r: r.ingested_at)
+
+    def _read(self, where: str) -> list[Row]:
+        table = self.lake.name(self.name)
+        files = self.lake.name(f"{self.name}$files")
+        try:
+            answer = self.lake.execute(
+                f"SELECT *, (SELECT count(*) FROM {files}) FROM {table} {where}"
+            )
+        except TrinoQueryError as error:
+            if error.name not in MISSING:
+                raise
+            self.lake.note(self.name, there=False)
+            self._columns = None
+            return []
+        self.lake.note(self.name)
+        header = [name for name, _ in answer.columns[:-1]]
+        self._columns = frozenset(header)
+        self._files = int(answer.rows[0][-1]) if answer.rows else 0
+        rows = [
+            Row(**{n: _aware(v) for n, v in zip(header, r, strict=False) if n in _NAMES})
+            for r in answer.rows
+        ]
+        return sorted(rows, key=lambda r: r.ingested_at)
+
+    def history(self) -> list[RegistryEntry]:
+        return history(self.rows())
+
+    def latest_successes(self, keys: Collection[str] = (), table: str = "") -> dict[str, Version]:
+        """The version of every key that is in its table, as far as the registry knows."""
+        return {
+            r.file_key: r.version()
+            for r in self.rows(keys)
+            if r.status == Status.SUCCESS and table in ("", r.table_name)
+        }
+
+    def decide(
+        self, files: Sequence[SourceFile], digest: Callable[[str], str]
+    ) -> Sequence[Decision]:
+        """Which files have to be loaded."""
+        rows = self.rows()
+        decisions, loaded = decide(files, rows, self.lake.tables(fresh=True), digest)
+        return self._distrust(decisions, rows, loaded)
+
+    def _distrust(
+        self, decisions: list[Decision], rows: Sequence[Row], loaded: dict[str, Row]
+    ) -> list[Decision]:
+        """Load what a table has in another version than the registry says.
+
+        That is so where a process died after its commit and before its row. Only tables with a
+        commit that is younger than the registry's last word on them are looked into.
+        """
+        believed = {
+            d.file.key: row
+            for d in decisions
+            if not d.pending
+            and (row := loaded.get(d.file.key)) is not None
+            and row.etag == d.file.etag
+        }
+        last: dict[str, datetime] = {}
+        for row in rows:
+            last[row.table_name] = row.ingested_at
+        tables = sorted({row.table_name for row in believed.values()})
+        doubtful: set[str] = set()
+        for table in self._written_since(tables, last):
+            mine = [row for row in believed.values() if row.table_name == table]
+            doubtful |= self._overtaken(table, mine)
+        return [
+            dataclasses.replace(d, pending=True, reason="another version was loaded, not recorded")
+            if d.file.key in doubtful
+            else d
+            for d in decisions
+        ]
+
+    def _written_since(self, tables: Sequence[str], last: dict[str, datetime]) -> list[str]:
+        """Tables that gained rows after these moments."""
+        found: list[str] = []
+        for begin in range(0, len(tables), _TABLES_AT_ONCE):
+            group = tables[begin : begin + _TABLES_AT_ONCE]
+            selects = [
+                f"SELECT {literal(t)} FROM {self.lake.name(f'{t}$snapshots')} "
+                "WHERE operation <> 'replace' "
+                "AND element_at(summary, 'added-records') IS NOT NULL "
+                # Snapshots carry milliseconds, cut off.
+                f"AND committed_at > {_instant(last[t] - timedelta(milliseconds=1))}"
+                for t in group
+            ]
+            found += [str(r[0]) for r in self.lake.client.rows(" UNION ".join(selects))]
+        return found
+
+    def _overtaken(self, table: str, rows: Sequence[Row]) -> set[str]:
+        """Keys whose rows were loaded after their last success was recorded."""
+        recorded = {r.file_key: r.ingested_at for r in rows}
+        found: set[str] = set()
+        for group in pieces(sorted(recorded), self.lake.options.max_statement_chars // 2):
+            column, at = identifier(names.SOURCE_FILE), identifier(names.INGESTED_AT)
+            answer = self.lake.client.rows(
+                f"SELECT {column}, max({at}) FROM {self.lake.name(table)} "
+                f"WHERE {column} IN ({literals(group)}) GROUP BY 1"
+            )
+            found |= {str(k) for k, when in answer if when and _aware(when) > recorded[str(k)]}
+        return found
+
+    def append(self, rows: Sequence[Row]) -> None:
+        """Add rows."""
+        self._make()
+        options = self.lake.options
+        lines = [f"({', '.join(_literal(getattr(r, n), t) for n, t, _ in COLUMNS)})" for r in rows]
+        head = f"INSERT INTO {self.lake.name(self.name)} ({', '.join(map(identifier, _NAMES))})"
+        for group in pieces(lines, options.max_statement_chars - 2_000):
+            statement = f"{head} VALUES {', '.join(group)}"
+            until_committed(
+                lambda text=statement: commit(self.lake, self.name, text),  # type: ignore[misc]
+                options.commit_timeout,
+                f"table {self.name!r}",
+            )
+        if self._files > _MAX_FILES:
+            self._files = 0
+            # Only tidiness: another writer's commit in between is no reason to fail.
+            with suppress(SinkError):
+                self.lake.execute(f"ALTER TABLE {self.lake.name(self.name)} EXECUTE optimize")
+
+    def _make(self) -> None:
+        if not self.lake.has(self.name):
+            self.lake.create(self.name, [Definition(n, t, r) for n, t, r in COLUMNS])
+            self._columns = frozenset(_NAMES)
+        self.upgrade()
+
+    def upgrade(self) -> None:
+        """Add the columns that a table of an earlier version lacks; all are nullable."""
+        if self._columns is None:
+            self._read("WHERE false")
+        for name, kind, _ in COLUMNS:
+            if name not in (self._columns or ()):
+                self.lake.execute(
+                    f"ALTER TABLE {self.lake.name(self.name)} "
+                    f"ADD COLUMN IF NOT EXISTS {identifier(name)} {to_trino(kind).upper()}"
+                )
+        self._columns = frozenset(_NAMES)
+
+    def rewrite(self, rows: Sequence[Row]) -> None:
+        """Have these rows and no others."""
+        if self.lake.has(self.name):
+            try:
+                self._change(f"DELETE FROM {self.lake.name(self.name)}")
+            except SinkError:
+                # Its files are gone or damaged: let go of it.
+                self.lake.drop(self.name)
+        if rows:
+            self.append(rows)
+        else:
+            self._make()
+
+    def release(self, keys: Collection[str]) -> int:
+        """Make these keys pending; the number of them that the registry knows."""
+        latest, _ = standing(self.rows(keys))
+        if latest:
+            self._make()
+        for group in pieces(sorted(latest), self.lake.options.max_statement_chars // 4):
+            wanted = " OR ".join(
+                f"(file_key = {literal(k)} AND ingested_at = {timestamp(latest[k].ingested_at)})"
+                for k in group
+            )
+            self._change(f"UPDATE {self.lake.name(self.name)} SET released = true WHERE {wanted}")
+        return len(latest)
+
+    def remove(self, keys: Collection[str]) -> None:
+        """Delete all rows of these keys."""
+        if not keys or not self.lake.has(self.name):
+            return
+        for group in pieces(sorted(keys), self.lake.options.max_statement_chars // 2):
+            self._change(
+                f"DELETE FROM {self.lake.name(self.name)} WHERE file_key IN ({literals(group)})"
+            )
+
+    def remove_others(self, table: str, keys: Collection[str]) -> None:
+        """Delete the rows of a table's files that are not among these."""
+        gone = {r.file_key for r in self.rows() if r.table_name == table} - set(keys)
+        if gone:
+            room = self.lake.options.max_statement_chars // 2
+            for group in pieces(sorted(gone), room):
+                self._change(
+                    f"DELETE FROM {self.lake.name(self.name)} "
+                    f"WHERE table_name = {literal(table)} AND file_key IN ({literals(group)})"
+                )
+
+    def _change(self, statement: str) -> None:
+        until_committed(
+            lambda: commit(self.lake, self.name, statement),
+            self.lake.options.commit_timeout,
+            f"table {self.name!r}",
+        )
+
+
+def _aware(value: Any) -> Any:
+    return value.replace(tzinfo=UTC) if isinstance(value, datetime) and not value.tzinfo else value
+
+
+def _instant(moment: datetime) -> str:
+    return f"{timestamp(moment)[:-1]} UTC'"
+
+
+def _literal(value: Any, iceberg: str) -> str:
+    if value is None:
+        return "NULL"
+    if iceberg == "string":
+        return literal(value)
+    if iceberg == "timestamp":
+        return timestamp(value)
+    if iceberg == "boolean":
+        return "true" if value else "false"
+    return f"DOUBLE '{value!r}'" if iceberg == "double" else str(int(value))

@@ -1,0 +1,329 @@
+"""The source ``folder``: a directory laid out like the bucket, ``<table>/.../<file>.csv``."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from io import BufferedReader, BufferedWriter
+from pathlib import Path, PurePosixPath
+
+from lakefall.common import naming
+from lakefall.contract.errors import (
+    FileChangedError,
+    FileVanishedError,
+    SourceError,
+    SourceMissingError,
+    StorageFullError,
+    UnsafeKeyError,
+)
+from lakefall.contract.plugin import Plugin, Stage, hookimpl
+from lakefall.contract.run import Run
+from lakefall.contract.values import Check, LocalFile, RegistryEntry, SourceFile
+from lakefall.files.options import FileOptions
+from lakefall.files.selection import NO_SPACE, Selection, warn_if_large
+from lakefall_plugins.sources.folder_hashes import Hashes, stamp
+
+# A pipe without a writer would block the run for ever; a link may have replaced the file.
+OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+class FolderOptions(FileOptions):
+    """Where the files lie and which of them count."""
+
+    path: Path
+    """The directory; its first-level folders are the tables. Relative to the working directory."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One thing that lies in the folder."""
+
+    key: str
+    path: Path
+    status: os.stat_result
+    """Of the file, or of the link's target once that is known to lie inside."""
+    problem: str = ""
+    """Why it is not read."""
+
+
+class FolderSource(Plugin[FolderOptions]):
+    """Reads a directory laid out like the bucket; the change token is the content's hash.
+
+    Hidden files, hidden folders and partial files are no input. Links are followed to files
+    inside the directory and nowhere else.
+    """
+
+    name = "folder"
+    stage = Stage.SOURCE
+
+    @hookimpl
+    def discover(self, run: Run) -> Iterable[SourceFile]:
+        """Every file that the patterns let through, oldest first.
+
+        What cannot be read, or leads out of the directory, is listed with its ``problem``.
+        """
+        hashes = Hashes.load(run.pipeline.config.cache.dir, self._root)
+        now = datetime.now(UTC)
+        found = [
+            file
+            for entry in self._entries()
+            if (file := self._source_file(entry, hashes)) is not None
+            and self._selection.is_old_enough(file.modified, now)
+        ]
+        hashes.save(f.key for f in found)
+        return sorted(found, key=lambda f: (f.modified, f.key))
+
+    @hookimpl
+    def fetch(self, run: Run, file: SourceFile) -> LocalFile:
+        """Copy a file into the run's scratch folder and prove that it is the listed version."""
+        warn_if_large(run, file, self.options.warn_above)
+        path = self._safe_path(file.key)
+        known = Hashes.load(run.pipeline.config.cache.dir, self._root)
+        run.workdir.mkdir(parents=True, exist_ok=True)
+        token = hashlib.sha256(f"{file.key}\0{file.etag}".encode()).hexdigest()[:32]
+        target = run.workdir / f"{token}.source"
+        try:
+            before, after = _copy(path, target, file.key)
+            settled = stamp(before) == stamp(after)
+            trusted = settled and known.get(file.key, before) == file.etag
+            if not trusted and _hash(target) != file.etag:
+                raise FileChangedError(
+                    f"{file.key}: changed after it was listed; the next run takes the new content"
+                )
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+        return LocalFile(file, target, target.stat().st_size)
+
+    @hookimpl
+    def vanished(self, entries: Sequence[RegistryEntry]) -> Iterable[str]:
+        """Keys of this directory under which nothing lies any more, not even a broken link.
+
+        Directories are told apart by their path: do not let two machines that share a registry
+        each delete what their own directory of the same path lacks.
+        """
+        with self._listable():
+            return [
+                e.key
+                for e in entries
+                if e.origin == self._origin
+                and self._selection.takes(e.key)
+                and not _lies_there(self._root / PurePosixPath(e.key))
+            ]
+
+    @hookimpl
+    def check(self) -> Iterable[Check]:
+        """Whether the directory can be listed."""
+        subject = f"folder {self.options.path}"
+        try:
+            with self._listable():
+                return [Check(subject, ok=True, message="can be listed")]
+        except SourceError as error:
+            return [Check(subject, ok=False, message=str(error))]
+
+    # --- listing ---
+
+    @cached_property
+    def _root(self) -> Path:
+        return Path(os.path.realpath(self.options.path.expanduser()))
+
+    @cached_property
+    def _origin(self) -> str:
+        return self._root.as_uri()
+
+    @cached_property
+    def _selection(self) -> Selection:
+        return Selection(self.options)
+
+    @contextlib.contextmanager
+    def _listable(self) -> Iterator[None]:
+        try:
+            os.scandir(self._root).close()
+        except OSError as error:
+            raise self._cannot_list(error) from error
+        yield
+
+    def _entries(self) -> Iterator[Entry]:
+        folders = [""]
+        while folders:
+            prefix = folders.pop()
+            try:
+                with os.scandir(self._root / prefix) as scan:
+                    listed = [e for e in scan if not e.name.startswith(".")]
+            except OSError as error:
+                if not prefix:
+                    raise self._cannot_list(error) from error
+                if not isinstance(error, FileNotFoundError):
+                    yield from self._blocked_folder(prefix, f"cannot be listed: {error.strerror}")
+                continue
+            for item in listed:
+                key = f"{prefix}/{item.name}" if prefix else item.name
+                if item.is_dir(follow_symlinks=False):
+                    folders.append(key)
+                elif item.is_symlink() and os.path.isdir(item.path):  # noqa: PTH112 -- never raises
+                    if not self._selection.excludes(key):
+                        yield from self._blocked_folder(key, self._link_problem(key))
+                elif self._selection.takes(key) and (entry := self._entry(key)) is not None:
+                    yield entry
+
+    def _entry(self, key: str) -> Entry | None:
+        """The file behind a key; None when it vanished meanwhile."""
+        path = self._root / key
+        try:
+            status = path.lstat()
+            if stat.S_ISLNK(status.st_mode):
+                real = Path(os.path.realpath(path))
+                if not real.is_relative_to(self._root):
+                    return Entry(key, path, status, self._link_problem(key))
+                if not real.exists():
+                    return Entry(key, path, status, "a symbolic link to nothing; remove it")
+                path, status = real, real.stat()
+            if not stat.S_ISREG(status.st_mode):
+                return Entry(key, path, status, "no regular file (a pipe, socket or device)")
+        except FileNotFoundError:
+            return None
+        return Entry(key, path, status)
+
+    def _blocked_folder(self, key: str, problem: str) -> Iterator[Entry]:
+        path = self._root / key
+        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+            yield Entry(f"{key}/", path, path.lstat(), problem)
+
+    def _link_problem(self, key: str) -> str:
+        target = os.path.realpath(self._root / key)
+        if Path(target).is_relative_to(self._root):
+            return "a symbolic link to a folder is not followed; its files are loaded from there"
+        return (
+            f"a symbolic link that leaves {self.options.path} (to {printable(target)}) is never "
+            "followed; put the file itself there"
+        )
+
+    def _source_file(self, entry: Entry, hashes: Hashes) -> SourceFile | None:
+        problem, etag = entry.problem, ""
+        key = printable(entry.key)
+        if not problem and key != entry.key:
+            problem = "the name is not UTF-8; rename the file"
+        if not problem:
+            try:
+                etag = hashes.get(key, entry.status) or self._hash_anew(entry, hashes)
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                problem = f"cannot be read: {error.strerror}; check its permissions"
+        folder = key.partition("/")[0] if "/" in key else ""
+        return SourceFile(
+            key=key,
+            etag=etag or hashlib.sha256(f"{stamp(entry.status)} {problem}".encode()).hexdigest(),
+            size=0 if entry.problem else entry.status.st_size,
+            modified=datetime.fromtimestamp(entry.status.st_mtime, UTC),
+            folder=folder,
+            table=naming.table_name(folder, transliterate=self.options.transliterate),
+            problem=f"{key}: {problem}" if problem else "",
+            origin=self._origin,
+        )
+
+    def _hash_anew(self, entry: Entry, hashes: Hashes) -> str:
+        with _open(entry.path) as stream:
+            before = os.fstat(stream.fileno())
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            if stamp(before) == stamp(os.fstat(stream.fileno())):
+                hashes.put(entry.key, before, digest)
+        return digest
+
+    def _cannot_list(self, error: OSError) -> SourceError:
+        path = self.options.path
+        if isinstance(error, FileNotFoundError):
+            return SourceMissingError(
+                f"source folder {path} does not exist; create it, or correct source.path"
+            )
+        if isinstance(error, NotADirectoryError):
+            return SourceMissingError(f"source {path} is a file; source.path must name a folder")
+        return SourceError(f"source folder {path} cannot be listed: {error.strerror}")
+
+    # --- fetching ---
+
+    def _safe_path(self, key: str) -> Path:
+        """The real path of a key.
+
+        Raises:
+            UnsafeKeyError: the key, or a link on its way, leads out of the directory.
+            FileVanishedError: nothing is there.
+        """
+        parts = key.split("/")
+        if any(part in ("", ".", "..") for part in parts) or "\0" in key:
+            raise UnsafeKeyError(f"{key!r} is no key of this source: it leads out of the folder")
+        real = Path(os.path.realpath(self._root / PurePosixPath(key)))
+        if not real.is_relative_to(self._root):
+            raise UnsafeKeyError(f"{key}: {self._link_problem(key)}")
+        return real
+
+
+def _lies_there(path: Path) -> bool:
+    """Whether something lies under a path; also where that cannot be told."""
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def printable(name: str) -> str:
+    """A path with bytes that are not UTF-8 written as ``\\xNN``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
+
+
+def _open(path: Path) -> BufferedReader:
+    return os.fdopen(os.open(path, OPEN_FLAGS), "rb")
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _copy(path: Path, target: Path, key: str) -> tuple[os.stat_result, os.stat_result]:
+    """Copy a file; its status before and after."""
+    try:
+        source = _open(path)
+    except FileNotFoundError as error:
+        raise FileVanishedError(f"{key}: deleted after it was listed") from error
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise UnsafeKeyError(f"{key}: became a symbolic link after it was listed") from error
+        raise SourceError(f"{key}: cannot be read: {error.strerror}") from error
+    with source:
+        before = os.fstat(source.fileno())
+        try:
+            with target.open("wb") as out:
+                _copy_bytes(source, out)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise StorageFullError(
+                    f"{key}: cannot copy {before.st_size:,} bytes to {target.parent}: "
+                    f"{error.strerror}; make room there, or set cache.dir to a roomier folder"
+                ) from error
+            raise SourceError(f"{key}: cannot be copied: {error.strerror}") from error
+        return before, os.fstat(source.fileno())
+
+
+def _copy_bytes(source: BufferedReader, out: BufferedWriter) -> None:
+    """In the kernel where it can, which shares the blocks on file systems that know how."""
+    copy_range = getattr(os, "copy_file_range", None)
+    try:
+        while copy_range is not None and copy_range(source.fileno(), out.fileno(), 1 << 30):
+            pass
+    except OSError as error:
+        if error.errno in NO_SPACE:
+            raise
+    # Goes on where the kernel stopped: at the end, or at the start where it cannot copy.
+    shutil.copyfileobj(source, out, 1 << 20)

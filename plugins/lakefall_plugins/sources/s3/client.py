@@ -1,0 +1,243 @@
+"""A bucket behind boto3: opened on first use, its errors told in our own words."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, TypeVar
+
+from lakefall.contract.errors import (
+    FileVanishedError,
+    MissingExtraError,
+    SourceTlsError,
+    SourceUnreachableError,
+)
+from lakefall_plugins.sources.s3.errors import translated
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, ObjectTypeDef
+    from pydantic import SecretStr
+
+    from lakefall_plugins.sources.s3.options import S3Options
+
+T = TypeVar("T")
+CONNECTIONS = 16
+"""Requests that are under way at one time."""
+DEFAULT_REGION = "us-east-1"
+_CHUNK = 1 << 20
+_LEAST_PART, _LARGEST_PART = 16 << 20, 64 << 20
+"""Bytes of an object that one request asks for, where it is larger than two of the least."""
+_PARTS_AT_ONCE = 4
+_ALIGNED = 8 << 20
+"""What parts begin at a multiple of: stores keep objects in pieces of such sizes, and read and
+unpack a piece whole whatever a request wants of it."""
+_LONGEST_PAUSE = 20.0
+
+
+class Bucket:
+    """One bucket of one object store."""
+
+    def __init__(self, options: S3Options) -> None:
+        self.options = options
+        self.name = options.bucket
+
+    @property
+    def origin(self) -> str:
+        """Which bucket a file came from; a store that moved to another address is the same."""
+        return f"s3://{self.name}"
+
+    @property
+    def endpoint(self) -> str:
+        return self.options.endpoint_url or "AWS"
+
+    @property
+    def region(self) -> str:
+        """The region that requests are signed for."""
+        return self.client.meta.region_name
+
+    @property
+    def where(self) -> str:
+        """The bucket for people."""
+        return f"{self.origin} at {self.endpoint}"
+
+    @cached_property
+    def client(self) -> S3Client:
+        """A client that tries again by itself.
+
+        Raises:
+            MissingExtraError: boto3 is not installed.
+            SourceCredentialsError: the profile does not exist.
+            SourceTlsError: the file of certificate authorities does not exist.
+        """
+        try:
+            import boto3
+            from botocore.config import Config
+        except ModuleNotFoundError as error:
+            raise MissingExtraError(
+                "the source s3 needs boto3: pip install 'lakefall[s3]'"
+            ) from error
+        given = self.options
+        if isinstance(given.verify, Path) and not given.verify.exists():
+            raise SourceTlsError(f"{self.where}: source.verify: no such file: {given.verify}")
+        with self._foreseen():
+            session = boto3.Session(
+                aws_access_key_id=_shown(given.access_key_id),
+                aws_secret_access_key=_shown(given.secret_access_key),
+                aws_session_token=_shown(given.session_token),
+                profile_name=given.profile,
+            )
+            # boto3 alone among the AWS libraries does not read AWS_REGION.
+            region = given.region or os.environ.get("AWS_REGION") or session.region_name
+            return session.client(
+                "s3",
+                region_name=region or DEFAULT_REGION,
+                endpoint_url=given.endpoint_url,
+                verify=given.verify if isinstance(given.verify, bool) else str(given.verify),
+                config=Config(
+                    connect_timeout=given.connect_timeout,
+                    read_timeout=given.read_timeout,
+                    retries={"mode": "standard", "total_max_attempts": given.max_attempts},
+                    max_pool_connections=CONNECTIONS,
+                    s3={"addressing_style": "path" if given.by_path else "auto"},
+                    user_agent_extra="lakefall",
+                ),
+            )
+
+    def list(self) -> Iterator[ObjectTypeDef]:
+        """Every object, by key, a page of 1,000 at a time."""
+        with self._foreseen():
+            pages = self.client.get_paginator("list_objects_v2").paginate(Bucket=self.name)
+            for page in pages:
+                yield from page.get("Contents", ())
+
+    def reach(self) -> str:
+        """Do what listing needs, once; what the server calls itself, ``''`` where it does not.
+
+        Raises:
+            SourceError: it cannot be done, and why.
+        """
+        with self._foreseen():
+            answer = self.client.list_objects_v2(Bucket=self.name, MaxKeys=1)
+        return answer["ResponseMetadata"]["HTTPHeaders"].get("server", "")
+
+    def has(self, key: str) -> bool:
+        """Whether an object is there; False also where the bucket is not.
+
+        Raises:
+            SourceError: it cannot be told.
+        """
+        from botocore.exceptions import ClientError
+
+        with self._foreseen(key):
+            try:
+                self.client.head_object(Bucket=self.name, Key=key)
+            except ClientError as error:
+                if error.response["ResponseMetadata"]["HTTPStatusCode"] == 404:
+                    return False
+                raise
+        return True
+
+    def download(self, key: str, etag: str, size: int, out: BinaryIO) -> None:
+        """Write an object's bytes, if it is still the version of the ETag.
+
+        A large one comes in parts over several connections: one alone gets a fraction of what a
+        store has to give.
+
+        Raises:
+            FileVanishedError, FileChangedError, SourceError.
+        """
+        out.truncate(size)
+        parts = _parts(size)
+
+        def bring(part: range) -> None:
+            whole = len(parts) == 1
+            self._tried(lambda: self._bring(key, etag, part, out.fileno(), whole=whole))
+
+        try:
+            with self._foreseen(key):
+                if len(parts) == 1:
+                    # To wait for another thread costs a small file as much as its request.
+                    bring(parts[0])
+                    return
+                pool = ThreadPoolExecutor(min(_PARTS_AT_ONCE, len(parts)))
+                try:
+                    list(pool.map(bring, parts))
+                finally:
+                    pool.shutdown(cancel_futures=True)
+        except FileVanishedError:
+            self.reach()  # some stores say of a missing bucket that the key is missing
+            raise
+
+    def _bring(self, key: str, etag: str, part: range, target: int, *, whole: bool) -> None:
+        """Write some bytes of an object where they belong."""
+        wanted: GetObjectRequestTypeDef = {
+            "Bucket": self.name,
+            "Key": key,
+            "IfMatch": f'"{etag}"',
+        }
+        if not whole:
+            wanted["Range"] = f"bytes={part.start}-{part.stop - 1}"
+        at = part.start
+        with self.client.get_object(**wanted)["Body"] as body:
+            while chunk := body.read(_CHUNK):
+                os.pwrite(target, chunk, at)
+                at += len(chunk)
+        if at != part.stop:
+            raise SourceUnreachableError(
+                f"{key}: {self.where} sent {at - part.start:,} bytes of {len(part):,}; "
+                "the next run tries again"
+            )
+
+    def _tried(self, work: Callable[[], T]) -> T:
+        """botocore tries requests again, but not the reading of an answer's body."""
+        from botocore.exceptions import (
+            FlexibleChecksumError,
+            IncompleteReadError,
+            ReadTimeoutError,
+            ResponseStreamingError,
+        )
+
+        cut = (
+            FlexibleChecksumError,
+            IncompleteReadError,
+            ReadTimeoutError,
+            ResponseStreamingError,
+            SourceUnreachableError,
+        )
+        for number in range(1, self.options.max_attempts):
+            try:
+                return work()
+            except cut:
+                pause = min(2.0**number / 2, _LONGEST_PAUSE)
+                time.sleep(random.uniform(0, pause))  # noqa: S311 -- no secret
+        return work()
+
+    @contextmanager
+    def _foreseen(self, key: str = "") -> Iterator[None]:
+        try:
+            yield
+        except Exception as error:
+            known = translated(error, self.where, key)
+            if known is None:
+                raise
+            raise known from error
+
+
+def _parts(size: int) -> list[range]:
+    """Which bytes each request asks for: few and large ones cost a store least."""
+    share = -(-size // (_PARTS_AT_ONCE * _ALIGNED)) * _ALIGNED
+    step = max(size, 1)
+    if size > 2 * _LEAST_PART:
+        step = min(max(share, _LEAST_PART), _LARGEST_PART)
+    return [range(at, min(at + step, size)) for at in range(0, size, step)] or [range(0)]
+
+
+def _shown(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -1,0 +1,157 @@
+"""The source ``s3``: a bucket, ``<table>/.../<file>.csv``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from lakefall.common import naming
+from lakefall.contract.errors import LakefallError, StorageFullError, UnsafeKeyError
+from lakefall.contract.plugin import Plugin, Stage, hookimpl
+from lakefall.contract.run import Run
+from lakefall.contract.values import Check, LocalFile, RegistryEntry, SourceFile
+from lakefall.files.selection import NO_SPACE, Selection, warn_if_large
+from lakefall_plugins.sources.s3.cache import ObjectCache
+from lakefall_plugins.sources.s3.client import CONNECTIONS, Bucket
+from lakefall_plugins.sources.s3.keys import folder_of, printable, problem_of
+from lakefall_plugins.sources.s3.options import S3Options
+
+if TYPE_CHECKING:
+    from mypy_boto3_s3.type_defs import ObjectTypeDef
+
+
+class S3Source(Plugin[S3Options]):
+    """Reads a bucket of an S3-compatible store; the change token is the listed ETag.
+
+    Hidden and partial files are no input, as in the source `folder`. Fetched objects are kept in
+    the cache until it is full.
+    """
+
+    name = "s3"
+    stage = Stage.SOURCE
+    packages = ("boto3",)
+    extra = "s3"
+
+    def __init__(self, options: S3Options) -> None:
+        super().__init__(options)
+        self._bucket = Bucket(options)
+
+    @hookimpl
+    def discover(self) -> Iterable[SourceFile]:
+        """Every object that the patterns let through, oldest first; no request for any of them.
+
+        A key that is not safe as a path is listed with its ``problem``.
+        """
+        tables: dict[str, str] = {}
+        now = datetime.now(UTC)
+        found = [
+            self._source_file(item, tables)
+            for item in self._bucket.list()
+            if self._counts(item, now)
+        ]
+        return sorted(found, key=lambda f: (f.modified, f.key))
+
+    @hookimpl
+    def fetch(self, run: Run, file: SourceFile) -> LocalFile:
+        """Bring the listed version into the run's scratch folder, from the cache if it is there."""
+        warn_if_large(run, file, self.options.warn_above)
+        if problem := problem_of(file.key):
+            raise UnsafeKeyError(f"{printable(file.key)}: {problem}")
+        cache = self._cache(run)
+        entry = cache.entry(f"{self._bucket.endpoint}/{self._bucket.name}", file.key, file.etag)
+        token = sha256(f"{file.key}\0{file.etag}".encode()).hexdigest()[:32]
+        target = run.workdir / f"{token}.source"
+        try:
+            run.workdir.mkdir(parents=True, exist_ok=True)
+            # A second fetch in one run must not write into a file that the cache names too.
+            target.unlink(missing_ok=True)
+            if not cache.take(entry, file.size, target):
+                self._download(file, target)
+                cache.put(target, entry)
+        except OSError as error:
+            if error.errno in NO_SPACE:
+                raise StorageFullError(
+                    f"{file.key}: cannot write {file.size:,} bytes to {run.workdir}: "
+                    f"{error.strerror}; make room there, or set cache.dir to a roomier folder"
+                ) from error
+            raise
+        return LocalFile(file, target, file.size)
+
+    @hookimpl
+    def vanished(self, entries: Sequence[RegistryEntry]) -> Iterable[str]:
+        """Keys of this bucket that answer 404, each asked for by itself."""
+        keys = [
+            e.key
+            for e in entries
+            if e.origin == self._bucket.origin and self._selection.takes(e.key)
+        ]
+        if not keys:
+            return []
+        pool = ThreadPoolExecutor(CONNECTIONS)
+        try:
+            there = list(pool.map(self._bucket.has, keys))
+        finally:
+            pool.shutdown(cancel_futures=True)
+        # Where the bucket is gone, its keys answer 404 as well.
+        self._bucket.reach()
+        return [key for key, found in zip(keys, there, strict=True) if not found]
+
+    @hookimpl
+    def check(self) -> Iterable[Check]:
+        """Whether the bucket can be listed, how fast it answers, and where it is."""
+        subject = f"source s3 ({self._bucket.origin})"
+        try:
+            region = self._bucket.region
+            began = perf_counter()
+            version = self._bucket.reach()
+        except LakefallError as error:
+            return [Check(subject, ok=False, message=str(error))]
+        message = f"can be listed; endpoint {self._bucket.endpoint}, region {region}"
+        return [Check(subject, True, message, version, perf_counter() - began)]
+
+    @cached_property
+    def _selection(self) -> Selection:
+        return Selection(self.options)
+
+    def _cache(self, run: Run) -> ObjectCache:
+        settings = run.pipeline.config.cache
+        return ObjectCache(settings.dir, settings.max_size)
+
+    def _counts(self, item: ObjectTypeDef, now: datetime) -> bool:
+        key = item["Key"]
+        if key.endswith("/") and not item["Size"]:
+            return False  # how consoles write an empty folder
+        return self._selection.takes(key) and self._selection.is_old_enough(
+            item["LastModified"], now
+        )
+
+    def _source_file(self, item: ObjectTypeDef, tables: dict[str, str]) -> SourceFile:
+        key = item["Key"]
+        folder, problem = folder_of(key), problem_of(key)
+        if folder not in tables:
+            tables[folder] = naming.table_name(folder, transliterate=self.options.transliterate)
+        return SourceFile(
+            key=key,
+            # Without HTTP's quotes: the MD5 hash, as people compare it.
+            etag=item["ETag"].strip('"'),
+            size=item["Size"],
+            modified=item["LastModified"].astimezone(UTC),
+            folder=folder,
+            table=tables[folder],
+            problem=f"{printable(key)}: {problem}" if problem else "",
+            origin=self._bucket.origin,
+        )
+
+    def _download(self, file: SourceFile, target: Path) -> None:
+        try:
+            with target.open("wb") as out:
+                self._bucket.download(file.key, file.etag, file.size, out)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise

@@ -1,0 +1,1 @@
+"""Who judges typed rows."""
