@@ -31,7 +31,7 @@ from benchmarks.detection.laws import BrokenLawError, Opened, check
 from benchmarks.detection.loaders import local_file, pipeline_run, rows_of
 from benchmarks.detection.mutating import MOST_BYTES, mutated
 
-from lakefall_plugins.types.expressions import BLANKS
+from lakefall.tabular.expressions import BLANKS
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 2.0

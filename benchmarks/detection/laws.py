@@ -11,11 +11,12 @@ from itertools import repeat
 from pathlib import Path
 from typing import Any
 
-from lakefall.contract.values import Dialect, Records, Reject
+from lakefall.contract.values import Records, Reject
+from lakefall.tabular.places import LineMap
+from lakefall.tabular.rejects import MAX_TEXT
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import Codec, codec_of, text_blocks
-from lakefall_plugins.formats.csv.lines import LineMap
 from lakefall_plugins.formats.csv.reading.head import read_head
-from lakefall_plugins.formats.csv.reading.rejects import MAX_TEXT
 from lakefall_plugins.formats.csv.reading.syntax import large_fields, read
 
 _BREAK = re.compile(r"\r\n|\r|\n")
@@ -36,7 +37,9 @@ class Opened:
 
     @property
     def dialect(self) -> Dialect:
-        return self.records.dialect
+        found = self.records.format
+        assert isinstance(found, Dialect)
+        return found
 
     @property
     def codec(self) -> Codec:
@@ -49,7 +52,7 @@ class Opened:
 
     def lines(self) -> list[int]:
         """On which line each good row begins."""
-        found = LineMap.load(self.records.lines)
+        found = LineMap.load(self.records.places)
         return [found.line(number) for number in range(len(self.rows))]
 
 

@@ -36,7 +36,7 @@ PRELOAD = [
     "lakefall_plugins.catalogue",
     "lakefall_plugins.sources.folder",
     "lakefall_plugins.formats.csv.reader",
-    "lakefall_plugins.formats.csv.converting.convert",
+    "lakefall.tabular.conversion",
     "lakefall_plugins.formats.csv.sniffer",
     "lakefall_plugins.inference.threshold",
     "lakefall_plugins.sinks.iceberg.sink",

@@ -83,7 +83,7 @@ class Inbox:
 
     def fetch(self, file: SourceFile, **more: Any) -> LocalFile:
         run = self.run(**more)
-        return run.pipeline.fetch(run, file)
+        return run.pipeline.fetch(run, file)[0]
 
     def cached(self) -> list[Path]:
         """What the cache holds, everything in its folder but its own notes."""

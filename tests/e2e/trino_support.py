@@ -19,6 +19,7 @@ from lakefall.contract.values import (
     Event,
     Outcome,
     Schema,
+    Skipped,
     SourceFile,
     TablePlan,
 )
@@ -145,7 +146,8 @@ def convert(
         found = db.execute(f"FROM {sql.literal(str(path))} SELECT count(*)").fetchone()
         kept = _rejects(db, run, rejects) if rejects else None
     number = found[0] if found else 0
-    return Converted(file, (path,), number + len(rejects), number, len(rejects), 1, 0, kept, now)
+    rejected, blank = len(rejects), (Skipped("blank", 1),)
+    return Converted(file, (path,), number + rejected, number, rejected, blank, 0, kept, now)
 
 
 def _rejects(db: Any, run: Run, rejects: Sequence[Reject]) -> Path:

@@ -13,7 +13,7 @@ from lakefall.contract.errors import CommitConflictError
 from lakefall.contract.values import Status
 from lakefall.run import overlap, runner
 from lakefall.run.runner import Runner
-from lakefall.run.table_load import TableBatch
+from lakefall.run.table_load import TableLoad
 
 LONG = 30.0
 """Seconds after which a test that waits gives up."""
@@ -118,14 +118,14 @@ def test_an_interrupt_leaves_a_commit_that_does_not(
 
 def broken(monkeypatch: pytest.MonkeyPatch, method: str, table: str) -> None:
     """A defect of our own, which no file's outcome can hold."""
-    sound = getattr(TableBatch, method)
+    sound = getattr(TableLoad, method)
 
-    def instead(self: TableBatch, *args: Any) -> Any:
+    def instead(self: TableLoad, *args: Any) -> Any:
         if self.table == table:
             raise RuntimeError("defect")
         return sound(self, *args)
 
-    monkeypatch.setattr(TableBatch, method, instead)
+    monkeypatch.setattr(TableLoad, method, instead)
 
 
 def test_an_interrupt_is_one_where_the_load_breaks_too(

@@ -18,6 +18,49 @@ def csv(header: str, *parts: tuple[str, int]) -> str:
     return header + "\n" + "".join(f"{row}\n" * times for row, times in parts)
 
 
+MINE = """
+from dataclasses import dataclass
+from typing import ClassVar
+
+from lakefall.contract.plugin import Plugin, hookimpl
+from lakefall.tabular import conversion
+from lakefall.tabular.columns import typed_columns
+from lakefall_plugins.formats.csv.dialect import Dialect
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.reader import CsvReader
+from lakefall_plugins.formats.csv.sniffer import CsvSniffer
+
+
+@dataclass(frozen=True, slots=True)
+class MineDialect(Dialect):
+    reader: ClassVar[str] = "mine"
+
+
+class MineOptions(CsvSnifferOptions):
+    reader: ClassVar[str] = "mine"
+
+
+class MineSniffer(CsvSniffer, Plugin[MineOptions]):
+    'As the built-in one.'
+
+    name = "mine"
+
+    @hookimpl
+    def sniff(self, run, local, table):
+        found = CsvSniffer.sniff(self, run, local, table)
+        return MineDialect(**{f: getattr(found, f) for f in Dialect.__dataclass_fields__})
+
+
+class Mine(CsvReader):
+    'As the built-in one, converting itself.'
+
+    name = "mine"
+
+    @hookimpl
+    def convert(self, run, records, plan, schema):
+        columns = typed_columns(run, records, plan, schema, self.options.on_misfit)
+        return conversion._convert(run, records, plan, columns, schema)
+"""
 DAYS = {"z.csv": csv("d,k", ("25/01/2024,k", 1), ("26/01/2024,k", 1))}
 NOT_NEGATIVE = "validator: {use: pandera, columns: {c: {ge: 0}}}\n"
 
@@ -100,17 +143,8 @@ CASES = {
     ),
     "a reader that proves nothing": Case(
         ({"a.csv": csv("c,k", ("5,k", 4), ("x,k", 20))},),
-        more="reader: {use: mine}\nplugins: [mine.py]\n",
-        files={
-            "mine.py": "from lakefall.contract.plugin import hookimpl\n"
-            "from lakefall_plugins.formats.csv.reader import CsvReader\n\n\n"
-            "class Mine(CsvReader):\n"
-            '    """As the built-in one, for an older lakefall."""\n\n'
-            '    name = "mine"\n\n'
-            "    @hookimpl\n"
-            "    def convert(self, run, records, plan):\n"
-            "        return CsvReader.convert(self, run, records, plan)\n"
-        },
+        more="sniffer: {use: mine}\nplugins: [mine.py]\n",
+        files={"mine.py": MINE},
     ),
 }
 

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
@@ -17,15 +17,18 @@ from lakefall.contract.errors import (
     UsageError,
 )
 from lakefall.contract.plugin import NoOptions, Plugin, SourceOptions, Stage, hookimpl
+from lakefall.contract.run import Run
 from lakefall.contract.values import (
     Column,
     Converted,
     Decision,
-    Dialect,
     Event,
+    FileColumn,
+    Format,
     Loaded,
     LocalFile,
     Outcome,
+    Places,
     PlannedColumn,
     Records,
     Registered,
@@ -34,13 +37,26 @@ from lakefall.contract.values import (
     SourceFile,
     Status,
     TablePlan,
+    TypeSettings,
     WrongFile,
 )
 from lakefall.plugin_loading.pipeline import Pipeline
 from lakefall.run.planning import plan as plan_run
 from lakefall.run.runner import Runner
+from lakefall_plugins.formats.csv.dialect import Dialect
+from lakefall_plugins.types.varchar import Varchar
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Fake(Format):
+    """How the files below are written."""
+
+    reader: ClassVar[str] = "fake"
+    encoding: str = "utf-8"
+    confidence: float = 1.0
+    evidence: tuple[str, ...] = ()
 
 
 class Script:
@@ -95,7 +111,7 @@ def plugins(script: Script, reconciling: bool = False) -> dict[Stage, type[Plugi
         @hookimpl
         def sniff(self, local: LocalFile) -> Dialect:
             script.asked("sniff", local.file.key)
-            return Dialect(",", "", "", "utf-8", True, "\n")
+            return Fake()
 
     class Reader(Plugin[NoOptions]):
         """Reader."""
@@ -103,15 +119,23 @@ def plugins(script: Script, reconciling: bool = False) -> dict[Stage, type[Plugi
         name, stage = "fake", Stage.READER
 
         @hookimpl
-        def open(self, local: LocalFile, dialect: Dialect) -> Records:
+        def open(self, local: LocalFile, format: Fake) -> Records:
             script.asked("open", local.file.key)
-            return Records(local, dialect, ("a",), 3, 3, 0, 0, "", None, Path("lines"))
+            rows = "(SELECT NULL::VARCHAR AS c0 FROM range(3))"
+            columns = (FileColumn("a"),)
+            return Records(local, format, columns, 3, 3, 0, (), rows, None, Places(Path("lines")))
 
         @hookimpl
-        def convert(self, records: Records) -> Converted:
+        def convert(self, run: Run, records: Records, plan: TablePlan) -> Converted:
             file = records.local.file
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
             script.asked("convert", file.key)
-            return Converted(file, (), 3, 3, 0, 0, 0, None, T0)
+            path = run.workdir / f"{file.etag}.parquet".replace("/", "_")
+            columns = {c.name: pa.nulls(3, pa.string()) for c in plan.columns}
+            pq.write_table(pa.table(columns), path)
+            return Converted(file, (path,), 3, 3, 0, (), 0, None, T0)
 
     class Inferer(Plugin[NoOptions]):
         """Inferer."""
@@ -211,8 +235,9 @@ def pipeline(script: Script, tmp_path: Path, reconciling: bool = False, **source
         for stage, p in plugins(script, reconciling).items()
     }
     config = PipelineConfig(
-        Path("p.yaml"), "p", uses, Engine(), CacheSettings(tmp_path, 10**9), None, (), {}, "digest"
-    )
+        Path("p.yaml"), "p", uses, Engine(), CacheSettings(tmp_path, 10**9), None, (), {}, "digest",
+        other_types=lambda: [Varchar],
+    )  # fmt: skip
     return Pipeline(config, lambda _table: config)
 
 
@@ -454,12 +479,12 @@ def test_values_survive_serialisation() -> None:
     registered = Registered("r", "t", ok=False, wrong=(WrongFile("t/a.csv", "2 of 3 rows"),))
     assert from_json(Registered, to_json(registered)) == registered
     file = Script("a/1.csv").files[0]
-    records = Records(
-        LocalFile(file, Path("x"), 1),
-        Dialect("\t", '"', "", "utf-8", True, "mixed", evidence=("why",)),
-        ("a", "b"), 3, 2, 1, 0, "sql", Path("rejects"), Path("lines"), ("w",),
-    )  # fmt: skip
-    assert from_json(Records, to_json(records)) == records
+    local = LocalFile(file, Path("x"), 1, "b.csv")
+    assert from_json(LocalFile, to_json(local)) == local
+    dialect = Dialect("\t", '"', "", "utf-8", True, "mixed", evidence=("why",))
+    assert from_json(Dialect, to_json(dialect)) == dialect
+    schema = Schema((), None, TypeSettings(null_values=("NA",)), {"a/1.csv": {0: 3}})
+    assert from_json(Schema, to_json(schema)) == schema
     plan = TablePlan("t", True, (PlannedColumn("a", "DATE", "%d/%m/%Y", 1),), notes=("n",))
     assert from_json(TablePlan, to_json(plan)) == plan
     outcome = dataclasses.replace(Outcome(file, Status.FAILED, error="e"), columns_added=("a",))

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter
 
 from lakefall.contract.values import (
-    Dialect,
+    Format,
     Loaded,
     Outcome,
     Registered,
@@ -81,28 +81,15 @@ class Fetched:
 class Sniffed:
     """How a file is written."""
 
-    delimiter: str
-    quotechar: str
-    escapechar: str
-    encoding: str
-    has_header: bool
-    line_terminator: str
-    preamble_lines: int
-    confidence: float
+    format: dict[str, Any]
+    """What its format tells of it (``Format.fields``); of an archive, of its first member."""
+    members: int = 1
+    """Files in it; 1 where it is no archive."""
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, dialect: Dialect) -> Sniffed:
-        return cls(
-            dialect.delimiter,
-            dialect.quotechar,
-            dialect.escapechar,
-            dialect.encoding,
-            dialect.has_header,
-            dialect.line_terminator,
-            dialect.preamble_lines,
-            round(dialect.confidence, 4),
-        )
+    def of(cls, found: Sequence[Format]) -> Sniffed:
+        return cls(found[0].fields(), len(found))
 
 
 @dataclass(frozen=True, slots=True)

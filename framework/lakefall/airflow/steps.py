@@ -48,7 +48,7 @@ from lakefall.run import deletion, runner
 from lakefall.run.outcomes import judged, warn_of
 from lakefall.run.runner import Runner
 from lakefall.run.schema_cache import Remembered, Schemas
-from lakefall.run.table_load import MAX_PLANS, TableBatch
+from lakefall.run.table_load import MAX_PLANS, TableLoad
 
 if TYPE_CHECKING:
     from lakefall.config.environment import Lookup
@@ -178,13 +178,14 @@ class Steps:
             FileVanishedError, FileChangedError: it cannot any more.
         """
         with self._batch(work) as batch:
-            local = batch.fetch(work.file)
-            return Fetched(work.file.key, local.size)
+            size = sum(each.size for each in batch.fetch(work.file))
+            return Fetched(work.file.key, size)
 
     def detect(self, work: Work) -> Sniffed:
         """Find out how the file is written."""
         with self._batch(work) as batch:
-            return Sniffed.of(batch.sniff(batch.fetch(work.file), batch.state()))
+            state = batch.state()
+            return Sniffed.of([batch.sniff(each, state) for each in batch.fetch(work.file)])
 
     def infer(self, work: Work) -> Inferred:
         """Find out the file's columns, looking at all rows."""
@@ -286,20 +287,20 @@ class Steps:
     # --- parts ---
 
     @contextmanager
-    def _batch(self, work: Work, *, register: bool = True) -> Iterator[TableBatch]:
+    def _batch(self, work: Work, *, register: bool = True) -> Iterator[TableLoad]:
         """The file as a batch of its own, in the pipeline as its table sees it."""
         file = work.file
         if not file.table:
             raise TableNameError(file.problem)
         with self._runner.start(run_id=self._run_id, started_at=work.listed_at) as run:
-            yield TableBatch(run, file.table, [file], register=register, schemas=self._schemas)
+            yield TableLoad(run, file.table, [file], register=register, schemas=self._schemas)
 
-    def _schema(self, batch: TableBatch, file: SourceFile, state: TableState | None) -> Schema:
+    def _schema(self, batch: TableLoad, file: SourceFile, state: TableState | None) -> Schema:
         """The file's columns; the file is opened only where nobody remembers them."""
         known: Remembered | None = self._schemas.recall(batch.run, file, state)
         if known is not None:
             return known.schema
-        return batch.infer([batch.open_one(file, state)], state)
+        return batch.infer(batch.open_one(file, state), state)
 
     def _apply(self, work: Work, *, created: bool) -> Planned:
         """Plan; let the sink carry it out ahead of the load where it concerns this step."""
@@ -316,8 +317,8 @@ class Steps:
                         raise
             return _planned(plan)
 
-    def _plan(self, batch: TableBatch, file: SourceFile) -> TablePlan:
-        return batch.prepare(self._schema(batch, file, batch.state()))
+    def _plan(self, batch: TableLoad, file: SourceFile) -> TablePlan:
+        return batch.prepare_table(self._schema(batch, file, batch.state()))
 
     def _failure(self, file: SourceFile, error: Exception) -> Outcome:
         known = as_foreseen(error)

@@ -31,7 +31,7 @@ from lakefall.airflow.steps import (
 from lakefall.airflow.telling import Told, told_of
 from lakefall.contract.errors import LakefallError, SinkError
 from lakefall.contract.values import Outcome, Status
-from lakefall.run.wording import with_key
+from lakefall.run.outcomes import with_key
 
 FAILURE = "failure"
 """XCom of a step that failed: the file's ``Result``."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lakefall.airflow.step_values import Closing
 from lakefall.contract.plugin import hookimpl
-from lakefall.contract.values import Dialect, Event, Schema
-from lakefall.run.wording import dialect_words, with_key
+from lakefall.contract.values import Event, Format, Schema
+from lakefall.run.outcomes import with_key
 
 MOST_REJECTS = 20
 """Rejects that a log names; `lakefall rejects` shows all."""
@@ -29,16 +29,16 @@ class Told:
             message = str(detail.get("message", ""))
             self._log.warning("%s", with_key(where, message) if where else message)
         elif event.name == "sniff.finished":
-            self._sniffed(where, detail.get("dialect"))
+            self._sniffed(where, detail.get("format"))
         elif event.name == "infer.finished":
             self._inferred(where, detail.get("schema"))
         elif event.name == "convert.finished":
             self._converted(where, detail.get("rejects"))
 
-    def _sniffed(self, key: str, dialect: object) -> None:
-        if isinstance(dialect, Dialect):
-            self._log.info("%s: %s", key, dialect_words(dialect))
-            for sentence in dialect.evidence:
+    def _sniffed(self, key: str, found: object) -> None:
+        if isinstance(found, Format):
+            self._log.info("%s: %s", key, found.describe())
+            for sentence in found.evidence:
                 self._log.info("  %s", sentence)
 
     def _inferred(self, table: str, schema: object) -> None:

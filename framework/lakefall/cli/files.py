@@ -40,16 +40,15 @@ def sniff(
     Example: lakefall sniff inbox/*/*.csv --json
     """
     from lakefall.cli.output import emit
-    from lakefall.cli.reports import dialect_object, lines
+    from lakefall.cli.reports import lines
     from lakefall.run import single_file
-    from lakefall.run.wording import dialect_words
 
     def one(run: Run, path: Path) -> None:
-        dialect = single_file.sniff(run, path, table)
+        found = single_file.sniff(run, path, table)
         if json:
-            emit({"path": str(path), **dialect_object(dialect)})
+            emit({"path": str(path), **found.fields()})
         else:
-            lines([f"{path}: {dialect_words(dialect)}", *(f"  {e}" for e in dialect.evidence)])
+            lines([f"{path}: {found.describe()}", *(f"  {e}" for e in found.evidence)])
 
     _each(file, pipeline, sets, one, json=json)
 

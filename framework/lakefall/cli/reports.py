@@ -10,12 +10,12 @@ from lakefall.contract.values import (
     Change,
     Check,
     Column,
-    Dialect,
     Outcome,
     PlannedColumn,
     Schema,
     Status,
 )
+from lakefall.run.outcomes import with_key
 from lakefall.run.report import (
     Chance,
     FilePlan,
@@ -24,7 +24,6 @@ from lakefall.run.report import (
     RetryReport,
     RunReport,
 )
-from lakefall.run.wording import dialect_words, with_key
 
 MOST_UNCHANGED = 50
 """Unchanged files up to which each has a line in a table."""
@@ -202,7 +201,7 @@ def plan_object(plan: FilePlan) -> dict[str, Any]:
         "table": plan.decision.file.table,
         "pending": plan.decision.pending,
         "reason": plan.decision.reason,
-        "dialect": dialect_object(plan.dialect) if plan.dialect else None,
+        "dialect": plan.format.fields() if plan.format else None,
         "columns": columns_list(plan.schema) if plan.schema else [],
         "created": target.created if target else False,
         "changes": [_change_object(c) for c in _changes(plan)],
@@ -237,8 +236,8 @@ def _show_plan(plan: FilePlan) -> None:
         say(f"{file.key}: {plan.decision.reason}")
         return
     told = [f"{file.key} -> {file.table or '(no table)'}: {plan.decision.reason}"]
-    if plan.dialect:
-        told.append(f"  dialect: {dialect_words(plan.dialect)}")
+    if plan.format:
+        told.append(f"  {plan.format.reader}: {plan.format.describe()}")
     if plan.records:
         r = plan.records
         told.append(
@@ -330,20 +329,6 @@ def check_object(check: Check) -> dict[str, Any]:
 
 
 # --- parts ---
-
-
-def dialect_object(dialect: Dialect) -> dict[str, Any]:
-    """The dialect part of ``sniff --json`` and ``plan --json``."""
-    return {
-        "delimiter": dialect.delimiter,
-        "quotechar": dialect.quotechar,
-        "escapechar": dialect.escapechar,
-        "encoding": dialect.encoding,
-        "has_header": dialect.has_header,
-        "preamble_lines": dialect.preamble_lines,
-        "line_terminator": dialect.line_terminator,
-        "confidence": round(dialect.confidence, 4),
-    }
 
 
 def columns_list(schema: Schema) -> list[dict[str, Any]]:

@@ -122,6 +122,11 @@ def _stamped(node: Node, pattern: str) -> Node:
 def _merge_stage(base: Node | None, override: Node, path: str, problems: Problems) -> Node:
     if not isinstance(override.value, dict) or base is None:
         return override
+    named = _place(base, override.value.get(USE))
+    if named is not None:
+        elements = list(base.elements)
+        elements[named] = _merge(elements[named], override)
+        return dataclasses.replace(base, value=tuple(elements))
     if USE not in override.value and len(base.elements) != 1 and isinstance(base.value, tuple):
         problems.add(
             override.start,
@@ -136,6 +141,13 @@ def _merge_stage(base: Node | None, override: Node, path: str, problems: Problem
     if use is not None and (USE not in base.items or use.value != base.items[USE].value):
         return override
     return _merge(base, override)
+
+
+def _place(section: Node, use: Node | None) -> int | None:
+    """Where a list has the one plugin of a name; None where it is no list, or has not one."""
+    names = [element.items.get(USE) for element in section.elements]
+    found = [i for i, name in enumerate(names) if use and name and name.value == use.value]
+    return found[0] if len(found) == 1 else None
 
 
 def _merge(base: Node, override: Node) -> Node:
@@ -219,6 +231,8 @@ def _put(node: Node, steps: Sequence[str], setting: Setting, problems: Problems)
         return setting.value
     step, rest = steps[0], steps[1:]
     if isinstance(node.value, tuple):
+        named = _place(node, Node(step, _ON_COMMAND_LINE))
+        step = step if named is None else str(named)
         if not step.isdecimal() or int(step) >= len(node.value):
             problems.add(
                 _ON_COMMAND_LINE,

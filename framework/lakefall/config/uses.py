@@ -71,10 +71,15 @@ def configure(
     """
     written = {stage: list(_of_stage(document, stage, problems)) for stage in STAGES}
     written[Stage.TYPE] = list(_types(written[Stage.TYPE_INFERER], problems))
-    return {
+    placed: dict[Stage, tuple[Placed, ...]] = {
         stage: tuple(_configured(written[stage], catalogue, problems, folder, outline))
         for stage in Stage
+        if stage is not Stage.READER
     }
+    needed = [getattr(one.use.options, "reader", "") for one in placed[Stage.SNIFFER]]
+    readers = _readers(written[Stage.READER], list(filter(None, dict.fromkeys(needed))), document)
+    placed[Stage.READER] = tuple(_configured(readers, catalogue, problems, folder, outline))
+    return {stage: placed[stage] for stage in Stage}
 
 
 def other_types(catalogue: Catalogue, used: Sequence[Placed]) -> list[type[Plugin[Options]]]:
@@ -108,6 +113,23 @@ def _of_stage(document: Node, stage: Stage, problems: Problems) -> Iterator[_Wri
         )
     for number, element in enumerate(section.value):
         yield _Written(stage, element, join(stage.value, number))
+
+
+def _readers(written: Sequence[_Written], needed: Sequence[str], document: Node) -> list[_Written]:
+    """The readers that the file names, and those that its sniffers need beside them."""
+    nowhere = Mark(document.mark.file)
+    named = [one.node.items[USE].value for one in written if USE in one.node.items]
+    given = [
+        one
+        for one in written
+        # What the file does not say itself is there for the sniffers alone.
+        if one.node.start.line or not needed or one.node.items[USE].value in needed
+    ]
+    missing = [name for name in needed if name not in named]
+    return [
+        *given,
+        *(_Written(Stage.READER, normalise(Node(n, nowhere)), Stage.READER.value) for n in missing),
+    ]
 
 
 def _types(inferers: Sequence[_Written], problems: Problems) -> Iterator[_Written]:

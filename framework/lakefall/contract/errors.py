@@ -11,7 +11,7 @@ import errno
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lakefall.contract.values import Dialect
+    from lakefall.contract.values import Format
 
 
 class LakefallError(Exception):
@@ -110,6 +110,10 @@ class EmptyFileError(FileFormatError):
     """No bytes, or nothing but blank lines."""
 
 
+class UnknownFormatError(FileFormatError):
+    """No sniffer of the pipeline knows such a file."""
+
+
 class NotTextError(FileFormatError):
     """The bytes are no text."""
 
@@ -121,12 +125,12 @@ class EncodingError(FileFormatError):
 class NoHeaderError(FileFormatError):
     """No header row, and none may be generated.
 
-    ``dialect`` says how the file is written all the same, None where nobody knows.
+    ``format`` says how the file is written all the same, None where nobody knows.
     """
 
-    def __init__(self, message: str, dialect: Dialect | None = None) -> None:
+    def __init__(self, message: str, format: Format | None = None) -> None:
         super().__init__(message)
-        self.dialect = dialect
+        self.format = format
 
 
 class MultiRowHeaderError(NoHeaderError):
@@ -136,16 +140,17 @@ class MultiRowHeaderError(NoHeaderError):
 class LowConfidenceError(FileFormatError):
     """Two readings of the file are about as likely.
 
-    ``dialect`` is the likeliest one, None where the sniffer has none.
+    ``format`` is the likeliest one, None where the sniffer has none.
     """
 
-    def __init__(self, message: str, dialect: Dialect | None = None) -> None:
+    def __init__(self, message: str, format: Format | None = None) -> None:
         super().__init__(message)
-        self.dialect = dialect
+        self.format = format
 
 
-class UnsupportedDialectError(FileFormatError):
-    """The dialect was understood, but cannot be read, such as a delimiter of two characters."""
+class UnsupportedFormatError(FileFormatError):
+    """How the file is written was understood, but cannot be read, such as a delimiter of two
+    characters, or a workbook that is protected by a password."""
 
 
 class StructureError(FileFormatError):
@@ -155,9 +160,9 @@ class StructureError(FileFormatError):
 class UnprovedError(StructureError):
     """A file that was opened ``quick`` is not what the quick look took it for: open it again."""
 
-    def __init__(self, key: str) -> None:
-        super().__init__(f"{key}: its records are not all alike; open the file again, not quick")
-        self.key = key
+    def __init__(self, name: str) -> None:
+        super().__init__(f"{name}: its records are not all alike; open the file again, not quick")
+        self.name = name
 
 
 class UnprovedTypesError(FileFormatError):

@@ -21,12 +21,11 @@ if TYPE_CHECKING:
     from lakefall.contract.types import TypeCandidate, TypeSettings
     from lakefall.contract.validation import Violation
     from lakefall.contract.values import (
-        Assumed,
         Check,
         Converted,
         Decision,
-        Dialect,
         Event,
+        Format,
         Loaded,
         LocalFile,
         Maintained,
@@ -89,57 +88,44 @@ class StepHooks:
             SourceError: it cannot be told right now; nothing is deleted.
         """
 
-    # --- sniffer ---
+    # --- formats ---
 
-    @hookspec(firstresult=True)
-    def sniff(self, run: Run, local: LocalFile, table: TableState | None) -> Dialect | None:
+    @hookspec
+    def sniff(self, run: Run, local: LocalFile, table: TableState | None) -> Format | None:
         """How the file is written; None when it is of no kind that this sniffer knows.
 
-        ``table`` is the live table, whose column names are evidence for a header.
+        Sniffers whose options' ``patterns`` match the file's name are asked in the order of the
+        pipeline, all of them where none does; the first that answers decides. ``table`` is the
+        live table, whose column names are evidence for a header.
 
         Raises:
-            EmptyFileError, NotTextError, EncodingError, LowConfidenceError.
+            EmptyFileError, NotTextError, EncodingError, LowConfidenceError, NoHeaderError.
         """
 
-    # --- reader ---
-
-    @hookspec(firstresult=True)
-    def open(self, run: Run, local: LocalFile, dialect: Dialect, quick: bool) -> Records | None:
+    @hookspec
+    def open(self, run: Run, local: LocalFile, format: Format, quick: bool) -> Records:  # type: ignore[empty-body]
         """Prove the file's structure: count every record, set aside those that do not fit.
 
-        ``quick`` lets a reader leave the last part of the proof to whoever reads all records
-        next: ``infer`` and ``convert`` raise ``UnprovedError`` where it fails, and the file is
-        opened again, not quick.
+        Only the reader that ``format.reader`` names is asked. ``quick`` lets it leave the last
+        part of the proof to whoever reads all records next: where the engine refuses a record
+        then, the file is opened again, not quick.
 
         Raises:
             FileFormatError: the structure cannot be proved, or there is no header.
         """
 
-    @hookspec(firstresult=True)
+    @hookspec
     def convert(
-        self, run: Run, records: Records, plan: TablePlan, assumed: Assumed | None
+        self, run: Run, records: Records, plan: TablePlan, schema: Schema
     ) -> Converted | None:
-        """Turn records into typed Parquet files that carry the plan's field ids.
+        """Turn a file's records into typed Parquet files that carry the plan's field ids, where a
+        reader does that faster than the core; no reader has to implement it.
 
-        Calls ``run.pipeline.validate`` on every batch when there are validators. Proves that the
-        rows written, rejected and skipped add up before it returns. ``assumed`` is what the plan's
-        types rest on, where nobody has looked at all rows yet.
+        Only the file's reader is asked. The core compares the rows with those that it would have
+        written, and counts the rejects. ``schema.settings`` is what the values are read under.
 
         Raises:
-            UnprovedTypesError: a cell does not agree with ``assumed``.
-            UnprovedError, TooManyRejectsError, ViolationError, FormatConflictError,
-            ConservationError, StorageFullError.
-        """
-
-    @hookspec(firstresult=True)
-    def convert_together(
-        self, run: Run, records: Sequence[Records], plan: TablePlan, assumed: Assumed | None
-    ) -> Sequence[Converted] | None:
-        """Do what ``convert`` does for several files of a table at once, where that costs less.
-
-        Answers for files of which every cell became a value of its column's type, or was empty;
-        nobody need answer. The files that are left are converted one by one, all of them after an
-        error: so that what is told of a file is told by ``convert``.
+            TypeConflictError, ViolationError, ConservationError, StorageFullError.
         """
 
     # --- types ---
@@ -162,11 +148,14 @@ class StepHooks:
     ) -> Schema | None:
         """Choose types for the columns of files that will be loaded together.
 
+        All columns of ``records`` are text: those whose type the files declare are left out.
         Columns are joined by name in order of first appearance. For a column that ``table`` has,
         the table's type governs; the file's own is still reported, so that the sink can widen.
+        ``Schema.settings`` says how the values are to be read; the default suits an inferer
+        without options.
 
-        ``quick`` allows an answer from the first rows where these are of one mind, with what it
-        rests on in ``Schema.assumed``: converting all rows is then the proof.
+        ``quick`` allows an answer from the first rows where these agree, with what it rests on in
+        ``Schema.assumed``: converting all rows is then the proof.
 
         Raises:
             UnprovedError: a file opened ``quick`` has records that do not fit.

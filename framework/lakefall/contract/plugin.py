@@ -7,6 +7,7 @@ files that its YAML names under ``plugins:``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_args, get_origin
@@ -104,6 +105,36 @@ class SourceOptions(Options):
     max_delete_fraction: Share = 0.5
     """Share of a table's files that one run may delete. When more are gone, nothing of that table
     is deleted and a warning says so: an inbox emptied by accident empties no table."""
+
+
+class SnifferOptions(Options):
+    """What the core asks of every sniffer's options."""
+
+    reader: ClassVar[str] = ""
+    """The reader plugin that opens what the sniffer recognises; the pipeline has it with its
+    default options where ``reader:`` does not name it."""
+    patterns: ClassVar[tuple[str, ...]] = ()
+    """Patterns of the names of files that this sniffer is asked about, such as ``*.csv``, in any
+    case. They are the default of a source's ``include``."""
+
+
+class InfererOptions(Options):
+    """What the core asks of every type inferer's options."""
+
+    columns: Mapping[str, Any] = Field(default_factory=dict)
+    """Columns, by name or as in the header, whose type the options set; also where the file
+    declares one."""
+
+
+OnMisfit = Literal["null", "reject", "fail"]
+
+
+class ReaderOptions(Options):
+    """What the core asks of every reader's options."""
+
+    on_misfit: OnMisfit = "null"
+    """What becomes of a cell that does not parse into its column's type: NULL, its record is
+    rejected, or the file fails. The cell is kept among the rejects."""
 
 
 class SinkOptions(Options):

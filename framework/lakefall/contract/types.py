@@ -15,19 +15,7 @@ from typing import Any, Generic
 from pydantic import ValidationError
 
 from lakefall.contract.plugin import O_co, Options, Plugin, Stage, hookimpl
-
-
-@dataclass(frozen=True, slots=True)
-class TypeSettings:
-    """What the inferer's options say to every type."""
-
-    date_formats: tuple[str, ...] = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y")
-    leading_zeros: str = "text"
-    """``text``: a leading zero bars numbers for the whole column; ``number``: it is dropped."""
-    boolean: str = "words_and_digits"
-    """``words_and_digits``: true, false, yes, no, 1, 0; ``words``: without the digits."""
-    number_formats: tuple[str, ...] = ("1234.5",)
-    """The number 1234.5 as files may write it, preferred first."""
+from lakefall.contract.values import TypeSettings as TypeSettings  # noqa: PLC0414 -- part of it
 
 
 @dataclass(frozen=True, slots=True)

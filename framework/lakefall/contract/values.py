@@ -7,14 +7,16 @@ which needs them can make again from the source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from pydantic import TypeAdapter
 
+from lakefall.common.sql import literal
 from lakefall.contract.results import Check as Check
 from lakefall.contract.results import Event as Event
 from lakefall.contract.results import Maintained as Maintained
@@ -64,65 +66,61 @@ class SourceFile:
 
 @dataclass(frozen=True, slots=True)
 class LocalFile:
-    """A source file's bytes on this machine, decompressed."""
+    """A source file's bytes on this machine, decompressed; of an archive, one member's."""
 
     file: SourceFile
     path: Path
     size: int
     """Bytes after decompression."""
+    member: str = ""
+    """Path inside the archive; ``''`` where the file is no archive."""
+
+    @property
+    def name(self) -> str:
+        """What a person calls it: ``sales/q1.csv``, ``sales/q1.zip/january.csv``."""
+        return f"{self.file.key}/{self.member}" if self.member else self.file.key
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """One way to read a file: what a sniffer weighed, kept for people."""
+class Format:
+    """How a file is written, as a sniffer found out: the base of every format's own description.
 
-    delimiter: str
-    quotechar: str
-    escapechar: str
-    score: float
+    Derive a frozen dataclass with slots and these fields; what else it holds (the CSV dialect, the
+    sheet of a workbook) belongs to the plugin, and no other code looks at it.
+    """
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
-    """How a file is written (RFC 4180 names the parts)."""
-
-    delimiter: str
-    """One character, or ``''`` for a single column; no reader takes several characters."""
-    quotechar: str
-    """``'"'``, ``"'"`` or ``''`` for none."""
-    escapechar: str
-    """``'\\\\'``, or ``''``: a quote inside a quoted field is doubled."""
+    reader: ClassVar[str]
+    """Name of the reader plugin that opens such files."""
     encoding: str
-    """A CPython codec name, such as ``utf-8``, ``utf-8-sig``, ``cp1252``, ``utf-16-le``."""
-    has_header: bool
-    line_terminator: str
-    """``'\\n'``, ``'\\r\\n'``, ``'\\r'``, or ``'mixed'``."""
-    preamble_lines: int = 0
-    """Physical lines before the header (or before the first record where there is no header)."""
-    header_lines: int = 1
-    """Rows that make up the header, their cells joined; 0 without one."""
-    units_lines: int = 0
-    """Rows right below the header that hold units of measurement, and no record."""
-    unnamed_column: str = ""
-    """``first`` or ``last`` where the header lacks the name of that column: every record has one
-    field more."""
-    short_records: bool = False
-    """Most records lack their last fields: that is how the file is written."""
-    footer_lines: int = 0
-    """Physical lines after the last record of the table that are not part of it."""
-    comment: str = ""
-    """Lines that start with this are skipped."""
-    comment_given: bool = False
-    """A person said so. Otherwise the mark was found in a sample, and a line that begins with it
-    but has a field for every column is a record."""
-    skip_initial_space: bool = False
-    """A blank after a delimiter is not part of the field."""
-    confidence: float = 1.0
-    """0 to 1: how sure the sniffer is of delimiter, quote and escape."""
-    header_confidence: float = 1.0
-    evidence: tuple[str, ...] = ()
+    """A CPython codec name; ``''`` for a binary format."""
+    confidence: float
+    """0 to 1: how sure the sniffer is."""
+    evidence: tuple[str, ...]
     """Sentences for people: why this reading."""
-    runner_up: Reading | None = None
+
+    def describe(self) -> str:
+        """The format in one line for people."""
+        return ", ".join(filter(None, (self.reader, self.encoding)))
+
+    def fields(self) -> dict[str, Any]:
+        """What ``sniff --json`` and ``plan --json`` show: names to JSON values."""
+        return {"format": self.reader, "confidence": round(self.confidence, 4)}
+
+    def record_text(self, columns: Sequence[str]) -> str:
+        """SQL of a record's text, as the rejects show it.
+
+        Args:
+            columns: SQL of the record's cells, in the order of the file.
+        """
+        return f"to_json([{', '.join(f'CAST({c} AS VARCHAR)' for c in columns)}])::VARCHAR"
+
+    def quoted_columns(self, local: LocalFile, width: int, rows: int) -> frozenset[int]:
+        """Positions of columns whose every value is in quotes in the first ``rows``, while other
+        columns are not; empty where the format has no quotes.
+        """
+        del local, width, rows
+        return frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +128,7 @@ class Reject:
     """One record, or one cell, that did not reach the table as it was."""
 
     line: int
-    """Physical line in the file after decompression, from 1."""
+    """Physical line in the file after decompression, or row of a sheet or table, from 1."""
     column: str
     """Column name; ``''`` when the whole record was rejected."""
     reason: str
@@ -139,35 +137,105 @@ class Reject:
 
 
 @dataclass(frozen=True, slots=True)
+class FileColumn:
+    """A column as the file has it."""
+
+    name: str
+    """As written; generated where the file names none."""
+    type: str = ""
+    """The type that the file declares, in the specification's words (``BIGINT``,
+    ``DECIMAL(18,2)``): its values have it already, and no inference is asked. ``''`` for text,
+    whose type is inferred."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Lines (rows of a sheet) that a rule of the format left out: no records."""
+
+    rule: str
+    """``preamble``, ``blank``, ``comment``, ``units``, ``footer``, ``repeated header``."""
+    lines: int
+    first: tuple[str, ...] = ()
+    """The first of them, cut where they are long; empty where nobody has to see them."""
+    suspicious: bool = False
+    """What was skipped looks like a record."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where row numbers turn into what a person can find in the file."""
+
+    path: Path
+    """Side file of break points (``lakefall.tabular.places``)."""
+    unit: str = "line"
+    """What the numbers count: ``line``, or ``row`` of a sheet or table."""
+    parts: tuple[tuple[int, str], ...] = ()
+    """First row and name of each part that counts anew, such as ``sheet 'May'``; ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class FileScan:
+    """A table function over one file, for files that one query can read together."""
+
+    function: str
+    """Such as ``read_csv``; its first argument is the file, and it knows ``filename``."""
+    path: Path
+    settings: str
+    """The other arguments, as SQL."""
+    alike: str = ""
+    """What else has to be equal, beside function and settings, for one query to read files
+    together, such as how their lines end."""
+
+    @property
+    def sql(self) -> str:
+        """The table expression."""
+        return f"{self.function}({literal(str(self.path))}, {self.settings})"
+
+
+@dataclass(frozen=True, slots=True)
 class Records:
     """A file whose structure is proved: every record is counted, and the good ones can be read.
 
-    ``rows_read == rows_good + rows_rejected``; blank lines, comments, preamble and header are
-    ``lines_skipped``, never records.
+    ``rows_read == rows_good + rows_rejected``; what ``skipped`` counts was never a record. The
+    scratch files that it names live as long as the run's ``workdir``, on this machine only.
     """
 
     local: LocalFile
-    dialect: Dialect
-    header: tuple[str, ...]
-    """The header's cells as written, one per column; generated names where there is none."""
+    format: Format
+    columns: tuple[FileColumn, ...]
+    """In the order of the file; at least one."""
     rows_read: int
     rows_good: int
     rows_rejected: int
-    lines_skipped: int
+    skipped: tuple[Skipped, ...]
+    """What was left out by rule, one entry a rule."""
     sql: str
-    """A DuckDB table expression that yields exactly ``rows_good`` rows in file order, every
-    column VARCHAR, named ``c0`` .. ``cN`` (see ``text_column``); an unquoted empty field and an
-    unquoted ``\\N`` are NULL, everything else is the cell's text."""
+    """A DuckDB table expression that yields exactly ``rows_good`` rows in file order, with columns
+    named ``c0`` .. ``cN`` (see ``text_column``). A column without a declared type is VARCHAR: NULL
+    where the file says that there is no value, else the value's text. A declared one has the
+    DuckDB type of its type."""
     rejects: Path | None
     """Parquet with the rejected records (columns of ``Reject``); None when there are none."""
-    lines: Path
-    """Where row numbers turn into physical lines (``LineMap.load``)."""
+    places: Places
     warnings: tuple[str, ...] = ()
     rows_elsewhere: int = 0
     """Rejected records that belong to another table further down the file: they say nothing
     about how well this one was read."""
     proved: bool = True
     """False for a quick look: reading all rows may still show that they are not all alike."""
+    scan: FileScan | None = None
+    """What ``sql`` is, where one query may read several files like this one."""
+    nulls: Mapping[int, int] | None = None
+    """NULLs by position of a column, where the reader has counted them."""
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The columns' names as written."""
+        return tuple(column.name for column in self.columns)
+
+    @property
+    def lines_skipped(self) -> int:
+        return sum(each.lines for each in self.skipped)
 
 
 def text_column(position: int) -> str:
@@ -199,6 +267,21 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
+class TypeSettings:
+    """What the inferer's options say to every type."""
+
+    date_formats: tuple[str, ...] = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y")
+    leading_zeros: str = "text"
+    """``text``: a leading zero bars numbers for the whole column; ``number``: it is dropped."""
+    boolean: str = "words_and_digits"
+    """``words_and_digits``: true, false, yes, no, 1, 0; ``words``: without the digits."""
+    number_formats: tuple[str, ...] = ("1234.5",)
+    """The number 1234.5 as files may write it, preferred first."""
+    null_values: tuple[str, ...] = ()
+    """Texts that stand for no value, in columns that are not text."""
+
+
+@dataclass(frozen=True, slots=True)
 class Assumed:
     """What types rest on that were read off the first rows of a file alone.
 
@@ -218,6 +301,11 @@ class Schema:
     columns: tuple[Column, ...]
     assumed: Assumed | None = None
     """None where nothing is."""
+    settings: TypeSettings = TypeSettings()
+    """What every type was asked under; converting asks it the same."""
+    nulls: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
+    """NULLs by a file's name (``LocalFile.name``) and the position of its column, where the
+    inferer has counted them over all rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +384,8 @@ class Converted:
     rows_read: int
     rows_loaded: int
     rows_rejected: int
-    lines_skipped: int
+    skipped: tuple[Skipped, ...]
+    """As in ``Records``."""
     cells_nulled: int
     rejects: Path | None
     """Parquet with every reject of the file: records and cells (columns of ``Reject``)."""
@@ -304,6 +393,10 @@ class Converted:
     warnings: tuple[str, ...] = ()
     rows_elsewhere: int = 0
     """Rejected records of other tables in the file (``Records.rows_elsewhere``)."""
+
+    @property
+    def lines_skipped(self) -> int:
+        return sum(each.lines for each in self.skipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +408,8 @@ class Outcome:
     rows_read: int = 0
     rows_loaded: int = 0
     rows_rejected: int = 0
-    lines_skipped: int = 0
+    skipped: tuple[Skipped, ...] = ()
+    """As in ``Records``."""
     cells_nulled: int = 0
     rows_deleted: int = 0
     columns_added: tuple[str, ...] = ()
@@ -326,6 +420,10 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     digest: str = ""
     """Digest of the table's effective options at the time."""
+
+    @property
+    def lines_skipped(self) -> int:
+        return sum(each.lines for each in self.skipped)
 
 
 @dataclass(frozen=True, slots=True)

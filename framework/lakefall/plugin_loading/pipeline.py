@@ -18,16 +18,21 @@ import pluggy
 
 from lakefall.config.model import PipelineConfig
 from lakefall.contract import hooks
-from lakefall.contract.errors import ConfigError, PluginError, as_foreseen
-from lakefall.contract.plugin import PROJECT, Finding, Options, Stage
+from lakefall.contract.errors import (
+    ConfigError,
+    LakefallError,
+    PluginError,
+    UnknownFormatError,
+    as_foreseen,
+)
+from lakefall.contract.plugin import PROJECT, Finding, OnMisfit, Options, Stage
 from lakefall.contract.types import without_options
 from lakefall.contract.values import (
-    Assumed,
     Check,
     Converted,
     Decision,
-    Dialect,
     Event,
+    Format,
     Loaded,
     LocalFile,
     Maintained,
@@ -41,7 +46,7 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall.files import compression
+from lakefall.files import compression, globs
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -87,11 +92,6 @@ class Pipeline:
             )
         return self._views[matching]
 
-    def plugin(self, stage: Stage) -> Any:
-        """The one plugin instance of a stage that has one."""
-        use = self.config.uses[stage][0]
-        return self._manager.get_plugin(f"{use.stage}:{use.alias}")
-
     @property
     def max_files_per_run(self) -> int:
         """The sum over the sources; 0 for no limit."""
@@ -121,6 +121,34 @@ class Pipeline:
             (getattr(o, "max_rejected", 1.0) for o in self._options(Stage.SINK)), default=1.0
         )
 
+    @property
+    def name_patterns(self) -> tuple[str, ...]:
+        """Patterns of the names of files that a sniffer asks for."""
+        return tuple(dict.fromkeys(p for o in self._options(Stage.SNIFFER) for p in _patterns(o)))
+
+    def takes(self, name: str) -> bool:
+        """Whether a sniffer asks for files of such a name."""
+        return globs.matcher(self.name_patterns)(name.rpartition("/")[2])
+
+    def on_misfit(self, reader: str) -> OnMisfit:
+        """What becomes of cells that do not parse, in files of a reader."""
+        uses = self.config.uses.get(Stage.READER, ())
+        options = next((use.options for use in uses if use.alias == reader), None)
+        chosen: OnMisfit = getattr(options, "on_misfit", "null")
+        return chosen
+
+    @property
+    def set_columns(self) -> frozenset[str]:
+        """Columns whose type the options set, as the options call them."""
+        return frozenset(
+            str(n) for o in self._options(Stage.TYPE_INFERER) for n in getattr(o, "columns", ())
+        )
+
+    @property
+    def sink(self) -> str:
+        """The name of the sink, for messages."""
+        return next((use.alias for use in self.config.uses.get(Stage.SINK, ())), "")
+
     def _options(self, stage: Stage) -> list[Options]:
         return [use.options for use in self.config.uses.get(stage, ())]
 
@@ -143,11 +171,11 @@ class Pipeline:
                 found[file.key] = dataclasses.replace(file, source=source)
         return sorted(found.values(), key=lambda f: (f.modified, f.key))
 
-    def fetch(self, run: Run, file: SourceFile) -> LocalFile:
-        """The file on this machine, decompressed."""
+    def fetch(self, run: Run, file: SourceFile) -> tuple[LocalFile, ...]:
+        """The file on this machine, decompressed; of an archive its members."""
         for source, call in self._each("fetch"):
             if source == file.source:
-                return compression.expand(call(run=run, file=file), run.workdir)
+                return (compression.expand(call(run=run, file=file), run.workdir),)
         raise PluginError(f"{file.key}: the pipeline has no source {file.source!r}")
 
     @property
@@ -173,32 +201,74 @@ class Pipeline:
             "set its on_source_deleted to keep"
         )
 
-    # --- sniffer, reader ---
+    # --- formats ---
 
-    def sniff(self, run: Run, local: LocalFile, table: TableState | None) -> Dialect:
-        dialect: Dialect = self._first("sniff", run=run, local=local, table=table)
-        return dialect
+    def sniff(self, run: Run, local: LocalFile, table: TableState | None) -> Format:
+        """How the file is written.
 
-    def open(self, run: Run, local: LocalFile, dialect: Dialect, *, quick: bool = False) -> Records:
-        records: Records = self._first("open", run=run, local=local, dialect=dialect, quick=quick)
+        Those sniffers are asked that ask for files of its name, or all where none does. The first
+        one that answers decides; where none does, the first one's error tells why.
+
+        Raises:
+            LakefallError: whatever the sniffers raised.
+            UnknownFormatError: no sniffer knows the file.
+        """
+        errors: list[LakefallError] = []
+        for sniffer, call in self._sniffers(local):
+            try:
+                found: Format | None = call(run=run, local=local, table=table)
+            except LakefallError as error:
+                errors.append(error)
+                continue
+            if found is not None:
+                return found
+            if not errors:
+                errors.append(UnknownFormatError(f"{local.name}: is no {sniffer} file"))
+        if errors:
+            raise errors[0]
+        raise PluginError(f"pipeline {self.config.name!r} has no sniffer")
+
+    def _sniffers(self, local: LocalFile) -> list[tuple[str, Callable[..., Any]]]:
+        name = compression.stem(local.name.rpartition("/")[2])
+        everyone = list(self._each("sniff"))
+        asking = {
+            use.alias
+            for use in self.config.uses.get(Stage.SNIFFER, ())
+            if globs.matcher(_patterns(use.options))(name)
+        }
+        return [each for each in everyone if each[0] in asking] or everyone
+
+    def open(self, run: Run, local: LocalFile, format: Format, *, quick: bool = False) -> Records:
+        """The file's records, as its reader finds and counts them.
+
+        Raises:
+            PluginError: the pipeline has no such reader.
+        """
+        call = self._reader("open", format)
+        if call is None:
+            raise PluginError(
+                f"{local.name}: the pipeline has no reader {format.reader!r}; "
+                "add it under `reader:`"
+            )
+        records: Records = call(run=run, local=local, format=format, quick=quick)
         return records
 
     def convert(
-        self, run: Run, records: Records, plan: TablePlan, assumed: Assumed | None = None
-    ) -> Converted:
-        converted: Converted = self._first(
-            "convert", run=run, records=records, plan=plan, assumed=assumed
-        )
+        self, run: Run, records: Records, plan: TablePlan, schema: Schema
+    ) -> Converted | None:
+        """What the file's reader converts itself; None where it leaves that to the core."""
+        call = self._reader("convert", records.format)
+        if call is None:
+            return None
+        converted: Converted | None = call(run=run, records=records, plan=plan, schema=schema)
         return converted
 
-    def convert_together(
-        self, run: Run, records: Sequence[Records], plan: TablePlan, assumed: Assumed | None
-    ) -> Sequence[Converted]:
-        """Those of the files that a reader converts in one go; the others are left."""
-        converted: Sequence[Converted] | None = self._manager.hook.convert_together(
-            run=run, records=records, plan=plan, assumed=assumed
-        )
-        return converted or ()
+    def converts(self, format: Format) -> bool:
+        """Whether the reader of such files converts them itself."""
+        return self._reader("convert", format) is not None
+
+    def _reader(self, hook: str, format: Format) -> Callable[..., Any] | None:
+        return next((call for name, call in self._each(hook) if name == format.reader), None)
 
     # --- types, validators ---
 
@@ -231,9 +301,6 @@ class Pipeline:
     def infer(
         self, run: Run, records: Sequence[Records], table: TableState | None, *, quick: bool = False
     ) -> Schema:
-        """``quick`` only where every reader takes what is assumed: who does not, proves nothing."""
-        readers = self._manager.hook.convert.get_hookimpls()
-        quick = quick and all("assumed" in (*r.argnames, *r.kwargnames) for r in readers)
         schema: Schema = self._first("infer", run=run, records=records, table=table, quick=quick)
         return schema
 
@@ -388,6 +455,11 @@ class Pipeline:
         for implementation in reversed(caller.get_hookimpls()):
             call = partial(_call, implementation.function, implementation.argnames)
             yield implementation.plugin_name, call
+
+
+def _patterns(options: Options) -> tuple[str, ...]:
+    patterns: tuple[str, ...] = getattr(options, "patterns", ())
+    return patterns
 
 
 def _call(function: Callable[..., Any], names: Sequence[str], **arguments: Any) -> Any:

@@ -70,7 +70,7 @@ def _refuse_taken(path: Path, target: Path, taken: dict[str, Path]) -> None:
 
 
 def _rows(records: Records) -> str:
-    columns = [text_column(n) for n in range(len(records.header))]
+    columns = [f"{text_column(n)}::VARCHAR" for n in range(len(records.columns))]
     if len(columns) == 1:
         # An empty line would be taken for none; `""` is a row.
         columns = [f"coalesce({columns[0]}, '')"]

@@ -25,7 +25,7 @@ def failed(file: SourceFile, error: LakefallError, records: Records | None = Non
         outcome,
         rows_read=records.rows_read,
         rows_rejected=records.rows_rejected,
-        lines_skipped=records.lines_skipped,
+        skipped=records.skipped,
     )
 
 
@@ -36,7 +36,7 @@ def dry(converted: Converted) -> Outcome:
         Status.SKIPPED,
         rows_read=converted.rows_read,
         rows_rejected=converted.rows_rejected,
-        lines_skipped=converted.lines_skipped,
+        skipped=converted.skipped,
         cells_nulled=converted.cells_nulled,
         error=DRY_RUN,
     )
@@ -61,3 +61,8 @@ def judged(outcomes: Sequence[Outcome], answers: Iterable[Registered]) -> tuple[
         else o
         for o in outcomes
     )
+
+
+def with_key(key: str, reason: str) -> str:
+    """A reason that names its file, once."""
+    return reason if reason.startswith(f"{key}:") else f"{key}: {reason}"

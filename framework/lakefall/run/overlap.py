@@ -7,55 +7,35 @@ processors of this machine. One load at a time: whoever commits waits for nobody
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from lakefall.common import waiting
 
 if TYPE_CHECKING:
-    from lakefall.run.table_load import BatchResult, TableBatch
+    from lakefall.run.table_load import LoadResult, TableLoad
 
 PATIENCE = 2.0
 """Seconds that an interrupted run waits for a load that is under way."""
-Loading = Generator[None, None, "BatchResult"]
-"""A load that stops where its files are converted and its commit is next."""
-
-
-def until_commit(loading: Loading) -> BatchResult | None:
-    """Go on to the next commit; the result where there is none any more."""
-    try:
-        next(loading)
-    except StopIteration as end:
-        result: BatchResult = end.value
-        return result
-    return None
-
-
-def to_the_end(loading: Loading) -> BatchResult:
-    """Go on to the result."""
-    while (result := until_commit(loading)) is None:
-        pass
-    return result
 
 
 class Behind:
     """At most one load, on a thread of its own."""
 
     def __init__(self) -> None:
-        self.batch: TableBatch | None = None
+        self.batch: TableLoad | None = None
         """The batch that is being loaded, or was and is not taken yet."""
         self._done = threading.Event()
-        self._result: BatchResult | None = None
+        self._result: LoadResult | None = None
         self._error: BaseException | None = None
 
-    def begin(self, batch: TableBatch, loading: Loading) -> None:
-        """Finish this load; only where none is under way."""
+    def begin(self, batch: TableLoad) -> None:
+        """Commit what is prepared; only where no commit is under way."""
         self.batch, self._result, self._error = batch, None, None
         self._done.clear()
         # A daemon: whoever leaves does not wait for it.
-        threading.Thread(target=self._work, args=(loading,), daemon=True).start()
+        threading.Thread(target=self._work, args=(batch,), daemon=True).start()
 
-    def take(self) -> BatchResult:
+    def take(self) -> LoadResult:
         """The result, waited for.
 
         Raises:
@@ -64,7 +44,7 @@ class Behind:
         waiting.wait(self._done)
         return self._taken()
 
-    def last(self, *, hurry: bool) -> BatchResult | None:
+    def last(self, *, hurry: bool) -> LoadResult | None:
         """The result, for one who gives up because of something else; None if this broke as well.
 
         In a ``hurry`` it is taken if it comes soon: a commit ends in moments, or it is better left,
@@ -80,16 +60,16 @@ class Behind:
         self.batch = None
         return self._result
 
-    def _taken(self) -> BatchResult:
+    def _taken(self) -> LoadResult:
         self.batch = None
         if self._error is not None:
             raise self._error
         assert self._result is not None  # noqa: S101 -- done without an error
         return self._result
 
-    def _work(self, loading: Loading) -> None:
+    def _work(self, batch: TableLoad) -> None:
         try:
-            self._result = to_the_end(loading)
+            self._result = batch.commit()
         except BaseException as error:  # noqa: BLE001 -- raised again by the one who waits
             self._error = error
         finally:

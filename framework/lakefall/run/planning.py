@@ -15,7 +15,7 @@ from lakefall.run.report import FilePlan, PlanReport, RebuildReport
 from lakefall.run.retry_rejected import Rejected, chance, still_there
 from lakefall.run.retry_rejected import rejected as find_rejected
 from lakefall.run.runner import Runner, batches
-from lakefall.run.table_load import BatchResult, TableBatch
+from lakefall.run.table_load import LoadResult, TableLoad
 
 NO_FILE = "(rows of no file)"
 """Stands for rows that somebody else wrote."""
@@ -79,7 +79,7 @@ def _reason(rejected: Rejected) -> str:
 
 
 def _plan_batch(
-    batch: TableBatch, decisions: dict[str, Decision], before: Mapping[str, Rejected]
+    batch: TableLoad, decisions: dict[str, Decision], before: Mapping[str, Rejected]
 ) -> list[FilePlan]:
     try:
         records, failed = batch.open()
@@ -90,7 +90,7 @@ def _plan_batch(
 
 
 def _plan_records(
-    batch: TableBatch,
+    batch: TableLoad,
     records: list[Records],
     decisions: dict[str, Decision],
     before: Mapping[str, Rejected],
@@ -104,20 +104,21 @@ def _plan_records(
         if len(records) > 1:
             return [p for r in records for p in _plan_records(batch, [r], decisions, before)]
         decision = decisions[records[0].local.file.key]
-        return [FilePlan(decision, records[0].dialect, records[0], error=str(as_foreseen(error)))]
+        return [FilePlan(decision, records[0].format, records[0], error=str(as_foreseen(error)))]
     plans = [
-        FilePlan(decisions[r.local.file.key], r.dialect, r, schema, table_plan) for r in records
+        FilePlan(decisions[r.local.file.key], r.format, r, schema, table_plan) for r in records
     ]
     return _with_chances(batch, plans, before) if before else plans
 
 
 def _with_chances(
-    batch: TableBatch, plans: list[FilePlan], before: Mapping[str, Rejected]
+    batch: TableLoad, plans: list[FilePlan], before: Mapping[str, Rejected]
 ) -> list[FilePlan]:
     tried = {}
     if plans[0].table_plan:
         records = [p.records for p in plans if p.records]
-        tried = {o.file.key: o for o in batch.trial(records, plans[0].table_plan)}
+        schema = plans[0].schema or Schema(())
+        tried = {o.file.key: o for o in batch.trial(records, plans[0].table_plan, schema)}
     found = []
     for each in plans:
         key = each.decision.file.key
@@ -141,7 +142,7 @@ def rebuild(
     """
     with runner.start(dry_run=dry_run) as run:
         files = runner.list_files(run, tables=(table,))
-        batch = TableBatch(run, table, files)
+        batch = TableLoad(run, table, files)
         state = batch.state()
         if state is None:
             raise TableError(f"table {table!r} does not exist; `lakefall run` creates it")
@@ -177,8 +178,8 @@ def _missing(run: Run, table: str, files: list[SourceFile]) -> tuple[str, ...]:
 
 
 def _swap(
-    runner: Runner, batch: TableBatch, *, dry_run: bool
-) -> tuple[Schema, TablePlan, BatchResult]:
+    runner: Runner, batch: TableLoad, *, dry_run: bool
+) -> tuple[Schema, TablePlan, LoadResult]:
     records, failed = batch.open()
     if failed:
         raise LakefallError(
@@ -187,7 +188,7 @@ def _swap(
         )
     schema, table_plan = batch.plan(records, None, rebuild=True)
     if dry_run:
-        return schema, table_plan, BatchResult(())
-    done = batch.commit_rebuild(records, table_plan)
+        return schema, table_plan, LoadResult(())
+    done = batch.commit_rebuild(records, table_plan, schema)
     runner.record(batch.run, done.outcomes)
     return schema, table_plan, done

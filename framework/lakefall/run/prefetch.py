@@ -25,7 +25,7 @@ it is alone."""
 MAX_FILES = 64
 """The same in files."""
 
-Fetch = Callable[[], "LocalFile"]
+Fetch = Callable[[], "tuple[LocalFile, ...]"]
 
 
 @dataclass(slots=True, eq=False)
@@ -34,7 +34,7 @@ class _Coming:
     fetch: Fetch
     begun: bool = False
     done: threading.Event = field(default_factory=threading.Event)
-    local: LocalFile | None = None
+    local: tuple[LocalFile, ...] | None = None
     error: BaseException | None = None
 
 
@@ -60,8 +60,8 @@ class Ahead:
         for _ in range(AT_ONCE):
             self._orders.put(None)
 
-    def take(self, file: SourceFile) -> LocalFile:
-        """The file, waited for.
+    def take(self, file: SourceFile) -> tuple[LocalFile, ...]:
+        """The file, or the members of an archive, waited for.
 
         Raises:
             LakefallError: whatever fetching it raised.

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lakefall.contract.values import (
     Decision,
-    Dialect,
+    Format,
     Outcome,
     Records,
     Registered,
@@ -87,7 +87,7 @@ class FilePlan:
     """What a run would do with one file."""
 
     decision: Decision
-    dialect: Dialect | None = None
+    format: Format | None = None
     records: Records | None = None
     schema: Schema | None = None
     """The columns of the whole batch for the table, which the file shares."""

@@ -26,12 +26,12 @@ from lakefall.contract.values import (
 from lakefall.plugin_loading.pipeline import Pipeline, with_listeners
 from lakefall.run import deletion, scratch
 from lakefall.run.outcomes import warn_of
-from lakefall.run.overlap import Behind, to_the_end, until_commit
+from lakefall.run.overlap import Behind
 from lakefall.run.prefetch import Ahead
 from lakefall.run.profile import Profile
 from lakefall.run.report import RunReport
 from lakefall.run.schema_cache import Schemas
-from lakefall.run.table_load import BatchResult, TableBatch
+from lakefall.run.table_load import LoadResult, TableLoad
 
 MAX_BATCH_BYTES = 2_000_000_000
 """Files of one table are committed together up to this size on disk; beyond it the scratch
@@ -230,7 +230,7 @@ def by_table(files: Iterable[SourceFile]) -> dict[str, list[SourceFile]]:
 
 def batches(
     run: Run, files: Iterable[SourceFile], schemas: Schemas | None = None
-) -> Iterator[TableBatch]:
+) -> Iterator[TableLoad]:
     """Files that are loaded and committed together: one table each, bounded in bytes."""
     number = 0
     for table, members in by_table(files).items():
@@ -238,49 +238,48 @@ def batches(
         size = 0
         for file in members:
             if group and size + file.size > MAX_BATCH_BYTES:
-                yield TableBatch(_scratch(run, number), table, tuple(group), schemas=schemas)
+                yield TableLoad(_scratch(run, number), table, tuple(group), schemas=schemas)
                 number, group, size = number + 1, [], 0
             group.append(file)
             size += file.size
-        yield TableBatch(_scratch(run, number), table, tuple(group), schemas=schemas)
+        yield TableLoad(_scratch(run, number), table, tuple(group), schemas=schemas)
         number += 1
 
 
-def load(work: Sequence[TableBatch]) -> Iterator[BatchResult]:
+def load(work: Sequence[TableLoad]) -> Iterator[LoadResult]:
     """Load batch after batch.
 
     The files of those to come are fetched meanwhile, and while one commits the next is converted.
     """
     files = ((f, partial(b.bring, f)) for b in work if b.table for f in b.files)
     behind = Behind()
-    here: TableBatch | None = None
+    here: TableLoad | None = None
     with Ahead(files) as ahead:
         try:
             for batch in work:
                 if behind.batch and not _apart(behind.batch, batch):
                     yield behind.take()
-                loading = batch.loading(ahead)
-                result = until_commit(loading)
+                result = batch.prepare(ahead)
                 ahead.let_go(batch.files)
                 if behind.batch:
                     yield behind.take()
                 if result is None and batch is not work[-1]:
-                    behind.begin(batch, loading)
+                    behind.begin(batch)
                 else:
                     # Nothing is left to do meanwhile, and here Ctrl-C ends it.
                     here = batch
-                    last = result or to_the_end(loading)
+                    last = result or batch.commit()
                     here = None
                     yield last
         except (Exception, KeyboardInterrupt) as error:
             if under_way := behind.last(hurry=isinstance(error, KeyboardInterrupt)):
                 yield under_way
             elif left := behind.batch or here:
-                yield BatchResult(tuple(Outcome(f, Status.SKIPPED, error=LEFT) for f in left.files))
+                yield LoadResult(tuple(Outcome(f, Status.SKIPPED, error=LEFT) for f in left.files))
             raise
 
 
-def _apart(one: TableBatch, other: TableBatch) -> bool:
+def _apart(one: TableLoad, other: TableLoad) -> bool:
     """Whether two batches can be worked on at the same time."""
     size = sum(f.size for f in (*one.files, *other.files))
     return one.table != other.table and size <= MAX_BATCH_BYTES

@@ -7,37 +7,39 @@ from pathlib import Path
 
 from lakefall.contract.errors import FileVanishedError, LowConfidenceError, NoHeaderError
 from lakefall.contract.run import Run
-from lakefall.contract.values import Dialect, LocalFile, Records, Schema, SourceFile
+from lakefall.contract.values import Format, LocalFile, Records, Schema, SourceFile
+from lakefall.tabular import declared
+from lakefall.tabular.conservation import opened
 
 
-def sniff(run: Run, path: Path, table: str = "") -> Dialect:
-    """The file's likeliest dialect under the pipeline's (and the table's) options.
+def sniff(run: Run, path: Path, table: str = "") -> Format:
+    """How the file is most likely written, under the pipeline's (and the table's) options.
 
     Raises:
-        LowConfidenceError, NoHeaderError: the sniffer knows no dialect at all.
+        LowConfidenceError, NoHeaderError: the sniffer has no idea at all.
     """
     run = run.for_table(table)
     local = _local(run, path, table)
     try:
         return run.pipeline.sniff(run, local, None)
     except (LowConfidenceError, NoHeaderError) as error:
-        if error.dialect is None:
+        if error.format is None:
             raise
-        return error.dialect
+        return error.format
 
 
 def read(run: Run, path: Path, table: str = "") -> Records:
     """The file's records, counted and proved."""
     run = run.for_table(table)
     local = _local(run, path, table)
-    return run.pipeline.open(run, local, run.pipeline.sniff(run, local, None))
+    return opened(run, local, run.pipeline.sniff(run, local, None))
 
 
 def infer(run: Run, path: Path, table: str = "") -> Schema:
     """The file's columns, decided over all of its records."""
     records = read(run, path, table)
     run = run.for_table(table)
-    return run.pipeline.infer(run, [records], None)
+    return declared.infer(run, [records], None)
 
 
 def _local(run: Run, path: Path, table: str) -> LocalFile:

@@ -162,4 +162,4 @@ class SinkContract(StepContract):
         columns = [list(column) for column in zip(*cells, strict=True)]
         path = run.workdir / f"{file.etag}_{file.key.replace('/', '_')}.parquet"
         pq.write_table(pa.table(columns, schema=schema), path)
-        return Converted(file, (path,), len(rows), len(rows), 0, 0, 0, None, now)
+        return Converted(file, (path,), len(rows), len(rows), 0, (), 0, None, now)

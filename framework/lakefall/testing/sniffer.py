@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lakefall.contract.errors import LakefallError
 from lakefall.contract.plugin import Stage
-from lakefall.contract.values import Dialect, LocalFile
+from lakefall.contract.values import Format, LocalFile
 from lakefall.testing.contract import expect
 from lakefall.testing.step import StepContract, some_file, survives
 
@@ -25,7 +25,7 @@ class SnifferContract(StepContract):
     stage = Stage.SNIFFER
     delimiters: ClassVar[tuple[str, ...]] = (",", ";", "\t", "|")
 
-    def sniff(self, content: bytes) -> Dialect:
+    def sniff(self, content: bytes) -> Format:
         run = self.run()
         path = run.workdir / "file.csv"
         path.write_bytes(content)
@@ -38,14 +38,15 @@ class SnifferContract(StepContract):
     def test_plain_files_in_each_delimiter(self) -> None:
         for delimiter in self.delimiters:
             text = "".join(delimiter.join(row) + "\n" for row in ROWS)
-            found = self.sniff(text.encode())
-            expect(found.delimiter == delimiter, f"{delimiter!r} was taken for {found.delimiter!r}")
-            expect(found.has_header, f"no header was seen in {text!r}")
+            found = self.sniff(text.encode()).fields()
+            taken = found.get("delimiter")
+            expect(taken == delimiter, f"{delimiter!r} was taken for {taken!r}")
+            expect(found.get("has_header", True), f"no header was seen in {text!r}")
 
     def test_an_answer_makes_sense(self) -> None:
         found = self.sniff("".join(",".join(row) + "\n" for row in ROWS).encode())
-        expect(len(found.delimiter) <= 1, f"delimiter {found.delimiter!r}")
-        expect(len(found.quotechar) <= 1, f"quote {found.quotechar!r}")
+        expect(bool(found.reader), "the format names no reader")
+        expect(bool(found.describe()), "the format has no words for people")
         expect(0 <= found.confidence <= 1, f"confidence {found.confidence} is no share")
         codecs.lookup(found.encoding)
         survives(found)
@@ -63,8 +64,8 @@ class SnifferContract(StepContract):
             except Exception as error:
                 raise AssertionError(f"{content[:40]!r} raises {error!r}") from error
 
-    def examples(self) -> Mapping[bytes, Dialect]:
-        """Files that the plugin is for, with the dialect that it must find."""
+    def examples(self) -> Mapping[bytes, Format]:
+        """Files that the plugin is for, with the format that it must find."""
         return {}
 
     def test_its_own_examples(self) -> None:

@@ -56,7 +56,7 @@ class SourceContract(StepContract):
     def test_fetching_brings_the_bytes(self) -> None:
         self.put("t/a.csv", FIRST)
         run = self.run()
-        local = run.pipeline.fetch(run, self.listed()["t/a.csv"])
+        (local,) = run.pipeline.fetch(run, self.listed()["t/a.csv"])
         expect(local.path.read_bytes() == FIRST, "the fetched bytes are not those of the file")
         inside = local.path.resolve().is_relative_to(run.workdir.resolve())
         expect(inside, f"{local.path} lies outside the run's scratch folder")
@@ -66,7 +66,7 @@ class SourceContract(StepContract):
         content = bytes(range(256)) * 5000 + os.urandom(3)
         self.put("t/a.csv", content)
         run = self.run()
-        local = run.pipeline.fetch(run, self.listed()["t/a.csv"])
+        (local,) = run.pipeline.fetch(run, self.listed()["t/a.csv"])
         expect(local.path.read_bytes() == content, "the bytes are not those of the file")
 
     def test_a_deleted_file_is_said_to_be_gone(self) -> None:
@@ -104,7 +104,7 @@ class SourceContract(StepContract):
     def _refuses(self, file: SourceFile, expected: type[Exception]) -> None:
         run = self.run()
         try:
-            run.pipeline.fetch(run, file)
+            run.pipeline.fetch(run, file)[0]
         except expected:
             return
         raise AssertionError(f"fetch does not raise {expected.__name__}")

@@ -11,10 +11,10 @@ from lakefall.common import sql
 from lakefall.common.sql import literal
 from lakefall.contract.types import TypeCandidate, contradict
 from lakefall.contract.values import Records, text_column
-from lakefall_plugins.formats.csv.relation import note_nulls, proving
+from lakefall.tabular.conservation import proving
+from lakefall.tabular.expressions import token, value
 from lakefall_plugins.inference.looks import Looks
 from lakefall_plugins.inference.tally import Spot, Tally
-from lakefall_plugins.types.expressions import token, value
 
 if TYPE_CHECKING:
     import duckdb
@@ -40,6 +40,8 @@ class Counter:
         self.readings = readings
         self.null_values = null_values
         self.looks = Looks(readings, null_values)
+        self.nulls: dict[int, int] = {}
+        """NULLs by position of the columns that were proved over all rows."""
         self._heads: dict[int, str] = {}
         """Rows -> the table that holds so many first ones; ``''`` before it is made."""
 
@@ -79,7 +81,7 @@ class Counter:
                 fits = {number: next(counts) for number in wanted[position]}
                 differing = {pair: next(counts) for pair in self._pairs(wanted[position])}
                 found[position] = Tally(self.records.rows_good, cells, fits, differing=differing)
-        note_nulls(self.records.lines, {p: t.empty for p, t in found.items()})
+        self.nulls |= {p: t.empty for p, t in found.items()}
         unclear = [p for p, t in found.items() if not all(map(t.fits_all, t.fits))]
         for positions in _groups(unclear, COLUMNS_A_PASS):
             tokens = self._counts(f"count_if({self._token(text_column(p))})" for p in positions)
@@ -134,7 +136,7 @@ class Counter:
         return (limit, True) if 0 < limit < rows else (rows, False)
 
     def spot(self, row: int, text: str) -> Spot:
-        return Spot(self.records.local.file.key, self.records.lines, row, text)
+        return Spot(self.records.local.name, self.records.places, row, text)
 
     def fill(self, table: str, number: int, limit: int) -> None:
         """Put the first rows into a table, behind the file's number and their own."""

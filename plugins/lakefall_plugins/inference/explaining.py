@@ -145,9 +145,9 @@ def _first(spot: Spot | None, several: bool, *, text: bool = False) -> str:
 
 def line_of(spot: Spot) -> int:
     """The physical line that the cell's record begins on."""
-    from lakefall_plugins.formats.csv.lines import LineMap
+    from lakefall.tabular.places import LineMap
 
-    return LineMap.load(spot.lines).line(spot.row)
+    return LineMap.load(spot.places).line(spot.row)
 
 
 def _quoted(text: str) -> str:

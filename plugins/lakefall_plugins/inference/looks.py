@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from lakefall.contract.types import TypeCandidate
+from lakefall.tabular.expressions import token, trimmed
 from lakefall_plugins.inference.tally import Hits, Spot, Tally
-from lakefall_plugins.types.expressions import token, trimmed
 
 
 class Cells(Protocol):

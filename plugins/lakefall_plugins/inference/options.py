@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from lakefall.config.units import Share
-from lakefall.contract.plugin import Options
+from lakefall.contract.plugin import InfererOptions, Options
 from lakefall_plugins.types.layouts import COMMON, SPECIFIED, Layout
 from lakefall_plugins.types.number_formats import MOST, PLAIN, number_format
 
@@ -35,7 +35,7 @@ class ColumnType(Options):
     """How its values are written, in the words of `date_formats` and `number_formats`."""
 
 
-class ThresholdOptions(Options):
+class ThresholdOptions(InfererOptions):
     """How types are chosen, and what is set beforehand."""
 
     sample_rows: int = Field(default=1000, ge=1)

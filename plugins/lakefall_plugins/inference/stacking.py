@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql
 from lakefall.contract.values import text_column
-from lakefall_plugins.formats.csv.relation import likeness, together
+from lakefall.tabular.joint import likeness, together
 from lakefall_plugins.inference.tally import Spot
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
-from pathlib import Path
+
+from lakefall.contract.values import Places
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,8 +15,8 @@ class Spot:
 
     key: str
     """Of the file."""
-    lines: Path
-    """The file's line map."""
+    places: Places
+    """The file's."""
     row: int
     """Among the good records, from 0."""
     text: str

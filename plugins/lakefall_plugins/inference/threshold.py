@@ -18,7 +18,6 @@ from lakefall_plugins.inference.counting import Counter
 from lakefall_plugins.inference.explaining import Verdict, ambiguous, explain
 from lakefall_plugins.inference.joining import proved, with_misfits
 from lakefall_plugins.inference.options import ThresholdOptions
-from lakefall_plugins.inference.quoting import quoted_columns
 from lakefall_plugins.inference.rules import Rules
 from lakefall_plugins.inference.stacking import count_together
 from lakefall_plugins.inference.survey import Survey
@@ -36,18 +35,15 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
     stage = Stage.TYPE_INFERER
 
     def settings(self) -> TypeSettings:
-        """What every type is told."""
+        """What every type is asked under."""
         options = self.options
         return TypeSettings(
             date_formats=expand(options.date_formats, two_digit_years=options.two_digit_years),
             leading_zeros=options.leading_zeros,
             boolean=options.boolean,
             number_formats=options.number_formats,
+            null_values=options.null_values,
         )
-
-    def null_values(self) -> tuple[str, ...]:
-        """Texts that stand for no value, in columns that are not text."""
-        return self.options.null_values
 
     @hookimpl
     def lint(self, pipeline: Pipeline) -> Iterator[Finding]:
@@ -111,6 +107,8 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                     for name, cell in sources.items()
                 ),
                 assumed,
+                self.settings(),
+                {s.counter.records.local.name: s.counter.nulls for s in surveys if s.counter.nulls},
             )
 
     def _names(self, run: Run, records: Records) -> tuple[str, ...]:
@@ -125,7 +123,9 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         plain: set[str] = set()
         found: set[str] = set()
         for each, names in zip(records, headers, strict=True):
-            positions = quoted_columns(each, self.options.sample_rows)
+            positions = each.format.quoted_columns(
+                each.local, len(each.columns), self.options.sample_rows
+            )
             found.update(names[p] for p in positions)
             plain.update(name for p, name in enumerate(names) if p not in positions)
         return frozenset(found - plain)

@@ -13,17 +13,17 @@ from lakefall.contract.values import (
     Change,
     Column,
     Decision,
-    Dialect,
     Outcome,
     PlannedColumn,
-    Reading,
     Schema,
+    Skipped,
     SourceFile,
     Status,
     TablePlan,
 )
 from lakefall.run.profile import StepTime
 from lakefall.run.report import FilePlan, PlanReport, RebuildReport, RunReport
+from lakefall_plugins.formats.csv.dialect import Dialect, Reading
 
 FILE = SourceFile("t/a.csv", "e1", 10, datetime(2024, 1, 15, tzinfo=UTC), "t", "t")
 DIALECT = Dialect(
@@ -50,7 +50,7 @@ def objects(text: str) -> list[dict[str, Any]]:
 
 
 def test_run_json_is_one_object_a_file(capsys: pytest.CaptureFixture[str]) -> None:
-    good = Outcome(FILE, Status.SUCCESS, 5, 3, 2, 1, 4, 6, ("x",), 0.12345)
+    good = Outcome(FILE, Status.SUCCESS, 5, 3, 2, (Skipped("blank", 1),), 4, 6, ("x",), 0.12345)
     bad = Outcome(FILE, Status.FAILED, error="t/a.csv: broken")
     reports.run(report(good, bad), json=True)
     told = capsys.readouterr()

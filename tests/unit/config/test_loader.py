@@ -281,8 +281,8 @@ def test_plugin_file(configure: Configure, write: Write) -> None:
 
 def test_open_pipeline(write: Write, catalogue: Catalogue) -> None:
     pipeline = open_pipeline(write(TABLES), catalogue=catalogue, environ={})
-    assert type(pipeline.plugin(Stage.SNIFFER)).__name__ == "Csv"
-    assert type(pipeline.for_table("plain").plugin(Stage.SNIFFER)).__name__ == "Stdlib"
+    assert pipeline.config.uses[Stage.SNIFFER][0].plugin.__name__ == "Csv"
+    assert pipeline.for_table("plain").config.uses[Stage.SNIFFER][0].plugin.__name__ == "Stdlib"
     assert pipeline.for_table("other") is pipeline
     assert pipeline.for_table("legacy_x").config.table == "legacy_x"
 

@@ -87,7 +87,7 @@ class Inbox:
 
     def fetch(self, file: SourceFile, **options: Any) -> bytes:
         run = self.run(**options)
-        return run.pipeline.fetch(run, file).path.read_bytes()
+        return run.pipeline.fetch(run, file)[0].path.read_bytes()
 
 
 @pytest.fixture
@@ -358,7 +358,7 @@ def test_fetch_copies_the_listed_content(inbox: Inbox) -> None:
     data = os.urandom(3_000_000)
     inbox.put("t/a.csv", data)
     run = inbox.run()
-    local = run.pipeline.fetch(run, inbox.list()["t/a.csv"])
+    (local,) = run.pipeline.fetch(run, inbox.list()["t/a.csv"])
     assert local.path.is_relative_to(run.workdir)
     assert local.size == len(data)
     assert local.path.read_bytes() == data

@@ -11,8 +11,9 @@ from typing import Any
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.contract.plugin import Options, Plugin, Stage
 from lakefall.contract.run import Run
-from lakefall.contract.values import Column, Dialect, LocalFile, Schema, SourceFile, TableState
+from lakefall.contract.values import Column, LocalFile, Schema, SourceFile, TableState
 from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.reader import CsvReader
 from lakefall_plugins.inference.threshold import ThresholdInferer
 from lakefall_plugins.types.boolean import Boolean

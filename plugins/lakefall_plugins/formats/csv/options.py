@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import ByteSize, Field
 
-from lakefall.contract.plugin import Options
+from lakefall.contract.plugin import ReaderOptions, SnifferOptions
 
 Character = Annotated[str, Field(max_length=1)]
-OnMisfit = Literal["null", "reject", "fail"]
 
 
-class CsvSnifferOptions(Options):
+class CsvSnifferOptions(SnifferOptions):
     """How much the sniffer looks at, what it prefers, and what it is told outright."""
+
+    reader: ClassVar[str] = "csv"
+    patterns: ClassVar[tuple[str, ...]] = ("*.csv", "*.tsv", "*.tab", "*.psv")
 
     sample_bytes: ByteSize = Field(default=ByteSize(8_000), ge=64)
     """The first look. It grows on its own, up to 1 MB, while it does not decide."""
@@ -50,14 +52,10 @@ class CsvSnifferOptions(Options):
     """Lines that begin with this are skipped; ``""`` for none."""
 
 
-class CsvReaderOptions(Options):
+class CsvReaderOptions(ReaderOptions):
     """What becomes of records and cells that do not fit."""
 
     short_records: Literal["detect", "reject", "fill"] = "detect"
     """A record with fewer fields than the header: rejected, or taken with NULL in the columns
     that it lacks at its end, as spreadsheets and some registers leave them out. ``detect`` takes
     them where more than half of the records that the sniffer sees are short."""
-
-    on_misfit: OnMisfit = "null"
-    """What becomes of a cell that does not parse into its column's type: NULL, its record is
-    rejected, or the file fails. The cell is kept among the rejects."""

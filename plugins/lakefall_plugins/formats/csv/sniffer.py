@@ -12,7 +12,8 @@ from lakefall_plugins.formats.csv.sniffing.dialect import detect
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
-    from lakefall.contract.values import Dialect, LocalFile, Reading, SourceFile, TableState
+    from lakefall.contract.values import LocalFile, SourceFile, TableState
+    from lakefall_plugins.formats.csv.dialect import Dialect, Reading
 
 
 class CsvSniffer(Plugin[CsvSnifferOptions]):

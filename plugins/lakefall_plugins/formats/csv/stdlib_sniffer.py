@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import codecs
 import csv
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
 from lakefall.contract.errors import EmptyFileError, LowConfidenceError, NoHeaderError
-from lakefall.contract.plugin import Options, Plugin, Stage, hookimpl
-from lakefall.contract.values import Dialect
+from lakefall.contract.plugin import Plugin, SnifferOptions, Stage, hookimpl
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.sniffing.sample import line_ends, terminator
 
 if TYPE_CHECKING:
@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 SAMPLE_BYTES = 8192
 
 
-class StdlibSnifferOptions(Options):
+class StdlibSnifferOptions(SnifferOptions):
     """What the standard library's sniffer can be told."""
+
+    reader: ClassVar[str] = "csv"
+    patterns: ClassVar[tuple[str, ...]] = ("*.csv", "*.tsv", "*.tab", "*.psv")
 
     delimiters: tuple[str, ...] = (",", ";", "\t", "|")
     """The only delimiters that are considered."""

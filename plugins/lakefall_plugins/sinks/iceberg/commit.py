@@ -245,7 +245,7 @@ class _Load:
             rows_read=converted.rows_read,
             rows_loaded=converted.rows_loaded if committed else 0,
             rows_rejected=converted.rows_rejected,
-            lines_skipped=converted.lines_skipped,
+            skipped=converted.skipped,
             cells_nulled=converted.cells_nulled,
             rows_deleted=self.removed[converted.file.key] if committed else 0,
             columns_added=self.added if committed else (),

@@ -13,22 +13,24 @@ from types import SimpleNamespace
 from typing import Any
 
 from lakefall.config.model import Engine
-from lakefall.contract.plugin import Stage
 from lakefall.contract.run import Run
 from lakefall.contract.types import TypeCandidate, TypeSettings
 from lakefall.contract.validation import Violation
 from lakefall.contract.values import (
     Converted,
-    Dialect,
     LocalFile,
     PlannedColumn,
     Records,
     Reject,
+    Schema,
     SourceFile,
     TablePlan,
 )
+from lakefall.tabular.conservation import opened
+from lakefall.tabular.conversion import convert
+from lakefall.tabular.places import LineMap
 from lakefall_plugins.catalogue import BUILTINS
-from lakefall_plugins.formats.csv.lines import LineMap
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.reader import CsvReader, CsvReaderOptions
 
 WHEN = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
@@ -92,11 +94,15 @@ class FakePipeline:
         self.types = [_made(*places) for stage, _, *places in BUILTINS if stage == "type"]
         self.has_validators = validator is not None
         self._validator = validator
-        self._inferer = SimpleNamespace(settings=TypeSettings, null_values=lambda: null_values)
+        self.settings = TypeSettings(null_values=null_values)
+        self.on_misfit_option = "null"
 
-    def plugin(self, stage: Stage) -> Any:
-        assert stage is Stage.TYPE_INFERER
-        return self._inferer
+    def on_misfit(self, reader: str) -> str:
+        assert reader == "csv"
+        return self.on_misfit_option
+
+    def convert(self, *_: Any) -> None:
+        return None
 
     def type_for(self, name: str, layout: str, settings: TypeSettings) -> TypeCandidate:
         found = (plugin.for_type(name, layout, settings) for plugin in self.types)
@@ -129,9 +135,12 @@ def convert_bytes(
 
     path = folder / "file.csv"
     path.write_bytes(data)
-    run = make_run(folder, pipeline or FakePipeline(), max_rejected)
+    pipeline = pipeline or FakePipeline()
+    run = make_run(folder, pipeline, max_rejected)
     reader = CsvReader(CsvReaderOptions(**options))
-    records = reader.open(run, local_file(path), found or dialect())
+    pipeline.on_misfit_option = reader.options.on_misfit
+    pipeline.open = reader.open  # type: ignore[attr-defined]
+    records = opened(run, local_file(path), found or dialect())
     planned = tuple(
         PlannedColumn(
             name,
@@ -143,7 +152,8 @@ def convert_bytes(
         for number, (name, kind) in enumerate(columns.items())
     )
     plan = TablePlan("t", True, planned, source_file_id=9001, ingested_at_id=9002)
-    converted = reader.convert(run, records, plan)
+    schema = Schema((), settings=pipeline.settings)
+    converted = convert(run, records, plan, schema)
     rows = [row for path in converted.paths for row in pq.read_table(path).to_pylist()]
     assert converted.rows_loaded == len(rows)
     assert converted.rows_read == converted.rows_loaded + converted.rows_rejected
@@ -176,9 +186,10 @@ def open_path(
 ) -> Opened:
     run = make_run(folder, max_rejected=max_rejected)
     reader = CsvReader(CsvReaderOptions(**options))
-    records = reader.open(run, local_file(path), found)
+    run.pipeline.open = reader.open  # type: ignore[method-assign]
+    records = opened(run, local_file(path), found)
     rows = _engine().cursor().execute(f"SELECT * FROM {records.sql}").fetchall()
-    line_map = LineMap.load(records.lines)
+    line_map = LineMap.load(records.places)
     lines = [line_map.line(number) for number in range(len(rows))]
     assert records.rows_read == records.rows_good + records.rows_rejected
     assert records.rows_good == len(rows)

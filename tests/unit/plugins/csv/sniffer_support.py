@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakefall.contract.values import Dialect, LocalFile, SourceFile
+from lakefall.contract.values import LocalFile, SourceFile
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
 from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 from lakefall_plugins.formats.csv.sniffing.dialect import detect

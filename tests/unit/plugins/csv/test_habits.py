@@ -11,7 +11,7 @@ from benchmarks.detection.habits import HABITS
 from benchmarks.detection.laws import BrokenLawError, Opened, check
 from reader_support import open_path
 
-from lakefall.contract.values import Dialect
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
 from lakefall_plugins.formats.csv.sniffing.dialect import detect
 
@@ -79,7 +79,7 @@ def test_a_lost_line_breaks_a_law(tmp_path: Path) -> None:
     from dataclasses import replace
 
     good = opened(tmp_path)
-    records = replace(good.records, lines_skipped=0)
+    records = replace(good.records, skipped=())
     with pytest.raises(BrokenLawError, match="6 lines, but 5"):
         check(Opened(good.path, records, good.rows, good.rejects))
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakefall_plugins.formats.csv.lines import LineMap, LineMapWriter
+from lakefall.contract.values import Places
+from lakefall.tabular.places import LineMap, LineMapWriter
 
 STEPS = st.lists(st.lists(st.integers(1, 3), max_size=8), max_size=8)
 
@@ -34,7 +35,7 @@ def test_every_row_is_found_again(
             else:
                 writer.append(np.array(block, dtype=np.int64))
             lines += block
-    found = LineMap.load(path)
+    found = LineMap.load(Places(path))
     assert [found.line(row) for row in range(len(lines))] == lines
     assert found.lines(np.arange(len(lines))).tolist() == lines
     breaks = 1 + sum(b - a != 1 for a, b in pairwise(lines))
@@ -45,4 +46,4 @@ def test_no_rows(tmp_path: Path) -> None:
     with LineMapWriter(tmp_path / "map"):
         pass
     with pytest.raises(IndexError):
-        LineMap.load(tmp_path / "map").line(0)
+        LineMap.load(Places(tmp_path / "map")).line(0)

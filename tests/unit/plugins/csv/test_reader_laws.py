@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 from reader_support import Opened, dialect, open_bytes, oracle
 
-from lakefall.contract.values import Dialect
+from lakefall_plugins.formats.csv.dialect import Dialect
 
 # LAKEFALL_TEST_EXAMPLES=2000 looks harder.
 CHARACTERS = " \t'\"\\#;,|aé€\n\r0N"

@@ -14,7 +14,7 @@ from lakefall.contract.errors import (
     NoHeaderError,
     StructureError,
     TooManyRejectsError,
-    UnsupportedDialectError,
+    UnsupportedFormatError,
 )
 from lakefall_plugins.formats.csv import relation
 
@@ -285,7 +285,7 @@ def test_long_reject_is_cut(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("options", [{"delimiter": "||"}, {"quotechar": ","}])
 def test_unreadable_dialects(tmp_path: Path, options: dict[str, str]) -> None:
-    with pytest.raises(UnsupportedDialectError):
+    with pytest.raises(UnsupportedFormatError):
         open_bytes(b"a,b\n", tmp_path, dialect(**options))
 
 

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_support import dialect
 
-from lakefall_plugins.formats.csv.lines import LineMap, LineMapWriter
+from lakefall.contract.values import Places
+from lakefall.tabular.places import LineMap, LineMapWriter
 from lakefall_plugins.formats.csv.reading import scan as module
 from lakefall_plugins.formats.csv.reading.scan import Plain, plain_dialect, scan
 
@@ -20,7 +21,7 @@ def scanned(data: bytes, folder: Path, **options: str) -> tuple[Plain | None, li
     with LineMapWriter(folder / "lines") as lines:
         found = scan(path, dialect(**options), lines)
     rows = range(found.records if found else 0)
-    line_map = LineMap.load(folder / "lines")
+    line_map = LineMap.load(Places(folder / "lines"))
     return found, [line_map.line(row) for row in rows]
 
 

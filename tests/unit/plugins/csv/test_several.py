@@ -8,7 +8,7 @@ import pytest
 from reader_support import open_path
 from sniffer_support import sniff
 
-from lakefall.contract.errors import UnsupportedDialectError
+from lakefall.contract.errors import UnsupportedFormatError
 
 SEVERAL = {
     "colons": (
@@ -26,7 +26,7 @@ def test_it_is_named_and_refused(tmp_path: Path, text: str, delimiter: str) -> N
     found = sniff(tmp_path, text)
     assert found.delimiter == delimiter
     assert found.confidence > 0.5
-    with pytest.raises(UnsupportedDialectError) as caught:
+    with pytest.raises(UnsupportedFormatError) as caught:
         open_path(tmp_path / "file.csv", tmp_path, found)
     assert repr(delimiter) in str(caught.value)
     assert "such as a tab" in str(caught.value)

@@ -11,7 +11,8 @@ from sniffer_support import RUN, local, sniffer
 
 from lakefall.contract.errors import EmptyFileError, LowConfidenceError, NoHeaderError
 from lakefall.contract.plugin import Stage
-from lakefall.contract.values import Column, Dialect, TableState, from_json, to_json
+from lakefall.contract.values import Column, TableState, from_json, to_json
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
 from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 
@@ -40,8 +41,8 @@ def test_no_header_fails_and_says_what_is_known_and_what_helps(tmp_path: Path) -
     file = local(tmp_path, "1,2.5\n2,3.5\n3,4.5\n")
     with pytest.raises(NoHeaderError, match=r"^orders/a\.csv: no header: line 1") as caught:
         sniffer().sniff(RUN, file, None)
-    assert caught.value.dialect is not None
-    assert caught.value.dialect.delimiter == ","
+    assert caught.value.format is not None
+    assert caught.value.format.delimiter == ","
     assert "sniffer: {header: present}" in str(caught.value)
     assert not sniffer(on_missing_header="generate").sniff(RUN, file, None).has_header
     assert not sniffer(header="absent").sniff(RUN, file, None).has_header
@@ -64,8 +65,8 @@ def test_doubt_names_both_readings_and_the_remedy(tmp_path: Path) -> None:
     assert message.startswith("orders/a.csv: the file is read best with delimiter ','")
     assert "about as well with delimiter ';'" in message
     assert "min_confidence is 0.50" in message
-    assert caught.value.dialect is not None
-    assert caught.value.dialect.delimiter == ","
+    assert caught.value.format is not None
+    assert caught.value.format.delimiter == ","
 
 
 @pytest.mark.parametrize(

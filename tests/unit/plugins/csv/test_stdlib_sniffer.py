@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakefall.contract.errors import EmptyFileError, LowConfidenceError, NoHeaderError
-from lakefall.contract.values import Dialect
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.stdlib_sniffer import StdlibSnifferOptions, sniff_with_stdlib
 
 

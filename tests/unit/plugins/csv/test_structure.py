@@ -68,7 +68,7 @@ def test_a_header_on_two_rows_may_fail(tmp_path: Path) -> None:
     assert sniffer().sniff(RUN, file, None).header_lines == 2
     with pytest.raises(MultiRowHeaderError, match=r"^orders/a\.csv: .* 2 rows.* line 1") as caught:
         sniffer(on_multi_row_header="fail").sniff(RUN, file, None)
-    assert caught.value.dialect is not None
+    assert caught.value.format is not None
     assert "{on_multi_row_header: join}" in str(caught.value)
     assert "{header_lines: 1}" in str(caught.value)
     alone = sniffer(on_multi_row_header="fail", header_lines=1)

@@ -10,7 +10,7 @@ from lakefall.common.sql import connect, literal
 from lakefall.config.model import Engine
 from lakefall.contract.plugin import NoOptions
 from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
-from lakefall_plugins.types.expressions import misfit, value
+from lakefall.tabular.expressions import misfit, value
 from lakefall_plugins.types.numbers import Integer
 from lakefall_plugins.types.varchar import Varchar
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,6 @@ BLOCK = 1 << 20
 MAX_RECORD = 16 << 20
 """Characters of the longest line or record. One that is longer is taken for an unclosed quote or
 for a file that is no table; without a bound the memory needed would have none."""
-DAMAGED = re.compile("[\ud800-\udfff]")
 _BOMS = (
     ("utf-8", codecs.BOM_UTF8, "utf-8"),
     ("utf-32", codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -157,15 +155,3 @@ def transcode(path: Path, codec: Codec, target: Path) -> bool:
                 return False
             out.write(text.encode())
     return True
-
-
-def visible(text: str) -> str:
-    """Text that any file can hold: undecodable bytes as ``\\x80``, lone surrogates escaped."""
-    if not DAMAGED.search(text):
-        return text
-    return "".join(_show(c) if "\ud800" <= c <= "\udfff" else c for c in text)
-
-
-def _show(char: str) -> str:
-    code = ord(char)
-    return f"\\x{code - 0xDC00:02x}" if 0xDC00 <= code <= 0xDCFF else f"\\u{code:04x}"

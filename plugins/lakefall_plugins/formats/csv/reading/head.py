@@ -9,8 +9,9 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 from lakefall.contract.errors import NoHeaderError
-from lakefall.contract.values import Dialect
-from lakefall_plugins.formats.csv.encoding.decoding import Codec, line_blocks, visible
+from lakefall.tabular.rejects import visible
+from lakefall_plugins.formats.csv.dialect import Dialect
+from lakefall_plugins.formats.csv.encoding.decoding import Codec, line_blocks
 from lakefall_plugins.formats.csv.reading.syntax import is_blank, read
 
 SAMPLE = 1_000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from lakefall.contract.values import Dialect
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.reading.syntax import read
 
 if TYPE_CHECKING:

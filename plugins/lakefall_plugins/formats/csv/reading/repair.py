@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lakefall.contract.values import Dialect, text_column
-from lakefall_plugins.formats.csv.encoding.decoding import DAMAGED, MAX_RECORD, Codec, line_blocks
-from lakefall_plugins.formats.csv.lines import LineMapWriter
+from lakefall.contract.values import text_column
+from lakefall.tabular.places import LineMapWriter
+from lakefall.tabular.rejects import DAMAGED, RejectWriter
+from lakefall_plugins.formats.csv.dialect import Dialect
+from lakefall_plugins.formats.csv.encoding.decoding import MAX_RECORD, Codec, line_blocks
 from lakefall_plugins.formats.csv.reading.head import Head
 from lakefall_plugins.formats.csv.reading.others import OtherTable, OtherTables
 from lakefall_plugins.formats.csv.reading.parsing import Failure, Parsed, parse
-from lakefall_plugins.formats.csv.reading.rejects import RejectWriter
 from lakefall_plugins.formats.csv.reading.syntax import Copier, large_fields
 
 _LINE_END = re.compile(r"(?:\r\n|\r|\n)\Z")

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakefall.contract.values import Dialect
+from lakefall.tabular.places import LineMapWriter
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import BLOCK, MAX_RECORD
-from lakefall_plugins.formats.csv.lines import LineMapWriter
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from lakefall.contract.errors import UnsupportedDialectError
-from lakefall.contract.values import Dialect
+from lakefall.contract.errors import UnsupportedFormatError
+from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import MAX_RECORD
 
 NEVER = "\ud800"
@@ -36,7 +36,7 @@ def supported(dialect: Dialect) -> None:
     """Refuse what the csv module cannot read.
 
     Raises:
-        UnsupportedDialectError: a delimiter, quote or escape of more than one character, or two
+        UnsupportedFormatError: a delimiter, quote or escape of more than one character, or two
             of them the same.
     """
     marks = {
@@ -45,19 +45,19 @@ def supported(dialect: Dialect) -> None:
         "escape": dialect.escapechar,
     }
     if len(dialect.delimiter) > 1:
-        raise UnsupportedDialectError(
+        raise UnsupportedFormatError(
             f"{dialect.delimiter!r} stands between the fields, and only one character can: "
             "replace it in the file by one that stands in no field, such as a tab, or set "
             f"sniffer.delimiter to {dialect.delimiter[0]!r} and take the columns as they come"
         )
     for name, mark in marks.items():
         if len(mark) > 1 or mark in ("\r", "\n", "\0"):
-            raise UnsupportedDialectError(
+            raise UnsupportedFormatError(
                 f"a {name} of {mark!r} cannot be read; it has to be one character"
             )
     used = [mark for mark in marks.values() if mark]
     if len(set(used)) < len(used):
-        raise UnsupportedDialectError(
+        raise UnsupportedFormatError(
             f"delimiter {dialect.delimiter!r}, quote {dialect.quotechar!r} and escape "
             f"{dialect.escapechar!r} have to differ"
         )

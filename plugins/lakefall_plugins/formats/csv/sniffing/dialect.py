@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lakefall.contract.values import Dialect, Reading
+from lakefall_plugins.formats.csv.dialect import Dialect, Reading
 from lakefall_plugins.formats.csv.encoding.detection import detect_encoding
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
 from lakefall_plugins.formats.csv.sniffing.beyond import FIRST_TAIL, LARGEST_TAIL, tail

@@ -26,7 +26,7 @@ class Scratch:
 
     @classmethod
     def of(cls, local: LocalFile, workdir: Path) -> Scratch:
-        digest = sha256(f"{local.file.key}\0{local.file.etag}".encode()).hexdigest()[:32]
+        digest = sha256(f"{local.name}\0{local.file.etag}".encode()).hexdigest()[:32]
         return cls(workdir, digest)
 
     def file(self, suffix: str) -> Path:

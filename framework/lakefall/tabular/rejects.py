@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from lakefall_plugins.formats.csv.encoding.decoding import visible
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
+DAMAGED = re.compile("[\ud800-\udfff]")
+"""Lone surrogates: bytes that do not decode, and halves of pairs."""
 MAX_TEXT = 10_000
 """Characters of a reject's text that are kept; the line says where the rest is."""
 TOLD_LINES = 10
 """Lines that a warning names; the rejects themselves hold all."""
 FLUSH_ROWS = 10_000
 FLUSH_CHARACTERS = 4 << 20
+
+
+def visible(text: str) -> str:
+    """Text that any file can hold: undecodable bytes as ``\\x80``, lone surrogates escaped."""
+    if not DAMAGED.search(text):
+        return text
+    return "".join(_show(c) if "\ud800" <= c <= "\udfff" else c for c in text)
+
+
+def _show(char: str) -> str:
+    code = ord(char)
+    return f"\\x{code - 0xDC00:02x}" if 0xDC00 <= code <= 0xDCFF else f"\\u{code:04x}"
 
 
 def bounded(text: str) -> str:
@@ -94,13 +107,14 @@ class RejectWriter:
             self._write(pa.RecordBatch.from_arrays(list(columns), schema=reject_schema()))
             self.count += len(columns[0])
 
-    def copy(self, source: Path) -> None:
-        """All rejects of another file."""
+    def copy(self, source: Path, member: str = "") -> None:
+        """All rejects of another file, which are about this member of an archive."""
         import pyarrow.parquet as pq
 
         with pq.ParquetFile(source) as file:
             for batch in file.iter_batches(FLUSH_ROWS):
-                self.extend([batch.column(name) for name in batch.schema.names])
+                line, column, reason, text = (batch.column(n) for n in batch.schema.names)
+                self.extend([line, column, with_prefix(member, reason), text])
 
     def _flush(self) -> None:
         if not self._rows:
@@ -124,7 +138,30 @@ class RejectWriter:
         self._writer.write_batch(batch)
 
 
-def warning(path: Path | None, records: int, cells: int) -> tuple[str, ...]:
+def merge(path: Path, sources: Sequence[Path]) -> Path | None:
+    """The rejects of several files in one; None where there are none."""
+    with RejectWriter(path) as rejects:
+        for source in sources:
+            rejects.copy(source)
+    return rejects.result
+
+
+def with_prefix(prefix: Any, reasons: Any) -> Any:
+    """Reasons, an Arrow array of text, each behind the part of the file that it is about.
+
+    Args:
+        prefix: a text, an Arrow array of texts, or None or ``''`` for none.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    reasons = reasons.cast(pa.string())
+    if prefix is None or (isinstance(prefix, str) and not prefix):
+        return reasons
+    return pc.binary_join_element_wise(prefix, reasons, ": ")
+
+
+def warning(path: Path | None, records: int, cells: int, member: str = "") -> tuple[str, ...]:
     """What a person should know about a file's rejects: how many, and the first lines of them."""
     if path is None:
         return ()
@@ -132,7 +169,8 @@ def warning(path: Path | None, records: int, cells: int) -> tuple[str, ...]:
     parts += [f"{cells:,} values became NULL"] if cells else []
     first, more = _first_lines(path)
     lines = ", ".join(map(str, first)) + (", ..." if more else "")
-    return (f"{' and '.join(parts)}, on lines {lines}; `lakefall rejects` shows them",)
+    where = f"{member}: " if member else ""
+    return (f"{where}{' and '.join(parts)}, on lines {lines}; `lakefall rejects` shows them",)
 
 
 def _first_lines(path: Path) -> tuple[list[int], bool]:

@@ -15,10 +15,9 @@ from lakefall.contract.errors import ConservationError, TypeConflictError, Viola
 from lakefall.contract.run import Run
 from lakefall.contract.validation import OnViolation
 from lakefall.contract.values import Records, text_column
-from lakefall_plugins.formats.csv.converting.columns import TypedColumn
-from lakefall_plugins.formats.csv.lines import LineMap
-from lakefall_plugins.formats.csv.reading.rejects import MAX_TEXT, RejectWriter
-from lakefall_plugins.formats.csv.relation import noted_nulls
+from lakefall.tabular.columns import TypedColumn
+from lakefall.tabular.places import LineMap
+from lakefall.tabular.rejects import MAX_TEXT, RejectWriter, with_prefix
 
 if TYPE_CHECKING:
     import duckdb
@@ -46,14 +45,14 @@ class Judge:
         self.columns = columns
         self.connection = connection
         self.rejects = rejects
-        self.lines = LineMap.load(records.lines)
+        self.lines = LineMap.load(records.places)
         self.found = False
         # The engine's instance may be another file's too.
         self.findings = f"findings_{uuid.uuid4().hex}"
 
     @property
-    def key(self) -> str:
-        return self.records.local.file.key
+    def name(self) -> str:
+        return self.records.local.name
 
     @property
     def numbered(self) -> str:
@@ -66,6 +65,12 @@ class Judge:
         if not self.found:
             return self.records.sql
         return f"(SELECT n.* FROM {self.numbered} n ANTI JOIN {self.findings} f ON n.{ROW} = f.row)"
+
+    @property
+    def _record_text(self) -> str:
+        """SQL of a record as its format writes it."""
+        cells = [text_column(i) for i in range(len(self.records.columns))]
+        return self.records.format.record_text(cells)
 
     # --- whole records ---
 
@@ -100,7 +105,7 @@ class Judge:
             f"WHERE {column.misfit} ORDER BY {ROW} LIMIT 1",
         )[0]
         return TypeConflictError(
-            f"{self.key}, line {self.lines.line(row)}, column {column.name!r}: {text!r} is "
+            f"{self.name}, {self.lines.words(row)}, column {column.name!r}: {text!r} is "
             f"{column.reason}; correct it, or set reader.on_misfit to null or reject"
         )
 
@@ -124,7 +129,7 @@ class Judge:
                 reason = f"{where}{violation.reason}{value}"
                 if violation.action is OnViolation.FAIL:
                     raise ViolationError(
-                        f"{self.key}, line {self.lines.line(row)}: {reason}; correct the file, "
+                        f"{self.name}, {self.lines.words(row)}: {reason}; correct the file, "
                         "or have the validator reject the record"
                     )
                 rows.append(row)
@@ -140,7 +145,7 @@ class Judge:
         if not self.found:
             return 0
         query = (
-            f"SELECT f.row, f.reason, {_cut(_record_text(self.records), MAX_TEXT)} "
+            f"SELECT f.row, f.reason, {_cut(self._record_text, MAX_TEXT)} "
             f"FROM {self.numbered} n JOIN (SELECT row, string_agg(reason, '; ') AS reason "
             f"FROM {self.findings} GROUP BY row) f ON n.{ROW} = f.row ORDER BY f.row"
         )
@@ -153,17 +158,17 @@ class Judge:
 
     # --- cells ---
 
-    def cell_rejects(self, written_nulls: Mapping[str, int]) -> int:
+    def cell_rejects(self, written_nulls: Mapping[str, int], empty: Mapping[int, int]) -> int:
         """Write the cells that became NULL without being one; how many there are.
 
         Args:
             written_nulls: NULLs by column in what was written. A column with no more of them
-                than the file has empty fields holds no misfit, and is not looked at again.
+                than the file has empty cells holds no misfit, and is not looked at again.
+            empty: NULLs of the file's columns by position, as far as they are known.
 
         Raises:
             ConservationError: fewer cells found than counted.
         """
-        empty = noted_nulls(self.records.lines)
         suspects = [
             column
             for column in self.columns
@@ -182,7 +187,7 @@ class Judge:
         )
         if found != sum(counts.values()):
             raise ConservationError(
-                f"{self.key}: {sum(counts.values()):,} cells do not parse, but {found:,} were "
+                f"{self.name}: {sum(counts.values()):,} cells do not parse, but {found:,} were "
                 "found again; nothing was loaded"
             )
         return found
@@ -219,7 +224,10 @@ class Judge:
     def _write(self, rows: pa.Array, column: str, reasons: Any, texts: Any) -> None:
         import pyarrow as pa
 
-        lines = self.lines.lines(rows.to_numpy(zero_copy_only=False))
+        numbers = rows.to_numpy(zero_copy_only=False)
+        lines = self.lines.lines(numbers)
+        for prefix in (self.lines.parts(numbers), self.records.local.member):
+            reasons = with_prefix(prefix, reasons)
         self.rejects.extend(
             [
                 pa.array(lines, pa.int64()),
@@ -236,19 +244,3 @@ def _cut(text: str, limit: int) -> str:
         f"CASE WHEN length({text}) > {limit} THEN left({text}, {limit}) || '… (' || "
         f"format('{{:,}}', length({text}) - {limit}) || ' more)' ELSE {text} END"
     )
-
-
-def _record_text(records: Records) -> str:
-    """SQL of a record as it would be written in its file's dialect."""
-    delimiter, quote = records.dialect.delimiter, records.dialect.quotechar
-    if not quote:
-        field = "coalesce(x, '')"
-    else:
-        marks = "".join(f" OR contains(x, {sql.literal(c)})" for c in (delimiter, quote) if c)
-        q, qq = sql.literal(quote), sql.literal(quote * 2)
-        field = (
-            f"CASE WHEN x IS NULL THEN '' WHEN x = '' OR x = '\\N' OR contains(x, chr(10)) "
-            f"OR contains(x, chr(13)){marks} THEN {q} || replace(x, {q}, {qq}) || {q} ELSE x END"
-        )
-    cells = ", ".join(text_column(i) for i in range(len(records.header)))
-    return f"array_to_string([{field} FOR x IN [{cells}]], {sql.literal(delimiter)})"

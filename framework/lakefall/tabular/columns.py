@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lakefall.common import naming, sql
-from lakefall.contract.plugin import Stage
+from lakefall.contract.plugin import OnMisfit
 from lakefall.contract.run import Run
 from lakefall.contract.types import TypeCandidate
-from lakefall.contract.values import Assumed, PlannedColumn, Records, TablePlan, text_column
-from lakefall_plugins.formats.csv.options import OnMisfit
-from lakefall_plugins.types import expressions
+from lakefall.contract.values import (
+    PlannedColumn,
+    Records,
+    Schema,
+    TablePlan,
+    TypeSettings,
+    text_column,
+)
+from lakefall.tabular import expressions
 
 TEXT = "VARCHAR"
 """The one type whose columns receive the original text."""
@@ -29,6 +34,8 @@ class TypedColumn:
     """Which column of the file; None when the file lacks it."""
     null_values: tuple[str, ...]
     on_misfit: OnMisfit
+    declared: str = ""
+    """The type that the file declares for it; ``''`` for text."""
     proving: bool = False
     """Nobody has looked at all of its cells yet: one that does not parse ends the conversion."""
     empty: bool = False
@@ -40,18 +47,30 @@ class TypedColumn:
 
     @property
     def text(self) -> str:
-        """SQL of the cell as written."""
-        return "NULL" if self.position is None else text_column(self.position)
+        """SQL of the cell as written; of a typed one, as the engine writes it."""
+        if self.position is None:
+            return "NULL"
+        column = text_column(self.position)
+        return f"CAST({column} AS VARCHAR)" if self.declared not in ("", TEXT) else column
+
+    @property
+    def kept(self) -> bool:
+        """The file's own type is the table's: nothing is parsed."""
+        return self.declared == self.planned.type
 
     @property
     def can_misfit(self) -> bool:
-        return self.position is not None and self.candidate.type != TEXT and not self.proving
+        return not (
+            self.position is None or self.candidate.type == TEXT or self.proving or self.kept
+        )
 
     @property
     def value(self) -> str:
         """SQL of the typed value."""
         if self.position is None:
             return f"CAST(NULL AS {self.candidate.duckdb})"
+        if self.kept:
+            return f"CAST({text_column(self.position)} AS {self.candidate.duckdb})"
         if self.empty:
             return f"CASE WHEN {self.text} IS NOT NULL THEN {self._refusal} END"
         if self.candidate.type == TEXT:
@@ -85,35 +104,52 @@ class TypedColumn:
 
 
 def typed_columns(
-    run: Run,
-    records: Records,
-    plan: TablePlan,
-    on_misfit: OnMisfit,
-    assumed: Assumed | None = None,
+    run: Run, records: Records, plan: TablePlan, schema: Schema, on_misfit: OnMisfit
 ) -> tuple[TypedColumn, ...]:
     """The plan's columns, joined by name to those of the file.
 
     Args:
+        schema: what the types rest on; its settings are those that the values are read under.
         on_misfit: what the reader's options say; a column's plan may be stricter.
-        assumed: what nobody has looked at all cells for yet.
 
     Raises:
         PluginError: no type plugin reads a column's type.
     """
-    inferer = run.pipeline.plugin(Stage.TYPE_INFERER)
-    settings = inferer.settings()
-    null_values: Sequence[str] = inferer.null_values()
     names = naming.column_names(records.header, transliterate=run.pipeline.transliterate)
     positions = {name: i for i, name in enumerate(names)}
-    return tuple(
-        TypedColumn(
-            planned,
-            run.pipeline.type_for(planned.type, planned.format, settings),
-            positions.get(planned.name),
-            tuple(null_values),
-            "reject" if on_misfit == "null" and planned.on_misfit == "reject" else on_misfit,
-            proving=assumed is not None and planned.name in assumed.parsing,
-            empty=assumed is not None and planned.name in assumed.empty,
+    assumed = schema.assumed
+    columns = []
+    for planned in plan.columns:
+        position = positions.get(planned.name)
+        declared = "" if position is None else records.columns[position].type
+        columns.append(
+            TypedColumn(
+                planned,
+                _candidate(run, planned, declared, schema.settings),
+                position,
+                () if declared else schema.settings.null_values,
+                "reject" if on_misfit == "null" and planned.on_misfit == "reject" else on_misfit,
+                declared,
+                proving=assumed is not None and planned.name in assumed.parsing,
+                empty=assumed is not None and planned.name in assumed.empty,
+            )
         )
-        for planned in plan.columns
-    )
+    return tuple(columns)
+
+
+def _candidate(
+    run: Run, planned: PlannedColumn, declared: str, settings: TypeSettings
+) -> TypeCandidate:
+    if is_nested(planned.type):
+        # No text is a value of such a type.
+        engine = planned.type
+        return TypeCandidate(engine, 0, "", engine, lambda _: f"CAST(NULL AS {engine})")
+    if declared and declared != planned.type:
+        # What the engine writes of a typed value is plain, whatever the column's texts are.
+        return run.pipeline.type_for(planned.type, "", TypeSettings())
+    return run.pipeline.type_for(planned.type, planned.format, settings)
+
+
+def is_nested(type_name: str) -> bool:
+    """Whether it is a struct, list or map; such types are written in the engine's own words."""
+    return type_name.endswith("]") or type_name.startswith(("STRUCT(", "MAP("))

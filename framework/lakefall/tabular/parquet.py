@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from lakefall_plugins.formats.csv.converting.columns import TypedColumn
+    from lakefall.tabular.columns import TypedColumn
 
 VECTOR = 2_048
 """Rows that DuckDB works on at a time."""
@@ -153,6 +153,13 @@ class Written:
     rows: int
     nulls: dict[str, int]
     """NULLs by column; a column whose footer does not tell is missing."""
+
+
+def row_count(path: Path) -> int:
+    """Rows of a file, as its footer says."""
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
 
 
 def written(folder: Path) -> Written:

@@ -1,4 +1,4 @@
-"""From a row's number to the physical line that it begins on.
+"""From a row's number to the place in its file: the line that it begins on, or the row of a sheet.
 
 Rows and lines run in step except where a record spans lines, a line is skipped or a record is
 rejected: only these break points are kept, in a side file of int64 pairs (first row, its line).
@@ -6,13 +6,16 @@ rejected: only these break points are kept, in a side file of int64 pairs (first
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+    from lakefall.contract.values import Places
 
     Int64s = npt.NDArray[np.int64]
 
@@ -74,20 +77,42 @@ class LineMapWriter:
 
 
 class LineMap:
-    """Answers on which physical line, from 1, a row of ``Records.sql`` begins."""
+    """Answers on which line (``Places.unit``), from 1, a row of ``Records.sql`` begins."""
 
-    def __init__(self, pairs: Int64s) -> None:
+    def __init__(self, pairs: Int64s, places: Places) -> None:
         self._rows = pairs[:, 0]
         self._lines = pairs[:, 1]
+        self._unit = places.unit
+        self._parts = places.parts
+        self._starts = [first for first, _ in places.parts]
 
     @classmethod
-    def load(cls, path: Path) -> LineMap:
+    def load(cls, places: Places) -> LineMap:
         """Map the side file; it is not read into memory."""
         import numpy as np
 
-        if not path.stat().st_size:
-            return cls(np.empty((0, 2), dtype=np.int64))
-        return cls(np.memmap(path, dtype="<i8", mode="r").reshape(-1, 2))
+        if not places.path.stat().st_size:
+            return cls(np.empty((0, 2), dtype=np.int64), places)
+        return cls(np.memmap(places.path, dtype="<i8", mode="r").reshape(-1, 2), places)
+
+    def words(self, row: int) -> str:
+        """The place of one row for people: ``line 12``, ``sheet 'May', row 7``."""
+        return ", ".join(filter(None, (self.part(row), f"{self._unit} {self.line(row)}")))
+
+    def part(self, row: int) -> str:
+        """The part of the file that the row lies in; ``''`` where it has none."""
+        at = bisect_right(self._starts, row) - 1
+        return self._parts[at][1] if at >= 0 else ""
+
+    def parts(self, rows: Int64s) -> Any:
+        """The same of many rows, as an Arrow array of text; None where the file has no parts."""
+        import numpy as np
+        import pyarrow as pa
+
+        if not self._parts:
+            return None
+        names = pa.array(["", *(name for _, name in self._parts)])
+        return names.take(np.searchsorted(np.array(self._starts), rows, side="right"))
 
     def line(self, row: int) -> int:
         """The line of one row, both counted as the class says (rows from 0)."""

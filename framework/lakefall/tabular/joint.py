@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakefall.common import sql
+from lakefall.contract.plugin import OnMisfit
 from lakefall.contract.run import Run
-from lakefall.contract.values import Assumed, Converted, Records, TablePlan, text_column
-from lakefall_plugins.formats.csv.converting import parquet
-from lakefall_plugins.formats.csv.converting.columns import TypedColumn, typed_columns
-from lakefall_plugins.formats.csv.options import OnMisfit
-from lakefall_plugins.formats.csv.reading.scratch import Scratch, writing
-from lakefall_plugins.formats.csv.relation import likeness, together
+from lakefall.contract.values import Converted, FileScan, Records, Schema, TablePlan, text_column
+from lakefall.tabular import parquet
+from lakefall.tabular.columns import TypedColumn, typed_columns
+from lakefall.tabular.scratch import Scratch, writing
 
 if TYPE_CHECKING:
     import duckdb
@@ -30,6 +29,8 @@ MOST_FILES = 64
 """Files of one query."""
 MOST_BYTES = 16 << 20
 """Bytes of the files of one query: their rows are held in memory."""
+SMALL = 1 << 20
+"""Bytes of a file up to which reading it costs less than planning how to."""
 _ARROW = re.compile(
     r"BOOLEAN|INTEGER|BIGINT|DOUBLE|DECIMAL\(.*\)|DATE|TIME|TIMESTAMP( WITH TIME ZONE)?|VARCHAR"
 )
@@ -42,17 +43,45 @@ def convert_together(
     run: Run,
     records: Sequence[Records],
     plan: TablePlan,
-    on_misfit: OnMisfit,
-    assumed: Assumed | None = None,
-) -> list[Converted]:
-    """Convert small files that are written alike; what is left out needs a look of its own."""
+    schema: Schema,
+) -> dict[str, Converted]:
+    """Convert small files that are written alike; what is left out needs a look of its own.
+
+    Returns:
+        By ``LocalFile.name`` those files of which every cell became a value, or was empty.
+    """
     if run.pipeline.has_validators:
-        return []
-    return [
-        converted
+        return {}
+    return {
+        each.local.name: converted
         for alike in _groups(records)
-        for converted in _Group(run, alike, plan, on_misfit, assumed).converted()
-    ]
+        for each, converted in _Group(
+            run, alike, plan, schema, run.pipeline.on_misfit(alike[0].format.reader)
+        ).converted()
+    }
+
+
+def likeness(records: Records) -> tuple[str, str, str] | None:
+    """What small files share that one query can read; None for others."""
+    scan = records.scan
+    if scan is None or records.local.size > SMALL:
+        return None
+    return scan.function, scan.settings, scan.alike
+
+
+def together(records: Sequence[Records], number: str) -> str:
+    """The rows of files of one likeness, each file's in their order, one file after the other.
+
+    Args:
+        number: name of a column that says which file it is, from 0; quoted.
+    """
+    scans = [each.scan for each in records if each.scan is not None]
+    paths = ", ".join(sql.literal(str(scan.path)) for scan in scans)
+    first: FileScan = scans[0]
+    return (
+        f"(SELECT * EXCLUDE (filename), list_position([{paths}], filename) - 1 AS {number}"
+        f" FROM {first.function}([{paths}], {first.settings}, filename=true))"
+    )
 
 
 def _groups(records: Sequence[Records]) -> Iterator[Sequence[Records]]:
@@ -60,7 +89,7 @@ def _groups(records: Sequence[Records]) -> Iterator[Sequence[Records]]:
     found: dict[tuple[object, ...], list[Records]] = {}
     for each in records:
         if each.rejects is None and (alike := likeness(each)):
-            found.setdefault((each.header, alike), []).append(each)
+            found.setdefault((each.columns, alike), []).append(each)
     for group in found.values():
         yield from (some for some in _portions(group) if len(some) > 1)
 
@@ -85,13 +114,13 @@ class _Group:
     run: Run
     records: Sequence[Records]
     plan: TablePlan
+    schema: Schema
     on_misfit: OnMisfit
-    assumed: Assumed | None
 
-    def converted(self) -> Iterator[Converted]:
+    def converted(self) -> Iterator[tuple[Records, Converted]]:
         """Those files that came out whole, every cell of them a value or empty."""
         first = self.records[0]
-        columns = typed_columns(self.run, first, self.plan, self.on_misfit, self.assumed)
+        columns = typed_columns(self.run, first, self.plan, self.schema, self.on_misfit)
         if any(
             not _ARROW.fullmatch(c.candidate.duckdb) or (c.can_misfit and c.on_misfit != "null")
             for c in columns
@@ -115,16 +144,19 @@ class _Group:
             place = parquet.of_part(folder, part)
             written = parquet.written(place)
             if _whole(each, columns, written, texts.get(part, ())):
-                yield Converted(
-                    file=each.local.file,
-                    paths=written.paths,
-                    rows_read=each.rows_read,
-                    rows_loaded=written.rows,
-                    rows_rejected=0,
-                    lines_skipped=each.lines_skipped,
-                    cells_nulled=0,
-                    rejects=None,
-                    ingested_at=now,
+                yield (
+                    each,
+                    Converted(
+                        file=each.local.file,
+                        paths=written.paths,
+                        rows_read=each.rows_read,
+                        rows_loaded=written.rows,
+                        rows_rejected=0,
+                        skipped=each.skipped,
+                        cells_nulled=0,
+                        rejects=None,
+                        ingested_at=now,
+                    ),
                 )
             else:
                 shutil.rmtree(place, ignore_errors=True)

@@ -1,0 +1,81 @@
+"""Columns whose type the file itself declares: kept, and never inferred.
+
+An inferer sees text only. Where all files that have a column declare one type, that is its type;
+where they do not agree, or the options set it, the values are judged by their texts, as those of
+other files are.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from lakefall.common import naming
+from lakefall.contract.values import Column, FileColumn, Records, Schema, TableState, text_column
+
+if TYPE_CHECKING:
+    from lakefall.contract.run import Run
+
+DECLARED = "declared by the file"
+
+
+def infer(
+    run: Run, records: Sequence[Records], table: TableState | None, *, quick: bool = False
+) -> Schema:
+    """The columns of files that will be loaded together, in order of first appearance.
+
+    Raises:
+        LakefallError: what the inferer raises.
+    """
+    if not any(column.type for each in records for column in each.columns):
+        return run.pipeline.infer(run, records, table, quick=quick)
+    transliterate = run.pipeline.transliterate
+    names = [naming.column_names(r.header, transliterate=transliterate) for r in records]
+    kept = _kept(records, names, run.pipeline.set_columns)
+    texts = [_texts(r, own, kept) for r, own in zip(records, names, strict=True)]
+    left = [each for each in texts if each.columns]
+    schema = run.pipeline.infer(run, left, table, quick=quick) if left else Schema(())
+    inferred = {column.name: column for column in schema.columns}
+    columns: dict[str, Column] = {}
+    for each, own in zip(records, names, strict=True):
+        for name, column in zip(own, each.columns, strict=True):
+            if name not in columns:
+                columns[name] = inferred.get(name) or Column(
+                    name, column.name, kept[name], nullable=True, evidence=(DECLARED,)
+                )
+    # Positions in what the inferer saw are not those of the file.
+    return dataclasses.replace(schema, columns=tuple(columns.values()), nulls={})
+
+
+def _kept(
+    records: Sequence[Records], names: Sequence[Sequence[str]], chosen: Collection[str]
+) -> dict[str, str]:
+    """Name -> type of the columns that are declared alike everywhere."""
+    found: dict[str, set[str]] = {}
+    for each, own in zip(records, names, strict=True):
+        for name, column in zip(own, each.columns, strict=True):
+            taken = column.type if not {name, column.name} & set(chosen) else ""
+            found.setdefault(name, set()).add(taken)
+    return {
+        name: next(iter(types))
+        for name, types in found.items()
+        if len(types) == 1 and "" not in types
+    }
+
+
+def _texts(records: Records, names: Sequence[str], kept: Collection[str]) -> Records:
+    """The file with the other columns alone, all of them text."""
+    left = [
+        (p, c) for p, (n, c) in enumerate(zip(names, records.columns, strict=True)) if n not in kept
+    ]
+    cells = ", ".join(
+        f"CAST({text_column(p)} AS VARCHAR) AS {text_column(at)}" for at, (p, _) in enumerate(left)
+    )
+    return dataclasses.replace(
+        records,
+        columns=tuple(FileColumn(column.name) for _, column in left),
+        sql=f"(SELECT {cells} FROM {records.sql})",
+        scan=None,
+        nulls=None,
+    )

@@ -1,1 +1,0 @@
-"""Records to typed Parquet, and what did not parse to rejects."""
