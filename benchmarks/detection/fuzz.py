@@ -103,12 +103,13 @@ def _steps(path: Path, run: Any, chance: Random) -> str:
     import dataclasses
 
     from lakefall.contract.errors import LakefallError, TooManyRejectsError
+    from lakefall.tabular.conservation import opened as opened_file
 
     local = local_file(path)
     run = dataclasses.replace(run, workdir=path.parent / "scratch")
     try:
         dialect = run.pipeline.sniff(run, local, None)
-        records = run.pipeline.open(run, local, dialect)
+        records = opened_file(run, local, dialect)
     except TooManyRejectsError:
         return "TooManyRejectsError"
     except LakefallError as error:
@@ -133,15 +134,20 @@ def _convert(opened: Opened, run: Any, chance: Random) -> None:
 
     from lakefall.common import naming
     from lakefall.contract.errors import TooManyRejectsError
-    from lakefall.contract.values import PlannedColumn, TablePlan
+    from lakefall.contract.plugin import Stage
+    from lakefall.contract.values import PlannedColumn, Schema, TablePlan
+    from lakefall.tabular.conversion import convert
 
+    (use,) = run.pipeline.config.uses[Stage.TYPE_INFERER]
+    inferer: Any = use.plugin(use.options)
     names = naming.column_names(opened.records.header, transliterate=True)
     columns = tuple(
         PlannedColumn(n, kind, "%Y-%m-%d" if kind == "DATE" else "", 10 + at)
         for at, (n, kind) in enumerate((n, chance.choice(TYPES)) for n in names[:TYPED_COLUMNS])
     )
     try:
-        done = run.pipeline.convert(run, opened.records, TablePlan("t", True, columns, 1, 2))
+        plan = TablePlan("t", True, columns, 1, 2)
+        done = convert(run, opened.records, plan, Schema((), settings=inferer.settings()))
     except TooManyRejectsError:
         return
     tables = [pq.read_table(path) for path in done.paths]

@@ -19,7 +19,7 @@ def csv(header: str, *parts: tuple[str, int]) -> str:
 
 
 MINE = """
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import ClassVar
 
 from lakefall.contract.plugin import Plugin, hookimpl
@@ -48,7 +48,7 @@ class MineSniffer(CsvSniffer, Plugin[MineOptions]):
     @hookimpl
     def sniff(self, run, local, table):
         found = CsvSniffer.sniff(self, run, local, table)
-        return MineDialect(**{f: getattr(found, f) for f in Dialect.__dataclass_fields__})
+        return MineDialect(**{f.name: getattr(found, f.name) for f in fields(Dialect)})
 
 
 class Mine(CsvReader):
@@ -74,6 +74,7 @@ class Case:
     """What else the pipeline says."""
     inferer: str = ""
     sink: str = ""
+    sniffer: str = "csv"
     files: dict[str, str] = field(default_factory=dict)
     """Beside the pipeline."""
 
@@ -143,7 +144,8 @@ CASES = {
     ),
     "a reader that proves nothing": Case(
         ({"a.csv": csv("c,k", ("5,k", 4), ("x,k", 20))},),
-        more="sniffer: {use: mine}\nplugins: [mine.py]\n",
+        more="plugins: [mine.py]\n",
+        sniffer="mine",
         files={"mine.py": MINE},
     ),
 }
@@ -155,6 +157,7 @@ def outcome_of(folder: Path, case: Case) -> list[Any]:
     text = PIPELINE.format(folder=folder)
     text = text.replace("sample_rows: 4", "sample_rows: 4" + case.inferer)
     text = text.replace('/lake"}', '/lake"}' + case.sink) + case.more
+    text = text.replace("use: csv, header", f"use: {case.sniffer}, header")
     (folder / "p.yaml").write_text(text)
     for name, content in case.files.items():
         (folder / name).write_text(content)

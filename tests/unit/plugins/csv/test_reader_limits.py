@@ -53,7 +53,8 @@ def test_file_size_limit(tmp_path: Path, where: str) -> None:
         local = local_file(folder / "file.csv")
         plan = TablePlan("t", True, (PlannedColumn("a", "DOUBLE", "", 1),), 2, 3)
         try:
-            reader.convert(run, reader.open(run, local, found), plan)
+            schema = Schema((), settings=run.pipeline.settings)
+            convert(run, reader.open(run, local, found), plan, schema)
         except StorageFullError as error:
             print("full:", error)
     """
