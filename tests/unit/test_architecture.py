@@ -54,9 +54,9 @@ def test_the_core_imports_no_plugin_and_no_cloud(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_have_one_subject_and_stay_short(path: Path) -> None:
+def test_files_have_one_subject(path: Path) -> None:
     text = path.read_text()
-    assert text.count("\n") <= 400
+    assert text.count("\n") <= 600, "a second subject usually hides in it"
     assert not text or ast.get_docstring(ast.parse(text))
 
 
