@@ -14,6 +14,8 @@ from lakefall.contract.plugin import Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Event, LocalFile, SourceFile
 from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 from lakefall_plugins.sources.s3.source import S3Source
 
 from .servers import Servers
@@ -50,7 +52,7 @@ class Inbox:
         self.servers.s3().delete_object(Bucket=self.bucket, Key=key)
 
     def run(self, **more: Any) -> Run:
-        """A run of a fresh pipeline whose only plugin is the source."""
+        """A run of a fresh pipeline that has the source and the names of CSV files."""
         given = {
             "bucket": self.bucket,
             "endpoint_url": self.servers.env["S3_ENDPOINT_URL"],
@@ -60,8 +62,10 @@ class Inbox:
         }
         options = S3Source.options_model.model_validate(given)
         use = Use(Stage.SOURCE, "s3", "s3", lambda: S3Source, options)
+        csv = Use(Stage.SNIFFER, "csv", "csv", lambda: CsvSniffer, CsvSnifferOptions())
+        uses = {Stage.SOURCE: (use,), Stage.SNIFFER: (csv,)}
         config = PipelineConfig(
-            self.folder / "pipeline.yaml", "test", {Stage.SOURCE: (use,)}, Engine(threads=1),
+            self.folder / "pipeline.yaml", "test", uses, Engine(threads=1),
             CacheSettings(self.folder / "cache", self.max_size), None, (), {}, "",
         )  # fmt: skip
         runs = self.folder / "cache" / "runs"

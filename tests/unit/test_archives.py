@@ -23,7 +23,8 @@ import pytest
 from lakefall.contract.errors import ArchiveError, LakefallError, UnsafeKeyError
 from lakefall.contract.values import LocalFile, SourceFile
 from lakefall.files import archives, compression
-from lakefall.files.archives import ArchiveLimits, Expanded
+from lakefall.files.archives import Expanded
+from lakefall.files.options import ArchiveLimits
 
 CSV = b"a,b\n1,2\n" * 20_000
 LIMITS = ArchiveLimits()

@@ -9,7 +9,7 @@ import pytest
 from lakefall.contract.errors import ArchiveError
 from lakefall.contract.values import LocalFile, SourceFile
 from lakefall.files import compression
-from lakefall.files.compression import ArchiveLimits
+from lakefall.files.options import ArchiveLimits
 
 zstandard = compression._zstd()
 CONTENT = b"a,b\n1,2\n" * 50_000

@@ -22,26 +22,14 @@ from typing import TYPE_CHECKING
 from lakefall.contract.errors import ArchiveError, UnsafeKeyError
 from lakefall.contract.values import LocalFile
 from lakefall.files import compression
-from lakefall.files.compression import BLOCK, ArchiveLimits, Meter, sound, stem, suffix_of
+from lakefall.files.compression import ARCHIVES, BLOCK, Meter, sound, stem, suffix_of
+from lakefall.files.options import ArchiveLimits
 from lakefall.files.selection import PARTIAL
 
 if TYPE_CHECKING:
     import tarfile
     import zipfile
 
-__all__ = ["ARCHIVES", "SUFFIXES", "ArchiveLimits", "Expanded", "expand", "is_archive", "stem"]
-
-SUFFIXES = compression.SUFFIXES
-ARCHIVES = {
-    ".zip": "",
-    ".tar": "",
-    **{f".tar{suffix}": suffix for suffix in SUFFIXES},
-    ".tgz": ".gz",
-    ".tzst": ".zst",
-    ".tbz2": ".bz2",
-    ".txz": ".xz",
-}
-"""Suffix of an archive -> suffix of the compression around it."""
 METHODS = {9: "Deflate64", 14: "LZMA", 93: "Zstandard", 95: "XZ", 98: "PPMd"}
 """What other programs pack members of a zip with. LZMA could be read, in memory without bounds."""
 STORED, DEFLATED, BZIP2 = 0, 8, 12

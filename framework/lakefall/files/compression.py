@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from lakefall.contract.errors import ArchiveError, LakefallError, StorageFullError
 from lakefall.contract.values import LocalFile
+from lakefall.files.options import LIMITS, ArchiveLimits
 
 BLOCK = 1 << 20
 ALWAYS_ALLOWED = 64 << 20
@@ -19,22 +19,16 @@ ALWAYS_ALLOWED = 64 << 20
 MEMORY = 256 << 20
 """Bytes that a decoder of ``.xz`` may ask for: ``xz -9`` needs 65 MiB, a hostile file 4 GiB."""
 SUFFIXES = (".gz", ".zst", ".bz2", ".xz")
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveLimits:
-    """Beyond these a compressed file or an archive is taken for a decompression bomb."""
-
-    ratio: float = 1000
-    """Expanded bytes for each stored one. Real tables compress 1:3 to 1:50; the worst that
-    DEFLATE can reach is 1:1032."""
-    members: int = 10_000
-    """Entries of an archive, folders and hidden ones too."""
-    size: int = 100_000_000_000
-    """Expanded bytes."""
-
-
-LIMITS = ArchiveLimits()
+ARCHIVES = {
+    ".zip": "",
+    ".tar": "",
+    **{f".tar{suffix}": suffix for suffix in SUFFIXES},
+    ".tgz": ".gz",
+    ".tzst": ".zst",
+    ".tbz2": ".bz2",
+    ".txz": ".xz",
+}
+"""Suffix of an archive -> suffix of the compression around it."""
 
 
 class Readable(Protocol):

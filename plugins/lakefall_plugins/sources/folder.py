@@ -72,11 +72,12 @@ class FolderSource(Plugin[FolderOptions]):
         """
         hashes = Hashes.load(run.pipeline.config.cache.dir, self._root)
         now = datetime.now(UTC)
+        selection = Selection(self.options, run.pipeline.name_patterns)
         found = [
             file
-            for entry in self._entries()
+            for entry in self._entries(selection)
             if (file := self._source_file(entry, hashes)) is not None
-            and self._selection.is_old_enough(file.modified, now)
+            and selection.is_old_enough(file.modified, now)
         ]
         hashes.save(f.key for f in found)
         return sorted(found, key=lambda f: (f.modified, f.key))
@@ -104,18 +105,19 @@ class FolderSource(Plugin[FolderOptions]):
         return LocalFile(file, target, target.stat().st_size)
 
     @hookimpl
-    def vanished(self, entries: Sequence[RegistryEntry]) -> Iterable[str]:
+    def vanished(self, run: Run, entries: Sequence[RegistryEntry]) -> Iterable[str]:
         """Keys of this directory under which nothing lies any more, not even a broken link.
 
         Directories are told apart by their path: do not let two machines that share a registry
         each delete what their own directory of the same path lacks.
         """
+        selection = Selection(self.options, run.pipeline.name_patterns)
         with self._listable():
             return [
                 e.key
                 for e in entries
                 if e.origin == self._origin
-                and self._selection.takes(e.key)
+                and selection.takes(e.key)
                 and not _lies_there(self._root / PurePosixPath(e.key))
             ]
 
@@ -139,10 +141,6 @@ class FolderSource(Plugin[FolderOptions]):
     def _origin(self) -> str:
         return self._root.as_uri()
 
-    @cached_property
-    def _selection(self) -> Selection:
-        return Selection(self.options)
-
     @contextlib.contextmanager
     def _listable(self) -> Iterator[None]:
         try:
@@ -151,7 +149,7 @@ class FolderSource(Plugin[FolderOptions]):
             raise self._cannot_list(error) from error
         yield
 
-    def _entries(self) -> Iterator[Entry]:
+    def _entries(self, selection: Selection) -> Iterator[Entry]:
         folders = [""]
         while folders:
             prefix = folders.pop()
@@ -169,9 +167,9 @@ class FolderSource(Plugin[FolderOptions]):
                 if item.is_dir(follow_symlinks=False):
                     folders.append(key)
                 elif item.is_symlink() and os.path.isdir(item.path):  # noqa: PTH112 -- never raises
-                    if not self._selection.excludes(key):
+                    if not selection.excludes(key):
                         yield from self._blocked_folder(key, self._link_problem(key))
-                elif self._selection.takes(key) and (entry := self._entry(key)) is not None:
+                elif selection.takes(key) and (entry := self._entry(key)) is not None:
                     yield entry
 
     def _entry(self, key: str) -> Entry | None:

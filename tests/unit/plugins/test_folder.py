@@ -27,6 +27,8 @@ from lakefall.contract.plugin import Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Event, SourceFile
 from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 from lakefall_plugins.sources import folder
 from lakefall_plugins.sources.folder import FolderOptions, FolderSource
 
@@ -67,10 +69,11 @@ class Inbox:
             lambda: FolderSource,
             FolderOptions.model_validate({"path": str(self.path), **options}),
         )
+        csv = Use(Stage.SNIFFER, "csv", "csv", lambda: CsvSniffer, CsvSnifferOptions())
         config = PipelineConfig(
             path=self.base / "pipeline.yaml",
             name="pipeline",
-            uses={Stage.SOURCE: (use,)},
+            uses={Stage.SOURCE: (use,), Stage.SNIFFER: (csv,)},
             engine=Engine(),
             cache=CacheSettings(self.base / "cache", 0),
             schedule=None,
@@ -129,7 +132,9 @@ def test_the_key_is_the_path_and_the_etag_the_hash_of_the_content(inbox: Inbox) 
 
 def test_plain_and_compressed_files_in_any_case_count_and_nothing_else(inbox: Inbox) -> None:
     wanted = ["t/a.csv", "t/B.CSV", "t/c.csv.gz", "t/d.Csv.Zst", "t/x/y/e.csv"]
-    for key in [*wanted, "t/f.txt", "t/g.csv.bak", "t/h.csv.part", "t/.i.csv", ".j/k.csv"]:
+    wanted += ["t/a.csv.bz2", "t/b.csv.xz", "t/c.zip", "t/d.tar", "t/e.TAR.GZ", "t/f.tgz"]
+    others = ["t/f.txt", "t/g.csv.bak", "t/h.csv.part", "t/.i.csv", ".j/k.csv", "t/l.gz", "t/m.7z"]
+    for key in [*wanted, *others]:
         inbox.put(key)
     assert sorted(inbox.list()) == sorted(wanted)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cached_property
 from hashlib import sha256
 from pathlib import Path
 from time import perf_counter
@@ -43,17 +42,18 @@ class S3Source(Plugin[S3Options]):
         self._bucket = Bucket(options)
 
     @hookimpl
-    def discover(self) -> Iterable[SourceFile]:
+    def discover(self, run: Run) -> Iterable[SourceFile]:
         """Every object that the patterns let through, oldest first; no request for any of them.
 
         A key that is not safe as a path is listed with its ``problem``.
         """
         tables: dict[str, str] = {}
         now = datetime.now(UTC)
+        selection = Selection(self.options, run.pipeline.name_patterns)
         found = [
             self._source_file(item, tables)
             for item in self._bucket.list()
-            if self._counts(item, now)
+            if _counts(item, selection, now)
         ]
         return sorted(found, key=lambda f: (f.modified, f.key))
 
@@ -84,12 +84,11 @@ class S3Source(Plugin[S3Options]):
         return LocalFile(file, target, file.size)
 
     @hookimpl
-    def vanished(self, entries: Sequence[RegistryEntry]) -> Iterable[str]:
+    def vanished(self, run: Run, entries: Sequence[RegistryEntry]) -> Iterable[str]:
         """Keys of this bucket that answer 404, each asked for by itself."""
+        selection = Selection(self.options, run.pipeline.name_patterns)
         keys = [
-            e.key
-            for e in entries
-            if e.origin == self._bucket.origin and self._selection.takes(e.key)
+            e.key for e in entries if e.origin == self._bucket.origin and selection.takes(e.key)
         ]
         if not keys:
             return []
@@ -115,21 +114,9 @@ class S3Source(Plugin[S3Options]):
         message = f"can be listed; endpoint {self._bucket.endpoint}, region {region}"
         return [Check(subject, True, message, version, perf_counter() - began)]
 
-    @cached_property
-    def _selection(self) -> Selection:
-        return Selection(self.options)
-
     def _cache(self, run: Run) -> ObjectCache:
         settings = run.pipeline.config.cache
         return ObjectCache(settings.dir, settings.max_size)
-
-    def _counts(self, item: ObjectTypeDef, now: datetime) -> bool:
-        key = item["Key"]
-        if key.endswith("/") and not item["Size"]:
-            return False  # how consoles write an empty folder
-        return self._selection.takes(key) and self._selection.is_old_enough(
-            item["LastModified"], now
-        )
 
     def _source_file(self, item: ObjectTypeDef, tables: dict[str, str]) -> SourceFile:
         key = item["Key"]
@@ -155,3 +142,10 @@ class S3Source(Plugin[S3Options]):
         except BaseException:
             target.unlink(missing_ok=True)
             raise
+
+
+def _counts(item: ObjectTypeDef, selection: Selection, now: datetime) -> bool:
+    key = item["Key"]
+    if key.endswith("/") and not item["Size"]:
+        return False  # how consoles write an empty folder
+    return selection.takes(key) and selection.is_old_enough(item["LastModified"], now)
