@@ -83,8 +83,9 @@ def expand(
     if not is_archive(key):
         return Expanded((compression.expand(local, folder, limits),))
     content, written = Meter(local, limits), Meter(local, limits)
-    files: list[LocalFile] = []
-    left_out: dict[str, list[str]] = {}
+    files: dict[str, LocalFile] = {}
+    left_out: list[str] = []
+    warnings: list[str] = []
     try:
         for number, member in enumerate(_members(local, limits)):
             if number == limits.members:
@@ -92,32 +93,33 @@ def expand(
                     f"{key}: more than {limits.members:,} members (max_archive_members); split "
                     "it, or raise the limit, if it is meant to"
                 )
-            name = shown(member.name)
-            if problem := _unsafe(member.name):
-                raise UnsafeKeyError(
-                    f"{key}: member {name} {problem}; nothing of this archive is loaded"
-                )
+            name = _safe_name(key, member.name)
             if member.folder or _is_hidden(member.name):
                 continue
             if reason := _reason(member, takes):
-                left_out.setdefault(reason, []).append(name)
+                left_out.append(name)
+                warnings.append(f"member {name} is left out: {reason}")
                 continue
             if member.sealed:
                 raise ArchiveError(f"{key}: member {name} is {member.sealed}")
             blocks = content.counted(member.blocks())
+            if name in files:
+                warnings.append(f"another member is called {name}, too; both are loaded")
+            while name in files:
+                name = f"#{number + 1}/{name}"
             if suffix := suffix_of(name):
                 inner = compression.decompressed(Stream(blocks), suffix)
                 blocks = written.counted(inner)
             target = compression.scratch(local, folder, number)
             size = compression.write(sound(blocks, f"{key}: member {name}"), target, key)
-            files.append(replace(local, path=target, size=size, member=name))
+            files[name] = replace(local, path=target, size=size, member=name)
         if not files:
             raise ArchiveError(_nothing_to_load(key, left_out))
     except BaseException:
-        for file in files:
+        for file in files.values():
             file.path.unlink(missing_ok=True)
         raise
-    return Expanded(tuple(files), tuple(_warnings(key, files, left_out)))
+    return Expanded(tuple(files.values()), tuple(warnings))
 
 
 def shown(name: str) -> str:
@@ -130,8 +132,7 @@ def shown(name: str) -> str:
             return f"\\x{ord(character) - 0xDC00:02x}"
         return character.encode("unicode_escape").decode()
 
-    name = name.removeprefix("./")
-    cut = name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}..."
+    cut = name if len(name) <= LONGEST_NAME else f"...{name[-LONGEST_NAME:]}"
     return "".join(map(one, cut))
 
 
@@ -148,10 +149,14 @@ def _parts(name: str) -> list[str]:
     return [part for part in re.split(r"[/\\]", name) if part not in ("", ".")]
 
 
-def _unsafe(name: str) -> str:
-    if re.match(r"[/\\]|[A-Za-z]:[/\\]", name):
-        return "has an absolute path"
-    return "leads out of the archive" if ".." in _parts(name) else ""
+def _safe_name(key: str, name: str) -> str:
+    absolute = re.match(r"[/\\]|[A-Za-z]:[/\\]", name)
+    if absolute or ".." in _parts(name):
+        problem = "has an absolute path" if absolute else "leads out of the archive"
+        raise UnsafeKeyError(
+            f"{key}: member {shown(name)} {problem}; nothing of this archive is loaded"
+        )
+    return shown("/".join(_parts(name)))
 
 
 def _is_hidden(name: str) -> bool:
@@ -170,20 +175,11 @@ def _reason(member: _Member, takes: Callable[[str], bool]) -> str:
     return "" if takes(stem(base)) else "no format of this pipeline reads it"
 
 
-def _nothing_to_load(key: str, left_out: dict[str, list[str]]) -> str:
-    names = [name for some in left_out.values() for name in some]
-    kinds = Counter(PurePosixPath(n).suffix.lower() or "without a suffix" for n in names)
+def _nothing_to_load(key: str, left_out: list[str]) -> str:
+    kinds = Counter(PurePosixPath(n).suffix.lower() or "without a suffix" for n in left_out)
     holds = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common(5))
     more = f" and {len(kinds) - 5} other kinds" if len(kinds) > 5 else ""
     return f"{key}: no member that a format of this pipeline reads: {holds or 'no file'}{more}"
-
-
-def _warnings(key: str, files: list[LocalFile], left_out: dict[str, list[str]]) -> Iterator[str]:
-    for reason, names in left_out.items():
-        yield from (f"{key}: member {name} is left out: {reason}" for name in names)
-    for name, count in Counter(file.member for file in files).items():
-        if count > 1:
-            yield f"{key}: {count} members are called {name}; all of them are loaded"
 
 
 # --- the members of an archive ---
