@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import struct
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -264,6 +265,66 @@ def test_unusual_damaged_gz_fails(lake: Lake) -> None:
         "t/plain.csv.gz": "failed",
         "t/good.csv": "success",
     }
+
+
+# --- archives ---
+
+
+def zipped(**members: str) -> bytes:
+    """A zip whose members are called as the keywords, ``__`` standing for ``/``."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in members.items():
+            archive.writestr(name.replace("__", "/"), text)
+    return buffer.getvalue()
+
+
+def csv_zip(**members: str) -> bytes:
+    return zipped(**{f"{name}.csv": text for name, text in members.items()})
+
+
+def test_archive_members_feed_one_table_and_are_replaced_as_one(lake: Lake) -> None:
+    south, west = "id,name,more\n21,x,1\n", "id,name\n22,x\n"
+    lake.put("t/a.zip", csv_zip(north__may=GOOD, south__may=south, west__may=west))
+    lake.put("t/b.csv", "id,name\n31,x\n")
+    outcome = lake.run().of("t/a.zip")
+    assert (outcome["rows_read"], outcome["rows_loaded"], outcome["table"]) == (5, 5, "t")
+    assert lake.column("t", "id") == ["11", "12", "13", "21", "22", "31"]
+    sources = lake.query("SELECT DISTINCT _source_file AS f FROM lakehouse.t ORDER BY f")
+    assert [r["f"].rpartition("t/")[2] for r in sources] == ["a.zip", "b.csv"]
+    lake.put("t/a.zip", csv_zip(west="id,name\n41,x\n"))
+    lake.run()
+    assert lake.column("t", "id") == ["31", "41"]
+    assert lake.run().statuses() == {"t/a.zip": "unchanged", "t/b.csv": "unchanged"}
+
+
+def test_archive_rejects_and_what_is_left_out_name_the_member(lake: Lake) -> None:
+    lake.put("t/a.zip", zipped(**{"may.csv": GOOD, "x__june.csv": f"{GOOD}14,z,9\n", "a.docx": ""}))
+    run = lake.run()
+    assert run.of("t/a.zip")["rows_rejected"] == 1
+    (reject,) = lake.rejects("--table", "t")
+    assert (reject["line"], reject["text"]) == (5, "14,z,9")
+    assert "x/june.csv" in reject["reason"]
+    assert "member a.docx is left out: no format of this pipeline reads it" in run.stderr
+
+
+def test_archive_that_cannot_be_trusted_or_read_fails_as_one(lake: Lake) -> None:
+    good = csv_zip(may=GOOD)
+    bomb = zipped(**{"a.csv": "id\n" + "1" * 70_000_000, "b.csv": GOOD})
+    lake.put("t/hostile.zip", zipped(**{"may.csv": GOOD, "..__..__june.csv": GOOD}))
+    lake.put("t/cut.zip", good[:-30])
+    lake.put("t/bomb.zip", bomb)
+    lake.put("t/nothing.zip", zipped(**{"a.docx": "", "b.docx": "", "c.zip": ""}))
+    lake.put("t/damaged_member.zip", zipped(**{"may.csv": GOOD, "june.csv": ""}))
+    lake.put("t/good.zip", good)
+    run = lake.run(ok=False)
+    assert {k for k, v in run.statuses().items() if v == "success"} == {"t/good.zip"}
+    assert lake.rows("t", "id") == ROWS
+    assert "t/bomb.zip: " in run.of("t/bomb.zip")["error"]
+    assert "max_archive_ratio" in run.of("t/bomb.zip")["error"]
+    assert run.of("t/nothing.zip")["error"].endswith("reads: 2 .docx, 1 .zip")
+    assert "../../june.csv leads out of the archive" in run.of("t/hostile.zip")["error"]
+    assert "june.csv" in run.of("t/damaged_member.zip")["error"]
 
 
 # --- damage ---

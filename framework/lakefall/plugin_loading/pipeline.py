@@ -46,7 +46,9 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall.files import compression, globs
+from lakefall.files import archives, compression
+from lakefall.files.options import LIMITS, ArchiveLimits
+from lakefall.files.selection import matcher
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -123,12 +125,13 @@ class Pipeline:
 
     @property
     def name_patterns(self) -> tuple[str, ...]:
-        """Patterns of the names of files that a sniffer asks for."""
+        """Patterns of the names of files that a sniffer asks for; none where one takes all."""
         return tuple(dict.fromkeys(p for o in self._options(Stage.SNIFFER) for p in _patterns(o)))
 
     def takes(self, name: str) -> bool:
         """Whether a sniffer asks for files of such a name."""
-        return globs.matcher(self.name_patterns)(name.rpartition("/")[2])
+        patterns = self.name_patterns
+        return not patterns or matcher(patterns)(name.rpartition("/")[2])
 
     def on_misfit(self, reader: str) -> OnMisfit:
         """What becomes of cells that do not parse, in files of a reader."""
@@ -175,8 +178,20 @@ class Pipeline:
         """The file on this machine, decompressed; of an archive its members."""
         for source, call in self._each("fetch"):
             if source == file.source:
-                return (compression.expand(call(run=run, file=file), run.workdir),)
+                uses = self.config.uses[Stage.SOURCE]
+                options = next(use.options for use in uses if use.alias == source)
+                limits = getattr(options, "archive_limits", LIMITS)
+                return self.expand(run, call(run=run, file=file), limits)
         raise PluginError(f"{file.key}: the pipeline has no source {file.source!r}")
+
+    def expand(
+        self, run: Run, local: LocalFile, limits: ArchiveLimits = LIMITS
+    ) -> tuple[LocalFile, ...]:
+        """A file decompressed; the members of an archive that a sniffer asks for."""
+        found = archives.expand(local, run.workdir, limits, self.takes)
+        for message in found.warnings:
+            run.warn(message, key=local.file.key, table=local.file.table)
+        return found.files
 
     @property
     def delete_fractions(self) -> dict[str, float]:
@@ -234,7 +249,7 @@ class Pipeline:
         asking = {
             use.alias
             for use in self.config.uses.get(Stage.SNIFFER, ())
-            if globs.matcher(_patterns(use.options))(name)
+            if matcher(_patterns(use.options))(name)
         }
         return [each for each in everyone if each[0] in asking] or everyone
 

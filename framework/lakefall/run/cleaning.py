@@ -10,7 +10,7 @@ from lakefall.common import sql
 from lakefall.contract.errors import LakefallError, UsageError
 from lakefall.contract.run import Run
 from lakefall.contract.values import Records, text_column
-from lakefall.files import compression
+from lakefall.files import archives, compression
 from lakefall.run import single_file
 
 FORMAT = """(FORMAT csv, HEADER false, DELIMITER ',', QUOTE '"', ESCAPE '"', NEW_LINE '\\r\\n')"""
@@ -31,7 +31,7 @@ class Cleaned:
 
 
 def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, Path]) -> Cleaned:
-    """Write ``path`` to a file of the same name (without ``.gz``, ``.zst``) in ``out``.
+    """Write ``path`` to a file of the same name in ``out``, without ``.gz`` and the like.
 
     ``taken`` holds the names already written in this call, so that no two files share one.
 
@@ -40,6 +40,8 @@ def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, 
         LakefallError: the file cannot be read, or the target not be written.
     """
     target = out / compression.stem(path.name)
+    if archives.is_archive(path.name):
+        target = out / f"{path.name}.csv"
     if target.exists() and target.samefile(path):
         raise UsageError(f"{path} would overwrite itself; name another folder with --out")
     _refuse_taken(path, target, taken)

@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lakefall.contract.errors import FileVanishedError, LowConfidenceError, NoHeaderError
+from lakefall.contract.errors import (
+    FileVanishedError,
+    LowConfidenceError,
+    NoHeaderError,
+    UsageError,
+)
 from lakefall.contract.run import Run
 from lakefall.contract.values import Format, LocalFile, Records, Schema, SourceFile
 from lakefall.tabular import declared
@@ -43,8 +48,6 @@ def infer(run: Run, path: Path, table: str = "") -> Schema:
 
 
 def _local(run: Run, path: Path, table: str) -> LocalFile:
-    from lakefall.files import compression
-
     try:
         stat = path.stat()
     except OSError as error:
@@ -53,4 +56,9 @@ def _local(run: Run, path: Path, table: str) -> LocalFile:
         raise FileVanishedError(f"{path}: is a folder; name the files in it")
     modified = datetime.fromtimestamp(stat.st_mtime, UTC)
     file = SourceFile(path.name, str(stat.st_mtime_ns), stat.st_size, modified, table, table)
-    return compression.expand(LocalFile(file, path, stat.st_size), run.workdir)
+    found = run.pipeline.expand(run, LocalFile(file, path, stat.st_size))
+    if len(found) > 1:
+        raise UsageError(
+            f"{path}: holds {len(found):,} files ({found[0].member}, ...); expand it and name one"
+        )
+    return found[0]

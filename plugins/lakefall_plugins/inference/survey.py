@@ -30,7 +30,7 @@ class Survey:
 
     @property
     def key(self) -> str:
-        return self.counter.records.local.file.key
+        return self.counter.records.local.name
 
     def verdicts(self) -> dict[str, Verdict]:
         """Each column as this file alone would have it.

@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -130,6 +131,20 @@ def test_clean_expands_archives(here: Path, capsys: pytest.CaptureFixture[str]) 
         "lines_skipped": told["lines_skipped"],
     }
     assert rows(here / "out/a.csv") == [["id", "name"], ["1", "x"]]
+
+
+def test_an_archive_of_one_file_is_that_file_and_of_several_is_none(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with zipfile.ZipFile(here / "a.zip", "w") as archive:
+        archive.writestr("x/b.csv", "id,name\n1,x\n")
+    assert cli._code(["clean", "a.zip", "--out", "out"]) == 0
+    assert rows(here / "out/a.zip.csv") == [["id", "name"], ["1", "x"]]
+    with zipfile.ZipFile(here / "a.zip", "a") as archive:
+        archive.writestr("c.csv", "id,name\n1,x\n")
+    capsys.readouterr()
+    assert cli._code(["sniff", "a.zip"]) == 1
+    assert "holds 2 files (x/b.csv, ...)" in " ".join(capsys.readouterr().err.split())
 
 
 def test_clean_overwrites_neither_its_input_nor_another_result(

@@ -36,24 +36,22 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
         """
         del run
         known = [column.source_name or column.name for column in table.columns] if table else []
-        dialect = detect(local.path, self.options, known, local.file.key)
+        dialect = detect(local.path, self.options, known, local.name)
         if dialect.confidence < self.options.min_confidence:
-            raise LowConfidenceError(
-                _unsure(local.file, dialect, self.options.min_confidence), dialect
-            )
+            raise LowConfidenceError(_unsure(local, dialect, self.options.min_confidence), dialect)
         options = self.options
         if (
             not dialect.has_header
             and options.header == "detect"
             and options.on_missing_header == "fail"
         ):
-            raise NoHeaderError(_headless(local.file, dialect), dialect)
+            raise NoHeaderError(_headless(local, dialect), dialect)
         if (
             dialect.header_lines > 1
             and options.header_lines is None
             and options.on_multi_row_header == "fail"
         ):
-            raise MultiRowHeaderError(_many_rows(local.file, dialect), dialect)
+            raise MultiRowHeaderError(_many_rows(local, dialect), dialect)
         return dialect
 
 
@@ -63,28 +61,28 @@ def _for_table(file: SourceFile, options: str) -> str:
     return f"tables: {{{file.table}: {{{sniffer}}}}}" if file.table else sniffer
 
 
-def _many_rows(file: SourceFile, dialect: Dialect) -> str:
+def _many_rows(local: LocalFile, dialect: Dialect) -> str:
     first = dialect.preamble_lines + 1
-    joined = _for_table(file, "{on_multi_row_header: join}")
-    single = _for_table(file, "{header_lines: 1}")
+    joined = _for_table(local.file, "{on_multi_row_header: join}")
+    single = _for_table(local.file, "{header_lines: 1}")
     return (
-        f"{file.key}: the header stands on {dialect.header_lines} rows, the first on line {first}, "
-        f"and on_multi_row_header is fail. To join them: {joined}; to take the first alone: "
-        f"{single}"
+        f"{local.name}: the header stands on {dialect.header_lines} rows, the first on line "
+        f"{first}, and on_multi_row_header is fail. To join them: {joined}; to take the first "
+        f"alone: {single}"
     )
 
 
-def _headless(file: SourceFile, dialect: Dialect) -> str:
+def _headless(local: LocalFile, dialect: Dialect) -> str:
     ways = "{header: present}", "{on_missing_header: generate}"
-    named, generated = (_for_table(file, way) for way in ways)
+    named, generated = (_for_table(local.file, way) for way in ways)
     return (
-        f"{file.key}: no header: line {dialect.preamble_lines + 1} reads like a record, not like "
+        f"{local.name}: no header: line {dialect.preamble_lines + 1} reads like a record, not like "
         f"names. If it is the header: {named}; to call the columns col_1, col_2, ...: {generated}"
     )
 
 
-def _unsure(file: SourceFile, dialect: Dialect, least: float) -> str:
-    found = f"{file.key}: the file is read best with {_words(dialect)}"
+def _unsure(local: LocalFile, dialect: Dialect, least: float) -> str:
+    found = f"{local.name}: the file is read best with {_words(dialect)}"
     other = dialect.runner_up
     if other is not None:
         found += f", about as well with {_words(other)}"
@@ -92,7 +90,7 @@ def _unsure(file: SourceFile, dialect: Dialect, least: float) -> str:
     overrides = [_override(dialect, other)]
     if other is not None:
         overrides.append(_override(other, dialect))
-    remedies = " or ".join(_for_table(file, override) for override in overrides)
+    remedies = " or ".join(_for_table(local.file, override) for override in overrides)
     return f"{said}. Decide in the pipeline file: {remedies}"
 
 

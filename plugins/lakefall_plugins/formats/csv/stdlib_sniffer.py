@@ -54,7 +54,7 @@ class StdlibSniffer(Plugin[StdlibSnifferOptions]):
             NoHeaderError: ``csv.Sniffer`` sees no header, and none may be generated.
         """
         del run, table
-        return sniff_with_stdlib(local.path, self.options, local.file.key)
+        return sniff_with_stdlib(local.path, self.options, local.name)
 
 
 def sniff_with_stdlib(path: Path, options: StdlibSnifferOptions, name: str) -> Dialect:
