@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from lakefall.contract.types import TypeCandidate, TypeSettings
-from lakefall_plugins.types.number import Number
-from lakefall_plugins.types.numbers import LEADING_ZERO, leading_zero_veto
+from lakefall_plugins.types.numbers import LEADING_ZERO, Number, leading_zero_veto
 from lakefall_plugins.types.options import MOST_DIGITS, DecimalOptions
 
 _NAME = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")

@@ -1,23 +1,41 @@
-"""The types TIMESTAMP and TIMESTAMP WITH TIME ZONE, to the microsecond."""
+"""The types TIMESTAMP and TIMESTAMP WITH TIME ZONE, to the microsecond.
+
+A text is an ISO 8601 date and time, or a date of any layout with a time of day after it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from typing_extensions import override
 
+from lakefall.common.sql import literal
 from lakefall.contract.plugin import NoOptions
 from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
-from lakefall_plugins.types import moments
-from lakefall_plugins.types.date import FAMILY
-from lakefall_plugins.types.layouts import ISO
-from lakefall_plugins.types.moments import DATE, GLOBS, OFFSET, TIME, Moment
+from lakefall_plugins.types import time
+from lakefall_plugins.types.date import FAMILY, GLOB
+from lakefall_plugins.types.layouts import ISO, YEAR, Layout
 from lakefall_plugins.types.options import TimestampOptions
 
 ZONED = "TIMESTAMP WITH TIME ZONE"
 EPOCHS = {"%s": 1_000_000, "%Q": 1_000}
 """Formats of numbers since 1970 in UTC, only for columns that the options give them: seconds (as
 in strftime of glibc) and milliseconds; microseconds of each."""
+_TIME_OF_DAY = " %H:%M:%S"
+"""What follows the date in the format of a moment."""
+_ISO_NAME = "ISO 8601"
+_DATE = f"{YEAR}-[0-9]{{2}}-[0-9]{{2}}"
+_GLOBS = tuple(f"{GLOB}[ T]{hour}:[0-5][0-9]:[0-5][0-9]" for hour in ("[01][0-9]", "2[0-3]"))
+"""The common case, naive and to the second; GLOB of a fixed width costs less than a pattern."""
+_TIME = r"[T ](?:[01][0-9]|2[0-3]):[0-5][0-9](?::[0-5][0-9](?:\.[0-9]{1,6})?)?"
+_OFFSET = "(?:Z|[+-](?:[01][0-9]|2[0-3])(?::?[0-5][0-9])?)"
+_FIRST, _LAST = -62_135_596_800_000_000, 253_402_300_799_999_999
+"""0001-01-01 and the last microsecond of 9999, in microseconds since 1970."""
+_BETWEEN = "(?:,? {1,2}|T)"
+_PARTS = ("day", *time.TIME_PARTS, *time.OFFSET_PARTS)
+Wrap = Callable[[str], str]
+"""SQL of microseconds since 1970 in UTC -> SQL of the value."""
 
 
 class Timestamp(TypePlugin[TimestampOptions]):
@@ -30,7 +48,7 @@ class Timestamp(TypePlugin[TimestampOptions]):
         yield _iso()
         if self.options.layouts == "iso":
             return
-        for position, moment in enumerate(moments.layouts(settings.date_formats), start=601):
+        for position, moment in enumerate(_moments(settings.date_formats), start=601):
             yield _candidate(moment, position)
 
     @override
@@ -39,7 +57,7 @@ class Timestamp(TypePlugin[TimestampOptions]):
             return None
         if format in EPOCHS:
             return _epoch(format)
-        moment = moments.of_format(format)
+        moment = _of_format(format)
         return _candidate(moment, 601) if moment else _iso()
 
 
@@ -51,14 +69,14 @@ class TimestampTz(TypePlugin[NoOptions]):
     @override
     def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
         yield _zoned_iso()
-        for position, moment in enumerate(moments.layouts(settings.date_formats), start=551):
+        for position, moment in enumerate(_moments(settings.date_formats), start=551):
             yield _zoned(moment, position)
 
     @override
     def for_type(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
         if type_name not in (ZONED, "TIMESTAMP_TZ", "TIMESTAMPTZ"):
             return None
-        moment = moments.of_format(format)
+        moment = _of_format(format)
         return _zoned(moment, 551) if moment else _zoned_iso()
 
 
@@ -70,7 +88,81 @@ def _aware(microseconds: str) -> str:
     return f"make_timestamptz({microseconds})"
 
 
-# --- TIMESTAMP -----------------------------------------------------------------------------------
+# --- a date with a time of day ---
+
+
+def _within(microseconds: str) -> str:
+    """SQL boolean: the moment lies in the years 1 to 9999."""
+    return f"{microseconds} BETWEEN {_FIRST} AND {_LAST}"
+
+
+def _iso_instant(text: str) -> str:
+    """SQL of microseconds since 1970 of an ISO text with an offset.
+
+    A cast to TIMESTAMP drops the offset without a word; the cast to TIMESTAMPTZ applies it.
+    Microseconds since the epoch do not depend on the session's time zone.
+    """
+    return f"epoch_us(try_cast({text} AS TIMESTAMPTZ))"
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One layout of a date with a time of day after it, such as 15/01/2024 9:05 PM.
+
+    Blanks, a comma and a blank, or a T lie between them. An offset may follow (``+02:00``,
+    ``UTC``); the moment is then in UTC.
+    """
+
+    layout: Layout
+
+    @property
+    def format(self) -> str:
+        return self.layout.format + _TIME_OF_DAY
+
+    @property
+    def extends(self) -> tuple[str, ...]:
+        """Formats of dates and moments whose every text this one takes as the same moment."""
+        dates = self.layout.extends
+        return (self.layout.format, *dates, *(f + _TIME_OF_DAY for f in dates))
+
+    def parse(self, wrap: Wrap, *, zoned: bool) -> Callable[[str], str]:
+        """The parser; ``zoned`` wants an offset, otherwise a date alone is midnight."""
+        day = self.layout.pattern
+        whole = f"{day}{_BETWEEN}{time.TIME} ?{time.OFFSET}"
+        if not zoned:
+            whole = f"{day}(?:{_BETWEEN}{time.TIME}(?: ?{time.OFFSET})?)?"
+        grouped = f"^({day})(?:{_BETWEEN}{time.TIME_GROUPS} ?{time.OFFSET_GROUPS})?$"
+
+        def moment(part: Callable[[str], str]) -> str:
+            clock = f"coalesce({time.time_of_day(part)}, TIME '00:00:00')"
+            return f"epoch_us({self.layout.value(part('day'))} + {clock} - {time.offset(part)})"
+
+        def parse(text: str) -> str:
+            microseconds = time.with_parts(text, grouped, _PARTS, moment)
+            value = time.bound(
+                microseconds, lambda each: f"CASE WHEN {_within(each)} THEN {wrap(each)} END"
+            )
+            return f"CASE WHEN regexp_full_match({text}, {literal(whole)}) THEN {value} END"
+
+        return parse
+
+    def write(self, clock: str) -> str:
+        """A moment of this layout."""
+        return f"{self.layout.write(2024, 1, 15)} {clock}"
+
+
+def _moments(formats: Sequence[str]) -> Iterator[Moment]:
+    """The layouts of moments besides ISO 8601."""
+    return (Moment(Layout(f)) for f in formats if f != ISO)
+
+
+def _of_format(format: str) -> Moment | None:
+    """The layout of a format that ``Moment.format`` made; None for any other text."""
+    day, found, rest = format.partition(_TIME_OF_DAY)
+    return Moment(Layout(day)) if found and not rest else None
+
+
+# --- TIMESTAMP ---
 
 
 def _iso() -> TypeCandidate:
@@ -80,7 +172,7 @@ def _iso() -> TypeCandidate:
         iceberg="timestamp",
         duckdb="TIMESTAMP",
         parse=_parse_iso,
-        layout=moments.ISO_NAME,
+        layout=_ISO_NAME,
         family=FAMILY,
         extends=(ISO,),
         examples=(
@@ -108,13 +200,13 @@ def _iso() -> TypeCandidate:
 
 def _parse_iso(text: str) -> str:
     naive = f"try_cast({text} AS TIMESTAMP)"
-    instant = moments.iso_instant(text)
+    instant = _iso_instant(text)
     return (
         f"CASE WHEN {text} < '0001' OR {text} >= ':' OR strlen({text}) < 10 THEN NULL"
-        f" WHEN {text} GLOB '{GLOBS[0]}' OR {text} GLOB '{GLOBS[1]}' THEN {naive}"
-        f" WHEN regexp_full_match({text}, '{DATE}(?:{TIME})?') THEN {naive}"
-        f" WHEN regexp_full_match({text}, '{DATE}{TIME}{OFFSET}')"
-        f" AND {moments.within(instant)} THEN {_naive(instant)} END"
+        f" WHEN {text} GLOB '{_GLOBS[0]}' OR {text} GLOB '{_GLOBS[1]}' THEN {naive}"
+        f" WHEN regexp_full_match({text}, '{_DATE}(?:{_TIME})?') THEN {naive}"
+        f" WHEN regexp_full_match({text}, '{_DATE}{_TIME}{_OFFSET}')"
+        f" AND {_within(instant)} THEN {_naive(instant)} END"
     )
 
 
@@ -152,7 +244,7 @@ def _epoch(format: str) -> TypeCandidate:
         pattern = rf"-?[0-9]{{1,15}}(?:\.[0-9]{{1,{digits}}})?"
         return (
             f"CASE WHEN regexp_full_match({text}, '{pattern}')"
-            f" THEN CASE WHEN {moments.within(moment)} THEN {_naive(moment)} END END"
+            f" THEN CASE WHEN {_within(moment)} THEN {_naive(moment)} END END"
         )
 
     return TypeCandidate(
@@ -168,7 +260,7 @@ def _epoch(format: str) -> TypeCandidate:
     )
 
 
-# --- TIMESTAMP WITH TIME ZONE ---------------------------------------------------------------------
+# --- TIMESTAMP WITH TIME ZONE ---
 
 
 def _zoned_iso() -> TypeCandidate:
@@ -178,7 +270,7 @@ def _zoned_iso() -> TypeCandidate:
         iceberg="timestamptz",
         duckdb=ZONED,
         parse=_parse_zoned,
-        layout=moments.ISO_NAME,
+        layout=_ISO_NAME,
         family=FAMILY,
         telltale=lambda text: f"({text} GLOB '[0-9][0-9][0-9][0-9]-*:*[0-9CTZ]')",
         examples=(
@@ -201,10 +293,10 @@ def _zoned_iso() -> TypeCandidate:
 
 def _parse_zoned(text: str) -> str:
     # DuckDB knows more names of zones than are meant here, and drops none of these two.
-    instant = moments.iso_instant(text)
+    instant = _iso_instant(text)
     return (
-        f"CASE WHEN regexp_full_match({text}, '{DATE}{TIME}(?:{OFFSET}| ?(?:UTC|GMT))')"
-        f" AND {moments.within(instant)} THEN {_aware(instant)} END"
+        f"CASE WHEN regexp_full_match({text}, '{_DATE}{_TIME}(?:{_OFFSET}| ?(?:UTC|GMT))')"
+        f" AND {_within(instant)} THEN {_aware(instant)} END"
     )
 
 
@@ -217,7 +309,7 @@ def _zoned(moment: Moment, order: int) -> TypeCandidate:
         parse=moment.parse(_aware, zoned=True),
         format=moment.format,
         family=FAMILY,
-        extends=tuple(f for f in moment.extends if f.endswith(moments.TIME_OF_DAY)),
+        extends=tuple(f for f in moment.extends if f.endswith(_TIME_OF_DAY)),
         telltale=moment.layout.telltale,
         examples=tuple(
             moment.write(t) for t in ("9:05Z", "21:05:07.25 +02:00", "9:05 PM GMT-3", "9:05 UTC")

@@ -1,10 +1,11 @@
-"""Lines before and after the table, and comments inside it."""
+"""Lines before and after the table, comments inside it, and a second table."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import pytest
+from reader_support import open_path
 from sniffer_support import sniff
 
 TABLE = "id,name,amount\n1,ann,5.5\n2,bob,6.25\n3,cy,7.75\n"
@@ -75,3 +76,88 @@ def test_comments_inside_the_table(tmp_path: Path) -> None:
 
 def test_cells_that_begin_with_a_hash_are_no_comments(tmp_path: Path) -> None:
     assert sniff(tmp_path, "tag,n\n#x,1\n#y,2\n#z,3\n").comment == ""
+
+
+FOOTERS = {
+    "none": ("", 0),
+    "blank lines": ("\n\n", 0),
+    "a note": ("Source: the ministry\n", 1),
+    "a set-off word": ("\nend\n", 1),
+    "two notes": ("\nTotal rows: 3\nSource: the ministry\n", 2),
+    "a record that was cut short": ("4", 0),
+    "the DOS mark": ("\x1a", 1),
+    "empty rows": (",,\n,,\n", 2),
+    "an empty row and a note": (",,\nSource: the ministry,,\n", 2),
+    "a padded note right below": ("Source: the ministry,,\n", 0),
+    "a record with a first cell": (",,\n5,,\n", 0),
+    "an empty row between records": (",,\n5,x,1\n", 0),
+}
+
+
+@pytest.mark.parametrize("rows", [1, 2000], ids=["short", "long"])
+@pytest.mark.parametrize(("below", "lines"), FOOTERS.values(), ids=FOOTERS)
+def test_footer(tmp_path: Path, below: str, lines: int, rows: int) -> None:
+    found = sniff(tmp_path, TABLE + "4,dee,8.5\n" * rows + below)
+    assert (found.footer_lines, found.delimiter) == (lines, ",")
+    assert any("below the table" in sentence for sentence in found.evidence) == (lines > 0)
+
+
+def test_names_in_the_first_column_are_no_notes(tmp_path: Path) -> None:
+    found = sniff(tmp_path, "name,a,b\nAnn Lee,1,2\nBob Day,3,4\n,,\nCy Roe,,\n")
+    assert found.footer_lines == 0
+
+
+def test_any_number_of_empty_rows_is_a_footer(tmp_path: Path) -> None:
+    found = sniff(tmp_path, TABLE + ",,\r\n" * 50_000)
+    assert found.footer_lines == 50_000
+    opened = open_path(tmp_path / "file.csv", tmp_path, found)
+    assert (len(opened.rows), opened.records.lines_skipped) == (3, 50_000)
+
+
+def test_a_file_of_empty_rows_alone_has_no_footer(tmp_path: Path) -> None:
+    assert sniff(tmp_path, "a,b,c\n" + ",,\n" * 10).footer_lines == 0
+
+
+def table(names: str, record: str, records: int) -> str:
+    return f"{names}\n" + f"{record}\n" * records
+
+
+SMALL, LARGE = table("setting,value", "depth,5", 2), table("id,name,amount", "7,ann,2.5", 40)
+
+
+def test_a_short_table_above_a_long_one_is_a_preamble(tmp_path: Path) -> None:
+    found = sniff(tmp_path, SMALL + "\n" + LARGE)
+    assert (found.preamble_lines, found.has_header) == (4, True)
+    assert any("the one on lines 5 to 45 is taken" in said for said in found.evidence)
+    opened = open_path(tmp_path / "file.csv", tmp_path, found)
+    assert opened.records.header == ("id", "name", "amount")
+    assert (len(opened.rows), opened.records.lines_skipped) == (40, 4)
+
+
+@pytest.mark.parametrize("other", [3, 11, 30, 100])
+def test_the_first_of_tables_of_some_length_is_taken(tmp_path: Path, other: int) -> None:
+    found = sniff(tmp_path, LARGE + "\n" + table("x,y", "1,2", other))
+    assert (found.preamble_lines, found.delimiter, found.short_records) == (0, ",", False)
+    assert found.footer_lines == 0
+    opened = open_path(tmp_path / "file.csv", tmp_path, found, max_rejected=0.0)
+    assert (len(opened.rows), opened.records.rows_elsewhere) == (40, other + 1)
+
+
+def test_the_last_table_goes_on_as_far_as_the_file(tmp_path: Path) -> None:
+    """The first look is at 125 lines."""
+    found = sniff(tmp_path, LARGE + "\n" + table("x,y", "1,2", 5_000))
+    assert found.preamble_lines == 42
+
+
+ONE_TABLE = {
+    "keys and values above": "Station,7\nUnit,metre\n" + LARGE,
+    "a title with commas": "Sales,by day,in euro,all\n" + LARGE,
+    "records of text": "id,name,note\n1,a,b\n2,c,d\nx,y\n3,e,f\n4,g,h\n",
+    "a blank line between records": LARGE + "\n8,bob,3.5\n9,cy,4.5\n",
+    "a total below": LARGE + "sum,100\n",
+}
+
+
+@pytest.mark.parametrize("text", ONE_TABLE.values(), ids=ONE_TABLE)
+def test_one_table_stays_one(tmp_path: Path, text: str) -> None:
+    assert not any("tables" in said for said in sniff(tmp_path, text).evidence)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 from lakefall.contract.errors import EmptyFileError, EncodingError, NotTextError
 from lakefall_plugins.formats.csv.encoding.legacy import guess
-from lakefall_plugins.formats.csv.encoding.signatures import looks_like
 
 BLOCK = 1 << 20
 HEAD = 1 << 16
@@ -24,6 +23,29 @@ _MARKS = (
     (b"\xff\xfe", "utf-16"),
     (b"\xfe\xff", "utf-16"),
 )
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF87a", "a GIF image"),
+    (b"GIF89a", "a GIF image"),
+    (b"PK\x03\x04", "a zip archive or an Office workbook (.xlsx)"),
+    (b"PK\x05\x06", "an empty zip archive"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office document (.xls)"),
+    (b"%PDF-", "a PDF document"),
+    (b"\x1f\x8b\x08", "gzip-compressed data (name it .gz)"),
+    (b"\x28\xb5\x2f\xfd", "zstd-compressed data (name it .zst)"),
+    (b"BZh", "bzip2-compressed data"),
+    (b"\xfd7zXZ\x00", "xz-compressed data"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7-Zip archive"),
+    (b"Rar!\x1a\x07", "a RAR archive"),
+    (b"PAR1", "a Parquet file"),
+    (b"ARROW1", "an Arrow file"),
+    (b"Obj\x01", "an Avro file"),
+    (b"ORC", "an ORC file"),
+    (b"SQLite format 3\x00", "a SQLite database"),
+    (b"\x7fELF", "a program"),
+    (b"MZ", "a program"),
+)
 _SEPARATORS = re.compile(rb"[\x00-\x1f,;\"]+")
 """What ends a word. No character from 0x40 on does: in Big5, GBK and Shift-JIS it may be the
 second half of a pair."""
@@ -33,18 +55,6 @@ _TOLERATED = 100
 _MOST_STRANGE = 50
 _DAMAGE = 4
 """UTF-8 with damage has at least this many whole sequences for each byte that is none."""
-
-
-def plain_codec(path: Path, encoding: str) -> str:
-    """The codec that reads the same text from the middle of the file: without a mark."""
-    if encoding not in ("utf-16", "utf-32", "utf-8-sig"):
-        return encoding
-    with path.open("rb") as stream:
-        head = stream.read(4)
-    if encoding == "utf-8-sig":
-        return "utf-8"
-    big = head.startswith((b"\xfe\xff", b"\x00\x00"))
-    return f"{encoding}-{'be' if big else 'le'}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,7 @@ def detect_encoding(path: Path, given: str | None = None, name: str = "") -> Enc
         raise EmptyFileError(f"{name}: the file has no bytes; upload a table")
     if given is not None:
         return _given(name, given)
-    if (what := looks_like(head)) is not None:
+    if (what := _looks_like(head)) is not None:
         raise NotTextError(f"{name}: these bytes are no text but look like {what}")
     for mark, codec in _MARKS:
         if head.startswith(mark):
@@ -121,6 +131,24 @@ def _reads(head: bytes, codec: str) -> bool:
     strange = sum(not (c.isprintable() or c in "\t\r\n\u00a0") for c in text[:4096])
     ends = text.count("\n") + text.count("\r")
     return strange * 50 <= 4096 and ends * 2 >= head.count(b"\n") + head.count(b"\r")
+
+
+def _looks_like(head: bytes) -> str | None:
+    """What kind of binary file begins like this; None for text.
+
+    A signature of plain letters counts only when control bytes follow: a column may be called
+    ``ORC``.
+    """
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            plain = signature.isascii() and signature.decode("ascii").isprintable()
+            if not plain or _has_control(head[:1024]):
+                return name
+    return None
+
+
+def _has_control(head: bytes) -> bool:
+    return any(byte < 9 or 13 < byte < 27 for byte in head)
 
 
 def _refuse_binary(name: str, head: bytes) -> None:

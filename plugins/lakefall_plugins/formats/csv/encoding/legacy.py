@@ -24,14 +24,21 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from math import log2
 from unicodedata import combining
 
-from lakefall_plugins.formats.csv.encoding.alphabets import ALPHABETS, WESTERN, Alphabet
-from lakefall_plugins.formats.csv.encoding.pairs import pair_guesses
+from lakefall_plugins.formats.csv.encoding.alphabets import (
+    ALPHABETS,
+    JAPANESE,
+    KOREAN,
+    SIMPLIFIED,
+    TRADITIONAL,
+    WESTERN,
+    Alphabet,
+)
 
 FOREIGN_BITS = 13.0
 """A letter that the language does not write."""
@@ -54,7 +61,7 @@ CROWD_BITS = 5.0
 SCRIPT_BITS = 5.0
 """Another script than Latin: a word or two show it, a single character must not."""
 BROKEN_BITS = 40.0
-"""A byte that the encoding does not know; as in ``pairs``."""
+"""A byte that the encoding does not know."""
 MISPLACED_BITS = 6.0
 """A letter before one that never follows it in the languages that have it."""
 _FOLLOWERS = {"ñ": "aeiouáéíóúü", "ã": "oesi\n"}
@@ -128,11 +135,6 @@ def _by_letters(raw: bytes) -> Iterable[tuple[_Guess, bool]]:
             bits = sum(_character_bits(c, costs) * n for c, n in counts[encoding].items())
             bits += _prior_bits(encoding, alphabet.mixed)
             yield _Guess(encoding, alphabet.language, bits), alphabet.mixed
-
-
-def _by_pairs(raw: bytes) -> Iterable[_Guess]:
-    for encoding, language, bits in pair_guesses(raw):
-        yield _Guess(encoding, language, bits)
 
 
 _PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 2.5, "cp1258": 2.5}
@@ -223,3 +225,98 @@ def _misplaced(here: str, after: str) -> bool:
 
 def _ascii_letter(character: str) -> bool:
     return character.isascii() and character.isalpha()
+
+
+# --- Chinese, Japanese, Korean: two bytes a character ---
+
+COMMON_BITS = 7.0
+"""A frequent character; of the others, those in the first part of a code table are commoner."""
+STRANGE_BITS = 60.0
+"""A character of more than two bytes."""
+_HALF_KANA_BITS = 9.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Script:
+    encodings: tuple[str, ...]
+    """From the narrowest to the widest; the first that decodes is taken."""
+    language: str
+    common: frozenset[str]
+    cost: Callable[[int, int], float]
+    """Bits of a pair whose character is not among the common ones."""
+
+
+def _by_pairs(raw: bytes) -> Iterable[_Guess]:
+    """What the characters cost under every encoding of pairs."""
+    for script in _SCRIPTS:
+        for encoding in script.encodings:
+            text = raw.decode(encoding, errors="replace")
+            yield _Guess(encoding, script.language, sum(_pair_bits(text, encoding, script)))
+            if "\ufffd" not in text:
+                break
+
+
+def _pair_bits(text: str, encoding: str, script: _Script) -> Iterable[float]:
+    for character, count in Counter(c for c in text if c > "\x7f").items():
+        if character == "\ufffd":
+            yield BROKEN_BITS * count
+            continue
+        if character in script.common:
+            yield COMMON_BITS * count
+            continue
+        code = character.encode(encoding, errors="replace")
+        if len(code) == 2:
+            yield script.cost(code[0], code[1]) * count
+        else:
+            yield (_HALF_KANA_BITS if len(code) == 1 else STRANGE_BITS) * count
+
+
+def _gb(lead: int, trail: int) -> float:
+    if 0xB0 <= lead <= 0xD7 and trail >= 0xA1:
+        return 11.5
+    if 0xD8 <= lead <= 0xF7 and trail >= 0xA1:
+        return 15.0
+    if 0xA1 <= lead <= 0xA9 and trail >= 0xA1:
+        return 12.0
+    return 20.0
+
+
+def _big5(lead: int, _trail: int) -> float:
+    if 0xA4 <= lead <= 0xC6:
+        return 11.0
+    if 0xA1 <= lead <= 0xA3:
+        return 12.0
+    return 15.5 if 0xC9 <= lead <= 0xF9 else 24.0
+
+
+def _korean(lead: int, trail: int) -> float:
+    if 0xB0 <= lead <= 0xC8 and trail >= 0xA1:
+        return 9.5
+    if 0xA1 <= lead <= 0xAC and trail >= 0xA1:
+        return 14.0
+    return 18.0 if lead >= 0xCA and trail >= 0xA1 else 20.0
+
+
+def _euc_jp(lead: int, _trail: int) -> float:
+    if lead in (0xA4, 0xA5):
+        return 6.5
+    if 0xB0 <= lead <= 0xCF:
+        return 11.0
+    return 12.0 if lead == 0xA1 else 16.0
+
+
+def _shift_jis(lead: int, trail: int) -> float:
+    if (lead == 0x82 and trail >= 0x9F) or (lead == 0x83 and trail <= 0x96):
+        return 6.5
+    if 0x88 <= lead <= 0x98:
+        return 11.0
+    return 12.0 if lead == 0x81 else 16.0
+
+
+_SCRIPTS = (
+    _Script(("gbk", "gb18030"), "simplified Chinese", frozenset(SIMPLIFIED), _gb),
+    _Script(("big5", "cp950", "big5hkscs"), "traditional Chinese", frozenset(TRADITIONAL), _big5),
+    _Script(("cp949",), "Korean", frozenset(KOREAN), _korean),
+    _Script(("euc_jp",), "Japanese", frozenset(JAPANESE), _euc_jp),
+    _Script(("cp932",), "Japanese", frozenset(JAPANESE), _shift_jis),
+)

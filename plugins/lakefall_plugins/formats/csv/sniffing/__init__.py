@@ -1,9 +1,7 @@
-"""How a CSV file is written: every plausible way of reading its beginning, weighed.
+"""How a CSV file is written: every plausible way of reading its beginning, scored.
 
-``dialect`` puts the answer together. ``weighing`` looks at more text (``sample``, ``beyond``) while
-it does not decide; ``contest`` finds the best of all ``candidates`` by ``scoring`` their rows
-(``splitting``) and ``cells``, with ``ambiguity`` for characters that may belong to values, ``rare``
-and ``several`` for unusual delimiters, and ``short`` for records that leave fields out;
-``confidence`` says how sure it is. The table's edges are found by ``layout`` (above it), ``footer``
-(below it), ``header`` (whether there is one) and ``structure`` (what belongs to it; ``units``).
+``dialect`` puts the answer together. ``selection`` finds the best way of reading a ``sample``: the
+candidates of ``delimiters`` split it into rows (``splitting``), whose cost ``scoring`` adds up from
+the widths of the rows and the kinds of the ``cells``. ``layout`` finds the table's edges (preamble,
+comments, footer, a second table) and ``header`` its names.
 """

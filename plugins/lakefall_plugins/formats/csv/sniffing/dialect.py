@@ -9,16 +9,30 @@ from pathlib import Path
 from lakefall_plugins.formats.csv.dialect import Dialect, Reading
 from lakefall_plugins.formats.csv.encoding.detection import detect_encoding
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
-from lakefall_plugins.formats.csv.sniffing.beyond import FIRST_TAIL, LARGEST_TAIL, tail
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED
-from lakefall_plugins.formats.csv.sniffing.footer import footer_lines
-from lakefall_plugins.formats.csv.sniffing.header import HeaderVerdict, judge
-from lakefall_plugins.formats.csv.sniffing.layout import Layout, first_record, locate
-from lakefall_plugins.formats.csv.sniffing.sample import line_count, terminator
+from lakefall_plugins.formats.csv.sniffing.header import (
+    Given,
+    HeaderVerdict,
+    Structure,
+    examine,
+    judge,
+)
+from lakefall_plugins.formats.csv.sniffing.layout import (
+    Layout,
+    Part,
+    first_record,
+    footer_lines,
+    locate,
+)
+from lakefall_plugins.formats.csv.sniffing.sample import (
+    FIRST_TAIL,
+    LARGEST_TAIL,
+    line_count,
+    tail,
+    terminator,
+)
+from lakefall_plugins.formats.csv.sniffing.selection import Found, select, with_late_quote
 from lakefall_plugins.formats.csv.sniffing.splitting import Row, Way, split
-from lakefall_plugins.formats.csv.sniffing.stacked import Part
-from lakefall_plugins.formats.csv.sniffing.structure import Known, Structure, examine
-from lakefall_plugins.formats.csv.sniffing.weighing import Found, weigh, with_late_quote
 
 
 def detect(
@@ -39,7 +53,7 @@ def detect(
     """
     name = name or path.name
     encoding = detect_encoding(path, options.encoding, name)
-    found = weigh(path, encoding.name, options, name)
+    found = select(path, encoding.name, options, name)
     way = with_late_quote(path, encoding.name, found, options)
     table = _table(found, options)
     verdict = _header(found, table, options, known_columns)
@@ -136,8 +150,8 @@ def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Struc
     if first >= len(rows) or not found.best.way.delimiter:
         return Structure(options.header_lines or 1)
     units = None if options.units_row == "detect" else options.units_row == "present"
-    known = Known(options.header_lines, units)
-    return examine(rows[first].cells, table.below(rows), found.cells, known)
+    given = Given(options.header_lines, units)
+    return examine(rows[first].cells, table.below(rows), found.cells, given)
 
 
 def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> int:

@@ -1,4 +1,9 @@
-"""Where the table begins in the file: the lines before it, and comments within it."""
+"""Where tables lie in a sample: lines above and below them, comments, several of them.
+
+A table further down begins with a row of names of its own width, right above values. The first
+table is the file's, unless it is a short one above a much longer one: then it is a preamble. The
+last table of a sample goes on as far as the file does.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
-from lakefall_plugins.formats.csv.sniffing.cells import TYPED, classify
+from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, classify
 from lakefall_plugins.formats.csv.sniffing.splitting import Row
 
 _ROWS_BELOW = 10
@@ -137,3 +142,196 @@ def _comment(rows: Sequence[Row], width: int) -> str:
         if marked and all(len(row.cells) != width for row in marked):
             return mark
     return ""
+
+
+# --- lines below the table ---
+
+_MOST_NOTES = 20
+
+
+def footer_lines(rows: Sequence[Row], width: int, physical_lines: int) -> int | None:
+    """Lines after the table: rows of empty cells, and text in the first cell alone, below three or
+    more columns.
+
+    Args:
+        rows: the table's rows, or the last ones of a longer file, up to its end.
+        width: the table's number of columns.
+        physical_lines: lines of the text that the rows come from.
+
+    Returns:
+        How many; None where all of these rows are such, so that more have to be looked at.
+
+    The mark that ended text files in CP/M and DOS (0x1A) is a footer, too.
+    """
+    if len(rows) > 1 and rows[-1].cells[0].strip() == "\x1a":
+        return 1
+    if width < 2:
+        return 0
+    phrases = _has_phrases(rows, width)
+    last = len(rows)
+    while last > 1 and _may_follow(rows[last - 1], width, phrases):
+        last -= 1
+    if last <= 1:
+        return None if len(rows) > 1 and not any(row.filled for row in rows[1:]) else 0
+    while last < len(rows) and not _begins_footer(rows, last):
+        last += 1
+    end = next((row for row in rows[last:] if not row.blank), None)
+    return physical_lines - end.line if end else 0
+
+
+def _may_follow(row: Row, width: int, phrases: bool) -> bool:
+    """Whether a row holds nothing, or a note: text in its first cell alone."""
+    if not row.filled:
+        return True
+    if width < 3 or row.filled > 1 or not row.cells[0].strip():
+        return False
+    return len(row.cells) == 1 or (not phrases and _is_phrase(row))
+
+
+def _begins_footer(rows: Sequence[Row], at: int) -> bool:
+    """Whether the footer begins with this row.
+
+    A record that was cut short is also one cell: a note is set off by an empty row, or is a
+    phrase on its own.
+    """
+    row = rows[at]
+    if sum(1 for row in rows[at:] if row.filled) > _MOST_NOTES:
+        return False
+    return not row.filled or not rows[at - 1].filled or (len(row.cells) == 1 and _is_phrase(row))
+
+
+def _is_phrase(row: Row) -> bool:
+    return len(row.cells[0].split()) > 1
+
+
+def _has_phrases(rows: Sequence[Row], width: int) -> bool:
+    """Whether the first column holds phrases, so that a row with nothing else may be a record."""
+    full = [row for row in rows if len(row.cells) == width and row.filled > 1]
+    return 5 * sum(map(_is_phrase, full)) >= max(1, len(full))
+
+
+# --- several tables one below the other ---
+
+_SHARE = 4
+"""A table with fewer rows than a quarter of the longest one's is a preamble to it."""
+_LEAST_WHOLE, _WHOLE_SHARE = 3, 0.2
+"""How many records have to be whole below names."""
+_COLUMN_SHARE = 0.8
+"""Share of a column's cells that are values where the column is one of values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The rows of one table."""
+
+    start: int
+    end: int
+    """Indices among the rows of the sample; the end is not part of it."""
+
+
+def parts(rows: Sequence[Row], cells: Cells) -> list[Part]:
+    """The tables of a sample; one where nothing parts it."""
+    starts = [0]
+    filled = [(at, row) for at, row in enumerate(rows) if not row.blank]
+    for (_, before), (at, row), (_, after) in zip(filled, filled[1:], filled[2:], strict=False):
+        if _begins_table(before, row, after, cells) and _is_table(rows[starts[-1] : at], cells):
+            starts.append(at)
+    return [Part(a, b) for a, b in zip(starts, [*starts[1:], len(rows)], strict=True)]
+
+
+def main_part(found: Sequence[Part], rows: Sequence[Row], rest: float) -> int:
+    """Which of the tables is the file's.
+
+    Args:
+        rest: how many times as long as the sample the rest of the file is.
+    """
+    sizes: list[float] = [
+        sum(not row.blank for row in rows[part.start : part.end]) for part in found
+    ]
+    sizes[-1] += rest * len(rows)
+    return next(n for n, size in enumerate(sizes) if _SHARE * size >= max(sizes))
+
+
+def _begins_table(before: Row, row: Row, after: Row, cells: Cells) -> bool:
+    """Whether a row names the columns of a table of another width than the rows before it."""
+    width = len(row.cells)
+    if width < 2 or len(before.cells) == width or len(after.cells) != width:
+        return False
+    if len(before.cells) < 2 or not any(cells[cell].kind in TYPED for cell in after.cells):
+        return False
+    return _are_distinct_names(row.cells, cells)
+
+
+def _is_table(rows: Sequence[Row], cells: Cells) -> bool:
+    """Whether rows are names above values, and no preamble of keys and their values."""
+    wide = [row.cells for row in rows if len(row.cells) > 1]
+    if not wide or not all(_is_name(cell, cells) for cell in wide[0]):
+        return False
+    body = [row for row in wide[1:] if abs(len(row) - len(wide[0])) <= 1]
+    return any(is_of_values(at, body, cells) for at in range(len(wide[0])))
+
+
+def named_width(rows: Sequence[Row], cells: Cells) -> int | None:
+    """Columns of a table whose first row names them, and many of whose records are whole.
+
+    However many records lack fields: names, and values below them, do not come about by chance.
+    None where that is not so, or where a record has more fields than there are names.
+    """
+    filled = [row.cells for row in rows if not row.blank]
+    if not filled:
+        return None
+    names, body = filled[0], filled[1:]
+    width = len(names)
+    if width < 2 or any(len(row) > width for row in body):
+        return None
+    whole = [row for row in body if len(row) == width]
+    if len(whole) < max(_LEAST_WHOLE, _WHOLE_SHARE * len(body)):
+        return None
+    if not _are_distinct_names(names, cells):
+        return None
+    return width if any(is_of_values(at, whole, cells) for at in range(width)) else None
+
+
+def is_of_values(at: int, body: Sequence[Sequence[str]], cells: Cells) -> bool:
+    """Whether a column holds numbers, dates and the like."""
+    filled = [row[at] for row in body if at < len(row) and row[at].strip()]
+    typed = sum(cells[cell].kind in TYPED for cell in filled)
+    return typed > 0 and typed >= _COLUMN_SHARE * len(filled)
+
+
+def _are_distinct_names(row: Sequence[str], cells: Cells) -> bool:
+    return len(set(row)) == len(row) and all(_is_name(cell, cells) for cell in row)
+
+
+def _is_name(cell: str, cells: Cells) -> bool:
+    """Whether a cell may name a column; prose has a blank after its commas."""
+    return bool(cell.strip()) and cell[0] != " " and cells[cell.strip()].kind not in TYPED
+
+
+# --- records that leave out their last fields where these are empty ---
+
+_LONGER_SHARE = 0.02
+_LEAST_COLUMNS, _LEAST_SHORT = 3, 3
+
+
+def header_above_short(rows: Sequence[Row], cells: Cells) -> int | None:
+    """Index of a header below which most records are shorter; None where there is none.
+
+    The first row of several cells has to name every column, more than half of the rows below have
+    to be shorter, and next to none longer.
+    """
+    first = next((i for i, row in enumerate(rows) if len(row.cells) > 1), None)
+    if first is None or len(rows[first].cells) < _LEAST_COLUMNS:
+        return None
+    names = rows[first].cells
+    body = [row.cells for row in rows[first + 1 :] if not row.blank]
+    shorter = sum(1 < len(row) < len(names) for row in body)
+    longer = sum(len(row) > len(names) for row in body)
+    if shorter < _LEAST_SHORT or 2 * shorter <= len(body) or longer > _LONGER_SHARE * len(body):
+        return None
+    if not _are_distinct_names(names, cells):
+        return None
+    # A title with commas is followed by the names, and those by values.
+    values = [at for at in range(len(names)) if is_of_values(at, body[1:], cells)]
+    fits = [at for at in values if at < len(body[0]) and cells[body[0][at]].kind in TYPED]
+    return first if 2 * len(fits) >= len(values) else None

@@ -14,9 +14,14 @@ from dataclasses import dataclass, replace
 from math import log2
 
 from lakefall_plugins.formats.csv.sniffing.cells import Cells, Kind, text_bits
-from lakefall_plugins.formats.csv.sniffing.short import header_above_short
+from lakefall_plugins.formats.csv.sniffing.layout import (
+    Part,
+    header_above_short,
+    main_part,
+    named_width,
+    parts,
+)
 from lakefall_plugins.formats.csv.sniffing.splitting import Row, Split, Way
-from lakefall_plugins.formats.csv.sniffing.stacked import Part, main_part, named_width, parts
 
 COLUMN_BITS = 3.0
 """To say what kind a column is of."""
@@ -81,7 +86,7 @@ class Scored:
 
 
 def score(
-    way: Way, split: Split, cells: Cells, preferred: Sequence[str], beyond: float = 0.0
+    way: Way, split: Split, cells: Cells, preferred: Sequence[str], rest: float = 0.0
 ) -> Scored:
     """The cost of a way of reading, in bits; the cheapest is the best.
 
@@ -90,12 +95,12 @@ def score(
         split: the sample's rows under that way.
         cells: shared between the ways that are compared.
         preferred: delimiters that need no strong evidence.
-        beyond: how many times as long as the sample the rest of the file is.
+        rest: how many times as long as the sample the rest of the file is.
     """
     mark = _Mark(way.delimiter, use_bits(way.delimiter, preferred))
     found = parts(split.rows, cells) if way.delimiter else [Part(0, len(split.rows))]
     tables = [_table(split.rows[part.start : part.end], cells, mark) for part in found]
-    main = main_part(found, split.rows, beyond)
+    main = main_part(found, split.rows, rest)
     part, table = found[main], tables[main]
     rows = [row for row in split.rows if not row.blank]
     bits = sum(t.bits for t in tables) + STACKED_BITS * (len(tables) - 1)

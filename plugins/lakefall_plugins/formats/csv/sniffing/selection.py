@@ -1,0 +1,279 @@
+"""The best of all ways to read a file, and how sure it is.
+
+The ways are scored on the file's first lines, and again on more of them while that does not decide.
+The confidence is the best way's share of the likelihood of all ways that give other tables.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from lakefall.contract.errors import EmptyFileError
+from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells
+from lakefall_plugins.formats.csv.sniffing.delimiters import (
+    by_tabs,
+    is_evident,
+    is_headed,
+    is_set_apart,
+    is_whole,
+    others_in,
+    preferred_in,
+    settle,
+    several_in,
+    under_names,
+    ways,
+    without_misfits,
+)
+from lakefall_plugins.formats.csv.sniffing.sample import Sample, around_first_quote, take
+from lakefall_plugins.formats.csv.sniffing.scoring import Scored, as_preferred, score
+from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way, split
+
+LARGEST_SAMPLE = 1 << 20
+DOUBTFUL_SAMPLE = 1 << 17
+"""More text than this settles no doubt, unless it holds next to no rows."""
+ENOUGH_ROWS = 10
+ENOUGH_TEXT = 4_000
+"""Characters that are enough with fewer rows: the rows are wide."""
+BYTES_A_LINE = 64
+"""A sample has at most one line for so many bytes: hundreds of short lines say nothing more."""
+SURE = 0.9
+DOUBT_BITS = 18.0
+"""A way that is so far behind is half as likely: the bits count more than they prove."""
+RIVAL = 1.25
+"""Two delimiters that both divide all rows alike: to pick one of them is a guess."""
+TELLING_ROWS = 10
+UNUSED_QUOTE = 0.5
+"""Quotes that close as often as they open, and all the same are taken for text."""
+REFUSED = 0.25
+"""A delimiter that divides all rows alike, and for which nothing else speaks."""
+_ANNOUNCED = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*(?:\n|$)', re.IGNORECASE)
+"""What Excel understands as a first line: the delimiter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """What speaks against the best reading."""
+
+    second: Scored | None
+    """The likeliest of the ways that give another table."""
+    odds: float
+    """How likely the second is when the best counts 1."""
+    confidence: float
+    """The best's share of all likelihood."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The outcome for a file."""
+
+    sample: Sample
+    cells: Cells
+    best: Scored
+    doubt: Doubt
+
+
+def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> Found:
+    """Score all ways on the first look, and again on more text while that does not decide."""
+    size = int(options.sample_bytes)
+    unit = 4 if "32" in encoding else 2 if "16" in encoding else 1
+    while True:
+        sample = take(path, encoding, size * unit, lines=size // BYTES_A_LINE)
+        if not sample.text.strip():
+            if not sample.truncated:
+                raise EmptyFileError(f"{name}: no bytes but blank lines; upload a table")
+        else:
+            found = _select(sample, options)
+            rows = len(found.best.split.rows)
+            enough = rows >= ENOUGH_ROWS or (rows > 3 and len(sample.text) >= ENOUGH_TEXT)
+            if not sample.truncated or (enough and _is_settled(found)):
+                return found
+            if size >= (DOUBTFUL_SAMPLE if rows > 3 else LARGEST_SAMPLE):
+                return found
+        if size >= LARGEST_SAMPLE:
+            raise EmptyFileError(
+                f"{name}: nothing but blank lines in the first {size:,} bytes; upload a table"
+            )
+        size = min(size * 4, LARGEST_SAMPLE)
+
+
+def _is_settled(found: Found) -> bool:
+    """Whether more text would change nothing: the best is sure, or its quotes are all in place
+    and the second is the same without them."""
+    best, second = found.best, found.doubt.second
+    if found.doubt.confidence >= SURE or second is None:
+        return True
+    same = second.way.delimiter == best.way.delimiter and not second.way.quotechar
+    return same and not best.split.misplaced and not best.split.open_end
+
+
+def with_late_quote(path: Path, encoding: str, found: Found, options: CsvSnifferOptions) -> Way:
+    """The way, with the quote that first opens a cell after the sample where there is one."""
+    way = found.best.way
+    given = options.quotechar is not None
+    if way.quotechar or given or not found.sample.truncated or len(way.delimiter) > 1:
+        return way
+    text = around_first_quote(path, encoding, way.delimiter, '"')
+    if not text:
+        return way
+    quoted = replace(way, quotechar='"')
+    cells, ways = Cells(), (way, quoted, replace(quoted, escapechar="\\"))
+    scored = [score(w, split(text, w, truncated=True), cells, options.delimiters) for w in ways]
+    return min(scored, key=lambda s: s.bits).way
+
+
+def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
+    """Score every way that is worth it, and find the best."""
+    cells = Cells()
+    preferred, text, delimiter = options.delimiters, sample.text, options.delimiter
+    if delimiter is None and (announced := _ANNOUNCED.match(text)):
+        delimiter = announced.group(1)
+        text = _without(text, 1, None)
+    text = _without(text, options.preamble_lines or 0, options.comment)
+
+    def read(delimiters: Sequence[str]) -> list[tuple[Way, Split]]:
+        found = ways(text, delimiters, options.quotechar, options.escapechar)
+        return [(way, split(text, way, sample.truncated)) for way in found]
+
+    def scores(read: Sequence[tuple[Way, Split]]) -> list[Scored]:
+        return [score(way, rows, cells, preferred, sample.rest) for way, rows in read]
+
+    refused: list[Scored] = []
+    if delimiter is not None:
+        scored = scores(read([delimiter]))
+    else:
+        scored = scores(read(preferred_in(text, preferred)))
+        if not options.strict_delimiters:
+            plain = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
+            others = read(others_in(text, preferred))
+            shown = [o for o in others if is_headed(*o, cells) or is_set_apart(o[1])]
+            scored += [as_preferred(s, preferred) for s in scores(shown)]
+            rest = [] if plain else scores([o for o in others if o not in shown])
+            scored += [s for s in rest if is_evident(s, cells)]
+            refused = [s for s in rest if s not in scored]
+    scored = settle(without_misfits(scored, preferred), text, cells)
+    scored = under_names(by_tabs(scored), preferred, cells)
+    scored = [s for s in scored if _well_quoted(s)] or scored
+    scored.sort(key=_bits)
+    best = _named(scored, text, options.quotechar is None)
+    if delimiter is None and (several := several_in(text, best.way.delimiter)):
+        way = Way(several)
+        best = score(way, split(text, way), cells, (*preferred, several))
+    return Found(sample, cells, best, _doubt(best, scored, refused))
+
+
+def _without(text: str, lines: int, comment: str | None) -> str:
+    """The text with the first lines, and with comments, left blank; line numbers stay."""
+    if not lines and not comment:
+        return text
+    kept = text.split("\n")
+    kept[:lines] = [""] * min(lines, len(kept))
+    if comment:
+        kept = ["" if line.startswith(comment) else line for line in kept]
+    return "\n".join(kept)
+
+
+def _bits(scored: Scored) -> float:
+    return scored.bits
+
+
+def _is_table(scored: Scored) -> bool:
+    """Whether a preferred delimiter already gives a table, so that no other one is looked at."""
+    rows = sum(not row.blank for row in scored.split.rows)
+    return scored.width > 1 and rows > 1 and scored.odd_rows <= 0.2 * rows
+
+
+def _well_quoted(scored: Scored) -> bool:
+    """Whether every quote is in its place and quotes protect something: no chance result, so
+    that readings which break the quoted cells apart are out."""
+    found, rows = scored.split, sum(not row.blank for row in scored.split.rows)
+    if not found.protected or found.open_end or found.misplaced > 0.01 * found.quoted:
+        return False
+    some = scored.width > 1 or found.quoted >= 0.5 * rows
+    return bool(scored.way.delimiter) and some and scored.odd_rows <= 0.1 * rows
+
+
+def _is_column(text: str, cells: Cells) -> bool:
+    """Whether nine lines of ten are one value each, such as a date or a file name, so that the
+    characters inside are no delimiters."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    values = sum(cells.line(line).kind in TYPED and " " not in line.strip() for line in lines)
+    return values >= 0.9 * (len(lines) - 1)
+
+
+def _named(scored: Sequence[Scored], text: str, free: bool) -> Scored:
+    """The best way, or one that gives the same rows and says more.
+
+    Cells of a single column are quoted for the sake of a delimiter inside them: that one is the
+    file's. And quotes that stand only inside cells do no harm as quotes, but a file that has
+    them may use them further on.
+    """
+    best = scored[0]
+    for other in scored[1:]:
+        if _differs(other, best):
+            continue
+        same_quote = other.way.quotechar == best.way.quotechar
+        if not best.way.delimiter and best.split.quoted and same_quote:
+            return other
+    if free and not best.way.quotechar and '"' in text:
+        way = replace(best.way, quotechar='"')
+        same = replace(best, way=way, split=split(text, way))
+        if not _differs(same, best):
+            return same
+    return best
+
+
+def _doubt(best: Scored, scored: Sequence[Scored], refused: Sequence[Scored]) -> Doubt:
+    """Compare the best way with all others.
+
+    Args:
+        best: the way that won.
+        scored: all that took part, the cheapest first.
+        refused: ways that did not take part, because nothing but their own rows speaks for them.
+    """
+    if len(best.way.delimiter) > 1:
+        # A part of the delimiter divides the rows, too, and is no rival of the whole.
+        scored = [s for s in scored if s.way.delimiter not in best.way.delimiter]
+    odds = _odds(best, scored)
+    if best.width == 1:
+        odds |= {way: REFUSED for way in refused if _divides(way)}
+    second = max(odds, key=lambda way: odds[way], default=None)
+    share = round(1 / (1 + sum(odds.values())), 3)
+    return Doubt(second, odds[second] if second else 0.0, share)
+
+
+def _differs(one: Scored, other: Scored) -> bool:
+    """Whether two ways give different tables."""
+    return [r.cells for r in one.split.rows] != [r.cells for r in other.split.rows]
+
+
+def _odds(best: Scored, scored: Sequence[Scored]) -> dict[Scored, float]:
+    """How likely other tables are when the best counts 1: for each delimiter by its best way."""
+    found: dict[str, Scored] = {}
+    for other in scored:
+        if other.way.delimiter not in found and _differs(other, best):
+            found[other.way.delimiter] = other
+    return {other: _odds_of(other, best) for other in found.values()}
+
+
+def _odds_of(other: Scored, best: Scored) -> float:
+    lead = other.bits - best.bits
+    rival = 1.0
+    if not best.way.quotechar and other.way.quotechar and _is_sibling(other, best):
+        return max(UNUSED_QUOTE, float(2.0 ** (-lead / DOUBT_BITS)))
+    if other.way.delimiter != best.way.delimiter and _divides(other) and _divides(best):
+        rival = RIVAL
+        # Each row repeats what the first ones said.
+        lead *= min(1.0, TELLING_ROWS / len(best.split.rows))
+    return min(rival, rival * float(2.0 ** (-lead / DOUBT_BITS)))
+
+
+def _is_sibling(other: Scored, best: Scored) -> bool:
+    return other.way.delimiter == best.way.delimiter and other.split.quoted > other.split.misplaced
+
+
+def _divides(scored: Scored) -> bool:
+    return scored.width > 1 and is_whole(scored)
