@@ -89,7 +89,7 @@ def every_line_is_somewhere(opened: Opened, physical: Sequence[str], lines: Sequ
     _must(all(1 <= line <= len(physical) for line in starts), "a record begins outside the file")
     if any(len(reject.text) > MAX_TEXT for reject in opened.rejects):
         return
-    held = head.lines - head.skipped + opened.records.lines_skipped
+    held = head.lines - sum(s.lines for s in head.skipped) + opened.records.lines_skipped
     held += sum(map(_lines_of, opened.rows, lines, repeat(physical)))
     held += sum(1 + _breaks([reject.text]) for reject in opened.rejects)
     _must(held == len(physical), f"{len(physical)} lines, but {held} are accounted for")

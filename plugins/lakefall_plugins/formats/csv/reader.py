@@ -30,6 +30,7 @@ from lakefall_plugins.formats.csv.reading.head import Head, read_head
 from lakefall_plugins.formats.csv.reading.others import told
 from lakefall_plugins.formats.csv.reading.repair import Repaired, Target, repair
 from lakefall_plugins.formats.csv.reading.scan import UNUSED, plain_dialect, scan
+from lakefall_plugins.formats.csv.reading.skipped import BLANK, warnings
 from lakefall_plugins.formats.csv.reading.syntax import Copier, large_fields, supported
 from lakefall_plugins.formats.csv.relation import relation
 
@@ -123,7 +124,8 @@ class _Opening:
         reading = _Reading(read()) if self.quick else self._sound(read, counted.records)
         if reading.scan is None:
             return None
-        found = Repaired(counted.records, 0, counted.blank, counted.longest)
+        blank = (Skipped(BLANK, counted.blank),) if counted.blank else ()
+        found = Repaired(counted.records, 0, blank, counted.longest)
         return dataclasses.replace(self._records(reading, found, None), proved=not self.quick)
 
     def repaired(self) -> Records:
@@ -157,7 +159,6 @@ class _Opening:
         return self._records(reading, done, reject_writer.result)
 
     def _records(self, reading: _Reading, found: Repaired, rejects: Path | None) -> Records:
-        skipped = self.head.skipped + found.skipped
         assert reading.scan is not None  # noqa: S101 -- the caller made sure
         return Records(
             local=self.local,
@@ -166,14 +167,14 @@ class _Opening:
             rows_read=found.good + found.rejected,
             rows_good=found.good,
             rows_rejected=found.rejected,
-            skipped=(Skipped("skipped", skipped),) if skipped else (),
+            skipped=found.skipped,
             sql=reading.scan.sql,
             rejects=rejects,
             places=Places(self.scratch.file("lines")),
             scan=reading.scan,
             nulls=reading.nulls,
             rows_elsewhere=sum(table.records for table in found.others),
-            warnings=(*_filled(found.filled), *told(found.others)),
+            warnings=(*_filled(found.filled), *told(found.others), *warnings(found.skipped)),
         )
 
     def _linked(self, path: Path) -> Path:

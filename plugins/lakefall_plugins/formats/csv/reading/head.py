@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, pairwise
 from pathlib import Path
 
 from lakefall.contract.errors import NoHeaderError
+from lakefall.contract.values import Skipped
 from lakefall.tabular.rejects import visible
 from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import Codec, line_blocks
+from lakefall_plugins.formats.csv.reading.skipped import (
+    BLANK,
+    COMMENT,
+    PREAMBLE,
+    UNITS,
+    SkippedLines,
+)
 from lakefall_plugins.formats.csv.reading.syntax import is_blank, read
 
 SAMPLE = 1_000
 """Records that decide the width of a file without header."""
+MOST_KEPT = 1_000
+"""Skipped lines of the head that are looked at, by rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +35,7 @@ class Head:
     header: tuple[str, ...]
     lines: int
     """Physical lines up to and with the header."""
-    skipped: int
+    skipped: tuple[Skipped, ...]
     """Those of them that are no header: preamble, comments, blank lines, units."""
 
 
@@ -40,30 +50,40 @@ def read_head(path: Path, codec: Codec, dialect: Dialect) -> Head:
     if not dialect.has_header:
         width = _usual_width(islice(reader, SAMPLE), dialect)
         names = tuple(f"col_{number}" for number in range(1, width + 1))
-        return Head(names, dialect.preamble_lines, dialect.preamble_lines)
-    rows, blank = _rows(reader, max(1, dialect.header_lines), dialect)
+        above = SkippedLines(dialect, width)
+        above.add(PREAMBLE, lines.skipped[PREAMBLE], dialect.preamble_lines)
+        return Head(names, dialect.preamble_lines, above.found)
+    rows, _ = _rows(reader, lines, max(1, dialect.header_lines), dialect)
     if not rows:
         raise NoHeaderError(f"{path.name}: the file ends before its header")
-    named = lines.done
-    _, more = _rows(reader, dialect.units_lines, dialect)
-    done, skipped = lines.done, lines.skipped + blank + more + lines.done - named
+    _, units = _rows(reader, lines, dialect.units_lines, dialect)
+    lines.skip(UNITS, units)
+    lines.in_head = False
     header = _trimmed(joined(rows), islice(reader, SAMPLE), dialect)
     header = [visible(cell).replace("\0", "") for cell in header]
     if dialect.unnamed_column:
         header.insert(0 if dialect.unnamed_column == "first" else len(header), "")
-    return Head(tuple(header), done, skipped)
+    skipped = SkippedLines(dialect, len(header))
+    for rule, count in lines.counts.items():
+        skipped.add(rule, lines.skipped[rule], count)
+    return Head(tuple(header), lines.done, skipped.found)
 
 
-def _rows(reader: Iterator[list[str]], count: int, dialect: Dialect) -> tuple[list[list[str]], int]:
-    """The next rows that hold something, and how many blank lines stand between them."""
+def _rows(
+    reader: Iterator[list[str]], lines: _Lines, count: int, dialect: Dialect
+) -> tuple[list[list[str]], list[str]]:
+    """The next rows that hold something, and their lines; blank lines between them are skipped."""
     rows: list[list[str]] = []
-    blank = 0
+    texts: list[str] = []
+    lines.taken.clear()
     while len(rows) < count and (row := next(reader, None)) is not None:
         if is_blank(row) and (dialect.delimiter or not row):
-            blank += 1
+            lines.skip(BLANK, lines.taken)
         else:
             rows.append(row)
-    return rows, blank
+            texts += lines.taken
+        lines.taken.clear()
+    return rows, texts
 
 
 def _trimmed(header: list[str], records: Iterator[list[str]], dialect: Dialect) -> list[str]:
@@ -100,19 +120,38 @@ def _widths(rows: Iterator[list[str]], dialect: Dialect) -> Counter[int]:
 
 
 class _Lines:
-    """Physical lines without preamble and comments, counted as they are taken."""
+    """Physical lines without preamble and comments; those of the head are counted and kept."""
 
     def __init__(self, path: Path, codec: Codec, dialect: Dialect) -> None:
+        self.in_head = True
         self.done = 0
-        self.skipped = 0
+        """Lines of the head so far."""
+        self.taken: list[str] = []
+        """Lines that were handed out above the end of a header."""
+        self.counts: Counter[str] = Counter()
+        """Skipped lines by rule."""
+        self.skipped: dict[str, list[str]] = defaultdict(list)
+        """The first of them."""
+        self._named = dialect.has_header
         self._preamble = dialect.preamble_lines
         self._comment = dialect.comment
         self._lines = (line for block, _ in line_blocks(path, codec) for line in block)
 
     def __iter__(self) -> Iterator[str]:
         for line in self._lines:
-            self.done += 1
-            if self.done <= self._preamble or (self._comment and line.startswith(self._comment)):
-                self.skipped += 1
+            self.done += self.in_head
+            if self.in_head and self.done <= self._preamble:
+                self.skip(PREAMBLE, [line])
+            elif self._comment and line.startswith(self._comment):
+                self.skip(COMMENT, [line])
             else:
+                if self.in_head and self._named:
+                    self.taken.append(line)
                 yield line
+
+    def skip(self, rule: str, lines: Sequence[str]) -> None:
+        """Lines that a rule skips; below the head nobody counts them."""
+        if self.in_head and lines:
+            self.counts[rule] += len(lines)
+            kept = self.skipped[rule]
+            kept += lines[: MOST_KEPT - len(kept)]

@@ -47,7 +47,7 @@ class Parsed:
     """Index of the first line of each."""
     ends: Int64s
     """Index after its last line."""
-    comments: int
+    comments: list[str]
     """Comment lines before, between and after them."""
     done: int
     """Index after the last line that belongs to a record or comment here."""
@@ -80,16 +80,15 @@ def parse(lines: list[str], at: int, dialect: Dialect, columns: int) -> Parsed:
     rows: list[list[str]] = []
     numbers: list[int] = []
     skips: list[int] = []
-    comments = 0
+    comments: list[str] = []
 
     def without_comments() -> Iterator[str]:
         # The reader asks for a line, and no row has come since: the record goes on.
-        nonlocal comments
         asked = -1
         for line in body:
             if len(rows) != asked:
                 if line.startswith(dialect.comment) and not is_record(line, dialect, columns):
-                    comments += 1
+                    comments.append(line)
                     continue
                 asked = len(rows)
             yield line
@@ -103,14 +102,14 @@ def parse(lines: list[str], at: int, dialect: Dialect, columns: int) -> Parsed:
             rows.append(row)
             numbers.append(reader.line_num)
             if commented:
-                skips.append(comments)
+                skips.append(len(comments))
     except csv.Error as error:
         used = reader.line_num - (numbers[-1] if numbers else 0)
-        failure = Failure(at + reader.line_num + comments - used, used, str(error))
+        failure = Failure(at + reader.line_num + len(comments) - used, used, str(error))
     read_lines = np.array(numbers, dtype=np.int64)
     ends = read_lines + at
     if commented:
         ends += np.array(skips, dtype=np.int64)
     starts = ends - np.diff(read_lines, prepend=0)
-    done = failure.at if failure else at + reader.line_num + comments
+    done = failure.at if failure else at + reader.line_num + len(comments)
     return Parsed(rows, starts, ends, comments, done, failure)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from lakefall.contract.values import text_column
+from lakefall.contract.values import Skipped, text_column
 from lakefall.tabular.places import LineMapWriter
 from lakefall.tabular.rejects import DAMAGED, RejectWriter
 from lakefall_plugins.formats.csv.dialect import Dialect
@@ -21,6 +21,7 @@ from lakefall_plugins.formats.csv.encoding.decoding import MAX_RECORD, Codec, li
 from lakefall_plugins.formats.csv.reading.head import Head
 from lakefall_plugins.formats.csv.reading.others import OtherTable, OtherTables
 from lakefall_plugins.formats.csv.reading.parsing import Failure, Parsed, parse
+from lakefall_plugins.formats.csv.reading.skipped import BLANK, COMMENT, FOOTER, SkippedLines
 from lakefall_plugins.formats.csv.reading.syntax import Copier, large_fields
 
 _LINE_END = re.compile(r"(?:\r\n|\r|\n)\Z")
@@ -34,8 +35,8 @@ class Repaired:
 
     good: int
     rejected: int
-    skipped: int
-    """Blank lines, comments, footer."""
+    skipped: tuple[Skipped, ...]
+    """By rule, those of the head included."""
     longest: int
     """Upper bound of the bytes of a record in the copy."""
     filled: int = 0
@@ -89,7 +90,8 @@ class _Repair:
         self.filled = 0
         self.others = OtherTables()
         self.read = 0
-        self.skipped = 0
+        self.skipped = SkippedLines(dialect, self.columns, head.skipped)
+        self.blank = 0
         self.longest = 0
         # Where the block at hand begins in the file, and how far in it bytes were counted.
         self.first_line = 1
@@ -117,10 +119,11 @@ class _Repair:
             # Doubling keeps the work on a record that spans many blocks linear.
             wanted = 2 * size
         self.block(block, clean, final=True)
+        self.skipped.add(BLANK, (), self.blank)
         return Repaired(
             self.lines.rows,
             self.rejects.count,
-            self.skipped,
+            self.skipped.found,
             self.longest,
             self.filled,
             self.others.found(),
@@ -143,7 +146,7 @@ class _Repair:
                 held, body = body[-footer:], body[:-footer]
             if body:
                 yield body, held_clean and clean
-        self.skipped += len(held)
+        self.skipped.add(FOOTER, held)
 
     def advance(self, lines: Sequence[str]) -> None:
         self.first_line += len(lines)
@@ -158,7 +161,7 @@ class _Repair:
         at = 0
         while at < len(lines):
             parsed = parse(lines, at, self.dialect, self.columns)
-            self.skipped += parsed.comments
+            self.skipped.add(COMMENT, parsed.comments)
             self.records(parsed, lines)
             at = parsed.done
             failure = parsed.failure
@@ -206,7 +209,7 @@ class _Repair:
         at, end = place
         number += self.read
         if not row or (len(row) == 1 < self.columns and not raw.strip()):
-            self.skipped += end - at
+            self.blank += end - at
             self.others.blank(number)
             return False
         if self.suspect and (reason := self.damage(raw, lines, at)):
