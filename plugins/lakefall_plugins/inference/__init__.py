@@ -1,1 +1,1 @@
-"""How the inferer ``threshold`` counts, chooses and explains."""
+"""The inferer ``threshold``: how types are proposed, proved, chosen and explained."""

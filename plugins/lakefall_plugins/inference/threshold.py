@@ -12,16 +12,13 @@ from lakefall.contract.plugin import Finding, Plugin, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.types import TypeSettings
 from lakefall.contract.values import Assumed, Column, Records, Schema, TableState
-from lakefall_plugins.inference.assuming import assume, with_promise
-from lakefall_plugins.inference.choosing import FALLBACK, Chooser
-from lakefall_plugins.inference.counting import Counter
-from lakefall_plugins.inference.explaining import Verdict, ambiguous, explain
-from lakefall_plugins.inference.joining import proved, with_misfits
+from lakefall_plugins.inference.choose import FALLBACK, Chooser, Verdict
+from lakefall_plugins.inference.declared import Rules, findings
+from lakefall_plugins.inference.evidence import Survey
+from lakefall_plugins.inference.explain import ambiguous, explain
+from lakefall_plugins.inference.file_counts import Counter, count_together
+from lakefall_plugins.inference.merge import assume, proved, with_misfits, with_promise
 from lakefall_plugins.inference.options import ThresholdOptions
-from lakefall_plugins.inference.rules import Rules
-from lakefall_plugins.inference.stacking import count_together
-from lakefall_plugins.inference.survey import Survey
-from lakefall_plugins.inference.wishes import findings
 from lakefall_plugins.types.layouts import expand
 
 if TYPE_CHECKING:

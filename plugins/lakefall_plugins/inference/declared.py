@@ -1,15 +1,17 @@
-"""What options and table say about columns before a value is looked at."""
+"""What options and table declare about columns before a value is looked at."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import PluginError
-from lakefall.contract.types import TypeCandidate, TypeSettings
+from lakefall.contract.plugin import Finding
+from lakefall.contract.types import TypeCandidate, TypeSettings, without_options
 from lakefall.contract.values import TableState
-from lakefall_plugins.inference.choosing import FALLBACK, Chooser, ColumnRule
+from lakefall_plugins.inference.choose import FALLBACK, Chooser, ColumnRule
 from lakefall_plugins.inference.options import ColumnType, ThresholdOptions
-from lakefall_plugins.inference.wishes import wished
 
 if TYPE_CHECKING:
     from lakefall.plugin_loading.pipeline import Pipeline
@@ -70,7 +72,7 @@ class Rules:
 
     def _forced(self, column: ColumnType, name: str) -> ColumnRule:
         try:
-            found = wished(self._pipeline, column, self._settings)
+            found = declared_reading(self._pipeline, column, self._settings)
         except (PluginError, ValueError) as error:
             raise PluginError(f"type_inferer.columns.{name}: {error}") from error
         if found.type == FALLBACK:
@@ -102,3 +104,45 @@ class Rules:
                 return place
         self._readings.append(found)
         return len(self._readings) - 1
+
+
+_SHOWN = 3
+"""Formats that a message names."""
+
+
+def declared_reading(
+    pipeline: Pipeline, column: ColumnType, settings: TypeSettings
+) -> TypeCandidate:
+    """The reading that is set for a column.
+
+    Raises:
+        PluginError: no type plugin reads the type.
+        ValueError: its type knows no such format.
+    """
+    found = pipeline.type_for(column.type.strip().upper(), column.format, settings)
+    if column.format in ("", found.format, found.written):
+        return found
+    known = _formats(pipeline, found.type, settings)[:_SHOWN]
+    remedy = f"write one such as {', '.join(map(repr, known))}, or leave" if known else "leave"
+    raise ValueError(f"{found.type} knows no format {column.format!r}; {remedy} `format` out")
+
+
+def findings(
+    pipeline: Pipeline, columns: Mapping[str, ColumnType | str], settings: TypeSettings
+) -> Iterator[Finding]:
+    """What is wrong with the columns of the options."""
+    for name, column in columns.items():
+        given = ColumnType(type=column) if isinstance(column, str) else column
+        try:
+            declared_reading(pipeline, given, settings)
+        except PluginError as error:
+            yield Finding(("columns", name, "type"), str(error))
+        except ValueError as error:
+            yield Finding(("columns", name, "format"), str(error))
+
+
+def _formats(pipeline: Pipeline, type_name: str, settings: TypeSettings) -> list[str]:
+    """The formats of a type, whether the pipeline proposes it or not."""
+    others = (t.candidates(settings) for t in without_options(pipeline.config.other_types()))
+    everything = chain(pipeline.types(settings), chain.from_iterable(others))
+    return list(dict.fromkeys(c.format for c in everything if c.type == type_name and c.format))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lakefall.contract.types import TypeCandidate, contradict
-from lakefall_plugins.inference.tally import Tally
+from lakefall_plugins.inference.counts import Spot, Tally
 
 FALLBACK = "VARCHAR"
 ROUNDING = 1e-9
@@ -25,6 +25,23 @@ class ColumnRule:
     """Why it is text whatever it holds; ``''`` when its values decide."""
     barred: str = ""
     """Why it is no number whatever it holds; ``''`` when its values decide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A column's type and what it rests on."""
+
+    rule: ColumnRule
+    reading: int | None
+    """None for text."""
+    tally: Tally
+    """What the choice rests on."""
+    seen: Tally
+    """What is known of rows and empty cells; counts more rows where only text was found."""
+    note: str = ""
+    """Why it is text, where counts alone do not say."""
+    misfit: Spot | None = None
+    """The first value that does not parse under the reading whose misfits the evidence shows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from threshold_support import inferer, side_by_side
 
-from lakefall_plugins.inference import stacking, threshold
+from lakefall_plugins.inference import file_counts, threshold
 
 CELLS = st.sampled_from(
     ["0", "1", "2", "-5", "3.5", "007", "", "NULL", " 7", "2024-01-15", "05/01/2024", "25/01/2024"]
@@ -44,5 +44,5 @@ def test_files_of_one_width_are_stacked(widths: list[int], expected: list[int]) 
         def __init__(self, width: int) -> None:
             self.names = tuple(map(str, range(width)))
 
-    stacks = stacking._stacks([Named(width) for width in widths])  # type: ignore[misc]
+    stacks = file_counts._stacks([Named(width) for width in widths])  # type: ignore[misc]
     assert [len(stack) for stack in stacks] == expected

@@ -3,30 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from lakefall_plugins.inference.choosing import FALLBACK, Chooser, ColumnRule
-from lakefall_plugins.inference.tally import Spot, Tally
+from lakefall_plugins.inference.choose import FALLBACK, Chooser, Verdict
+from lakefall_plugins.inference.counts import Spot, Tally
 
 SHOWN = 40
 """Characters of a value that a sentence shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A column's type and what it rests on."""
-
-    rule: ColumnRule
-    reading: int | None
-    """None for text."""
-    tally: Tally
-    """What the choice rests on."""
-    seen: Tally
-    """What is known of rows and empty cells; counts more rows where only text was found."""
-    note: str = ""
-    """Why it is text, where counts alone do not say."""
-    misfit: Spot | None = None
-    """The first value that does not parse under ``subject``."""
 
 
 def ambiguous(verdict: Verdict, chooser: Chooser) -> bool:
@@ -140,14 +122,7 @@ def _first(spot: Spot | None, several: bool, *, text: bool = False) -> str:
     if spot is None:
         return ""
     shown = f" {_quoted(spot.text)}" if text else ""
-    return f", first{shown} on line {line_of(spot):,}" + (f" of {spot.key}" if several else "")
-
-
-def line_of(spot: Spot) -> int:
-    """The physical line that the cell's record begins on."""
-    from lakefall.tabular.places import LineMap
-
-    return LineMap.load(spot.places).line(spot.row)
+    return f", first{shown} on line {spot.line:,}" + (f" of {spot.key}" if several else "")
 
 
 def _quoted(text: str) -> str:

@@ -1,10 +1,11 @@
-"""Counting in DuckDB which values of a file's columns parse as what."""
+"""Counting in DuckDB which values parse as what: over one file, or over many small ones at once."""
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql
@@ -13,11 +14,13 @@ from lakefall.contract.types import TypeCandidate, contradict
 from lakefall.contract.values import Records, text_column
 from lakefall.tabular.conservation import proving
 from lakefall.tabular.expressions import token, value
-from lakefall_plugins.inference.looks import Looks
-from lakefall_plugins.inference.tally import Spot, Tally
+from lakefall.tabular.joint import likeness, together
+from lakefall_plugins.inference.counts import Profiler, Spot, Tally
 
 if TYPE_CHECKING:
     import duckdb
+
+    from lakefall_plugins.inference.evidence import Survey
 
 COLUMNS_A_PASS = 200
 """Columns that share one pass over a file: planning a query of thousands of expressions takes
@@ -39,7 +42,7 @@ class Counter:
         self.records = records
         self.readings = readings
         self.null_values = null_values
-        self.looks = Looks(readings, null_values)
+        self.profiler = Profiler(readings, null_values)
         self.nulls: dict[int, int] = {}
         """NULLs by position of the columns that were proved over all rows."""
         self._heads: dict[int, str] = {}
@@ -61,7 +64,7 @@ class Counter:
         asked = always or {}
         for group in _groups(positions, COLUMNS_A_PASS):
             some = {p: asked[p] for p in group if p in asked}
-            found |= self.looks.profile(_FirstRows(self, limit), group, some)
+            found |= self.profiler.profile(_FirstRows(self, limit), group, some)
         return found
 
     def prove(self, wanted: Mapping[int, Sequence[int]]) -> dict[int, Tally]:
@@ -119,11 +122,11 @@ class Counter:
             for position in positions:
                 columns.setdefault(wanted[position], []).append(position)
             cases = " ".join(
-                f"WHEN k IN ({', '.join(map(str, of))}) THEN {self.looks.misfit(reading)}"
+                f"WHEN k IN ({', '.join(map(str, of))}) THEN {self.profiler.misfit(reading)}"
                 for reading, of in columns.items()
             )
             query = (
-                f"{self.cells(positions, limit)}, {self.looks.bare()}"
+                f"{self.cells(positions, limit)}, {self.profiler.bare()}"
                 f" SELECT k, min(row), arg_min(x, row) FROM bare WHERE CASE {cases} END GROUP BY k"
             )
             for position, row, text in self.ask(query):
@@ -250,3 +253,100 @@ class _FirstRows:
 
     def ask(self, query: str) -> list[tuple[Any, ...]]:
         return self.counter.ask(query)
+
+
+MOST_FILES, MOST_COLUMNS = 64, 50
+"""What one stack holds at most: the first rows lie in memory."""
+
+
+def count_together(surveys: Sequence[Survey]) -> None:
+    """Tell surveys what their first rows hold, those of files of one width together."""
+    for stacked in _stacks(surveys):
+        stack = _Stack(stacked)
+        tallies = stack.counter.profiler.profile(
+            stack,
+            range(len(stacked) * stack.width),
+            {
+                stack.place(number, position): survey.asked(position)
+                for number, survey in enumerate(stacked)
+                for position in range(stack.width)
+            },
+        )
+        for number, survey in enumerate(stacked):
+            survey.learn({p: tallies[stack.place(number, p)] for p in range(stack.width)})
+
+
+def _stacks(surveys: Sequence[Survey]) -> Iterator[Sequence[Survey]]:
+    def width(survey: Survey) -> int:
+        return len(survey.names)
+
+    for columns, alike in groupby(sorted(surveys, key=width), width):
+        found = list(alike)
+        for start in range(0, len(found), MOST_FILES):
+            some = found[start : start + MOST_FILES]
+            if columns <= MOST_COLUMNS and len(some) > 1:
+                yield some
+
+
+class _Stack:
+    """The first rows of files, one below the other. Each file has places of its own."""
+
+    def __init__(self, surveys: Sequence[Survey]) -> None:
+        self.surveys = surveys
+        self.counter = surveys[0].counter
+        self.width = len(surveys[0].names)
+        self._table = ""
+
+    def place(self, number: int, position: int) -> int:
+        return number * self.width + position
+
+    def values(self, positions: Sequence[int]) -> str:
+        columns = ", ".join(text_column(p) for p in range(self.width))
+        places = ", ".join(f"file * {self.width} + {p}" for p in range(self.width))
+        wanted = ", ".join(map(str, positions))
+        return (
+            f"WITH every AS (SELECT row, unnest([{places}]) AS k, unnest([{columns}]) AS x"
+            f" FROM {self._rows()}), cells AS (SELECT * FROM every WHERE k IN ({wanted}))"
+        )
+
+    def extent(self, position: int) -> tuple[int, bool]:
+        survey = self.surveys[position // self.width]
+        return survey.counter.extent(survey.sample_rows)
+
+    def spot(self, position: int, row: int, text: str) -> Spot:
+        return self.surveys[position // self.width].counter.spot(row, text)
+
+    def ask(self, query: str) -> list[tuple[Any, ...]]:
+        return sql.rows(self.counter.connection, query)
+
+    def _rows(self) -> str:
+        if not self._table:
+            table = f"stack_{uuid.uuid4().hex}"
+            columns = [text_column(p) for p in range(self.width)]
+            typed = ", ".join(f"{column} VARCHAR" for column in columns)
+            self.ask(f"CREATE TEMPORARY TABLE {table} (file INTEGER, row BIGINT, {typed})")
+            if not self._fill(table, ", ".join(columns)):
+                for number, survey in enumerate(self.surveys):
+                    survey.counter.fill(table, number, survey.sample_rows)
+            self._table = table
+        return self._table
+
+    def _fill(self, table: str, columns: str) -> bool:
+        """Fill it by one query; False where the files are not alike, or one is not as it seemed:
+        then reading them one by one tells which."""
+        import duckdb
+
+        records = [survey.counter.records for survey in self.surveys]
+        alike = {likeness(each) for each in records}
+        if len(alike) > 1 or None in alike:
+            return False
+        numbered = f"(SELECT row_number() OVER () AS place, * FROM {together(records, 'file')})"
+        rows = f"(SELECT *, place - min(place) OVER (PARTITION BY file) AS row FROM {numbered})"
+        limit = self.surveys[0].sample_rows
+        try:
+            self.ask(
+                f"INSERT INTO {table} SELECT file, row, {columns} FROM {rows} WHERE row < {limit}"
+            )
+        except duckdb.InvalidInputException:
+            return False
+        return True

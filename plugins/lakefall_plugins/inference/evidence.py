@@ -1,4 +1,4 @@
-"""One file's columns: propose on the first rows, prove on all."""
+"""One file's columns: proposed on the first rows, proved on all."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 
 from lakefall.contract.errors import FormatConflictError
 from lakefall.contract.types import contradict
-from lakefall_plugins.inference.choosing import Chooser, ColumnRule
-from lakefall_plugins.inference.counting import Counter
-from lakefall_plugins.inference.explaining import Verdict, line_of
-from lakefall_plugins.inference.tally import Spot, Tally
+from lakefall_plugins.inference.choose import Chooser, ColumnRule, Verdict
+from lakefall_plugins.inference.counts import Spot, Tally
+from lakefall_plugins.inference.file_counts import Counter
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +169,7 @@ class Survey:
             return
         found = self.first_misfits({name: existing}, sampled=not self.verify)
         spot = found.get(name)
-        where = f"{self.key}, line {line_of(spot)}" if spot else self.key
+        where = f"{self.key}, line {spot.line}" if spot else self.key
         text = f"holds {spot.text!r}; " if spot else ""
         raise FormatConflictError(
             f"{where}: column {name!r} {text}its values read as {file.written}, but the table's "
