@@ -217,7 +217,7 @@ class Profiler:
         )
 
     def _telltales(self) -> dict[str, list[int]]:
-        """SQL boolean -> the readings that it speaks for."""
+        """SQL boolean -> the readings that it is a sign of."""
         found: dict[str, list[int]] = {}
         for number, reading in enumerate(self.readings):
             if reading.telltale is not None:

@@ -20,7 +20,7 @@ QUOTED = "numbers that are all in quotes, while other columns are not (quoted_nu
 
 
 class Rules:
-    """What the options and the table say about columns, with the readings that this needs."""
+    """What the options and the table declare of columns, with the readings that this needs."""
 
     def __init__(
         self,

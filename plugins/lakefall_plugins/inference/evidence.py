@@ -55,7 +55,7 @@ class Survey:
         return {self.names[p]: self._verdict(p, None, None, t) for p, t in tallies.items()}
 
     def is_clear(self, name: str, verdict: Verdict) -> bool:
-        """Whether the first rows speak for a verdict without exception and without a rival."""
+        """Whether the first rows give a verdict without exception and without a rival."""
         reading, tally = verdict.reading, verdict.tally
         if reading is None or not tally.sampled:
             return reading is None or tally.fits_all(reading)
@@ -87,7 +87,7 @@ class Survey:
         return self._known
 
     def learn(self, first: Mapping[int, Tally]) -> None:
-        """Take what somebody else counted in the first rows."""
+        """Take counts of the first rows that were made for several files at once."""
         self._known.update(self._compared(dict(first), self.sample_rows))
 
     @property
@@ -136,7 +136,7 @@ class Survey:
         return () if governed else self.chooser.tied(tally, leader)
 
     def _settled(self, position: int, first: Tally, proof: Tally) -> bool:
-        """Whether all rows say what the first ones said."""
+        """Whether all rows give what the first ones gave."""
         rule = self._rule(position)
         leader = self.chooser.choose(first, rule)
         if rule.text:

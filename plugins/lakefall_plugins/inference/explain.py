@@ -12,7 +12,7 @@ SHOWN = 40
 
 
 def ambiguous(verdict: Verdict, chooser: Chooser) -> bool:
-    """Whether another format parses as many values, and nobody but the order decided."""
+    """Whether another format parses as many values, and only the configured order decided."""
     return bool(_rivals(verdict, chooser))
 
 

@@ -185,7 +185,7 @@ class Counter:
         column = text_column(position)
         yield f"count({column})"
         for number in readings:
-            # Cells with blanks around them count as misfits here; whoever asks looks closer.
+            # Cells with blanks around them count as misfits here; the caller looks closer.
             parsed = self.readings[number].parse(column)
             if number in aware:
                 parsed = f"CASE WHEN {self._token(column)} THEN NULL ELSE {parsed} END"
@@ -260,7 +260,7 @@ MOST_FILES, MOST_COLUMNS = 64, 50
 
 
 def count_together(surveys: Sequence[Survey]) -> None:
-    """Tell surveys what their first rows hold, those of files of one width together."""
+    """Count the first rows of the files, those of files of one width together."""
     for stacked in _stacks(surveys):
         stack = _Stack(stacked)
         tallies = stack.counter.profiler.profile(
@@ -333,7 +333,7 @@ class _Stack:
 
     def _fill(self, table: str, columns: str) -> bool:
         """Fill it by one query; False where the files are not alike, or one is not as it seemed:
-        then reading them one by one tells which."""
+        then reading them one by one shows which."""
         import duckdb
 
         records = [survey.counter.records for survey in self.surveys]

@@ -41,14 +41,14 @@ def proved(surveys: Sequence[Survey], names: Iterable[str], chooser: Chooser) ->
 def together(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict:
     """One verdict from those of several files; where they disagree, their counts are added up."""
     rule = votes[0][1].rule
-    heard = [(survey, v) for survey, v in votes if v.tally.filled]
+    filled = [(survey, v) for survey, v in votes if v.tally.filled]
     seen = total(v.seen for _, v in votes)
-    readings = {v.reading for _, v in heard}
+    readings = {v.reading for _, v in filled}
     if len(readings) <= 1:
         tally = total(v.tally for _, v in votes)
         reading = next(iter(readings)) if readings else chooser.choose(tally, rule)
         return Verdict(rule, reading, tally, seen)
-    tallies = [(survey, survey.full(name)) for survey, _ in heard]
+    tallies = [(survey, survey.full(name)) for survey, _ in filled]
     tally = total(each for _, each in tallies)
     reading = chooser.choose(tally, rule)
     if reading is None:
@@ -115,18 +115,18 @@ def assume(
 
 
 def _agreed(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict | None:
-    """What all files say of a column; None where it takes all rows to say it."""
+    """The verdict of all files on a column; None where it takes all rows to find it."""
     rule = votes[0][1].rule
-    heard = [(survey, v) for survey, v in votes if v.tally.filled]
-    silent = any(v.tally.sampled and not v.tally.filled for _, v in votes)
-    if len({v.reading for _, v in heard}) > 1:
+    filled = [(survey, v) for survey, v in votes if v.tally.filled]
+    empty_first = any(v.tally.sampled and not v.tally.filled for _, v in votes)
+    if len({v.reading for _, v in filled}) > 1:
         return None
-    if any(not survey.is_clear(name, v) for survey, v in heard):
+    if any(not survey.is_clear(name, v) for survey, v in filled):
         return None
-    if heard and silent and not rule.text:
-        # Values further down have a say of their own.
+    if filled and empty_first and not rule.text:
+        # Values further down count as well.
         return None
-    if not heard and silent and rule.forced is not None and len(rule.forced) > 1:
+    if not filled and empty_first and rule.forced is not None and len(rule.forced) > 1:
         return None
     verdict = together(name, votes, chooser)
     if rule.existing is not None and verdict.reading not in (None, rule.existing):

@@ -57,7 +57,7 @@ class Decimal(Number[DecimalOptions]):
     def fraction(self, candidate: TypeCandidate, *, percent: bool) -> str | None:
         digits = _digits(candidate.type)
         room = -1 if digits is None else digits.scale - (2 if percent else 0)
-        # Zeros beyond the scale say nothing and lose nothing.
+        # Zeros beyond the scale mean nothing and lose nothing.
         return None if room < 0 else f"(?:[0-9]{{1,{room}}}0*|0+)" if room else "0+"
 
     @override

@@ -80,7 +80,7 @@ class NumberFormat:
 
         Args:
             fraction: of the digits after the decimal separator; ``''`` for whole numbers only.
-            zeros: a number may begin with zeros that say nothing.
+            zeros: a number may begin with zeros without meaning.
         """
         whole = "[0-9]+" if zeros else "(?:0|[1-9][0-9]*)"
         if self.group:
@@ -105,12 +105,14 @@ class NumberFormat:
         """SQL boolean: the text is none that plain numbers would read alike."""
         if self.leading_point:
             return f"({text} GLOB '.[0-9]*' OR {text} GLOB '-.[0-9]*')"
-        told = [f"contains({text}, {literal(u)})" for u in self._units]
+        signs = [f"contains({text}, {literal(u)})" for u in self._units]
         if self.decimal == ",":
-            told.append(f"contains({text}, ',')")
+            signs.append(f"contains({text}, ',')")
         if self.group:
-            told.append(f"regexp_matches({text}, {literal(f'[{self.group}][0-9]{{3}}([^0-9]|$)')})")
-        return f"({' OR '.join(told)})" if told else "true"
+            signs.append(
+                f"regexp_matches({text}, {literal(f'[{self.group}][0-9]{{3}}([^0-9]|$)')})"
+            )
+        return f"({' OR '.join(signs)})" if signs else "true"
 
     def write(self, digits: str, fraction: str = "", sign: str = "") -> str:
         """A number of this format; ``digits`` before the separator, ``fraction`` after it."""

@@ -70,11 +70,11 @@ class Number(TypePlugin[O_co]):
             if found is None or (place.after_plain and not self._adds(found, written)):
                 continue
             # What is preferred to plain numbers is tried on them too.
-            told = place.after_plain or written.with_unit
+            hinted = place.after_plain or written.with_unit
             yield replace(
                 found,
                 order=place.order(self.order, self.among),
-                telltale=found.telltale if told else None,
+                telltale=found.telltale if hinted else None,
             )
 
     @override

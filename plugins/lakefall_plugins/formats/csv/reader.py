@@ -27,10 +27,10 @@ from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import Codec, codec_of, transcode
 from lakefall_plugins.formats.csv.options import CsvReaderOptions
 from lakefall_plugins.formats.csv.reading.head import Head, read_head
-from lakefall_plugins.formats.csv.reading.others import told
+from lakefall_plugins.formats.csv.reading.others import table_warnings
 from lakefall_plugins.formats.csv.reading.repair import Repaired, Target, repair
 from lakefall_plugins.formats.csv.reading.scan import UNUSED, plain_dialect, scan
-from lakefall_plugins.formats.csv.reading.skipped import BLANK, warnings
+from lakefall_plugins.formats.csv.reading.skipped import BLANK, skipped_warnings
 from lakefall_plugins.formats.csv.reading.syntax import Copier, large_fields, supported
 from lakefall_plugins.formats.csv.relation import relation
 
@@ -174,7 +174,11 @@ class _Opening:
             scan=reading.scan,
             nulls=reading.nulls,
             rows_elsewhere=sum(table.records for table in found.others),
-            warnings=(*_filled(found.filled), *told(found.others), *warnings(found.skipped)),
+            warnings=(
+                *_filled(found.filled),
+                *table_warnings(found.others),
+                *skipped_warnings(found.skipped),
+            ),
         )
 
     def _linked(self, path: Path) -> Path:

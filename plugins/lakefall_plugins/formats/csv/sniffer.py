@@ -86,12 +86,12 @@ def _unsure(local: LocalFile, dialect: Dialect, least: float) -> str:
     other = dialect.runner_up
     if other is not None:
         found += f", about as well with {_words(other)}"
-    said = f"{found}: confidence {dialect.confidence:.2f}, min_confidence is {least:.2f}"
+    doubt = f"{found}: confidence {dialect.confidence:.2f}, min_confidence is {least:.2f}"
     overrides = [_override(dialect, other)]
     if other is not None:
         overrides.append(_override(other, dialect))
     remedies = " or ".join(_for_table(local.file, override) for override in overrides)
-    return f"{said}. Decide in the pipeline file: {remedies}"
+    return f"{doubt}. Decide in the pipeline file: {remedies}"
 
 
 def _words(way: Dialect | Reading) -> str:
@@ -100,7 +100,7 @@ def _words(way: Dialect | Reading) -> str:
 
 
 def _override(way: Dialect | Reading, other: Dialect | Reading | None) -> str:
-    """The options, as YAML, that tell one reading from the other."""
+    """The options, as YAML, that decide between two readings."""
     options = [("delimiter", way.delimiter)]
     if other is not None and other.delimiter == way.delimiter:
         options += [("quotechar", way.quotechar), ("escapechar", way.escapechar)]

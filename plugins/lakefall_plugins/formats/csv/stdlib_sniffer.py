@@ -23,7 +23,7 @@ SAMPLE_BYTES = 8192
 
 
 class StdlibSnifferOptions(SnifferOptions):
-    """What the standard library's sniffer can be told."""
+    """Options of the standard library's sniffer."""
 
     reader: ClassVar[str] = "csv"
     patterns: ClassVar[tuple[str, ...]] = ("*.csv", "*.tsv", "*.tab", "*.psv")
@@ -50,7 +50,7 @@ class StdlibSniffer(Plugin[StdlibSnifferOptions]):
 
         Raises:
             EmptyFileError: no bytes, or nothing but blank lines.
-            LowConfidenceError: ``csv.Sniffer`` cannot tell the delimiter.
+            LowConfidenceError: ``csv.Sniffer`` finds no delimiter.
             NoHeaderError: ``csv.Sniffer`` sees no header, and none may be generated.
         """
         del run, table

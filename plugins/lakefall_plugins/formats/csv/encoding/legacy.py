@@ -1,5 +1,5 @@
 # ruff: noqa: RUF001 -- letters that look like others are the subject here
-"""Legacy encodings, told apart by the words that hold bytes above ASCII.
+"""Legacy encodings, distinguished by the words that hold bytes above ASCII.
 
 Every encoding turns the same bytes into some text; under the right one, and under no other, the
 letters are those of one language, in its order of frequency, and stand in words as letters do.
@@ -190,7 +190,7 @@ _CROWD = re.compile(r"[^\x00-\x7f]{3,}")
 
 
 def _shape_bits(text: str, western: bool) -> tuple[float, float, float]:
-    """What speaks against a text whatever its language: capitals inside words and wedged symbols,
+    """What is unlikely in a text of any language: capitals inside words and wedged symbols,
     ASCII letters beside others, and rows of letters above ASCII."""
     inside = stranger = crowd = 0.0
     places = Counter(zip("\n" + text, text, text[1:] + "\n", strict=False))

@@ -150,7 +150,7 @@ class _Lines:
                 yield line
 
     def skip(self, rule: str, lines: Sequence[str]) -> None:
-        """Lines that a rule skips; below the head nobody counts them."""
+        """Lines that a rule skips; below the head they are not counted here."""
         if self.in_head and lines:
             self.counts[rule] += len(lines)
             kept = self.skipped[rule]

@@ -23,7 +23,7 @@ class OtherTable:
 
 
 class OtherTables:
-    """Watches the records that are rejected for their width, and tells tables among them.
+    """Finds tables among the records that are rejected for their width.
 
     Records are numbered as they are read, good ones included; blank lines do not part a table.
     """
@@ -71,7 +71,7 @@ def _are_names(first: Sequence[str], second: Sequence[str]) -> bool:
     return 2 * filled > len(first) and any(_NUMBER.fullmatch(cell) for cell in second)
 
 
-def told(tables: Sequence[OtherTable]) -> tuple[str, ...]:
+def table_warnings(tables: Sequence[OtherTable]) -> tuple[str, ...]:
     """What a person should know about other tables."""
     return tuple(
         f"lines {t.first_line} to {t.last_line} are another table, of {t.fields} columns: its "

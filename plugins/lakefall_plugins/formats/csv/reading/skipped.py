@@ -62,8 +62,8 @@ class SkippedLines:
         self._found[rule] = Skipped(rule, found.lines + count, tuple(first), suspicious)
 
     def _looks_like_record(self, line: str) -> bool:
-        """Whether a line has a field for every column of several, and more than one says
-        something: a title that is padded with delimiters does not."""
+        """Whether a line has a field for every column of several, and more than one holds
+        something: a title that is padded with delimiters is none."""
         delimiters = line.count(self._dialect.delimiter) if self._columns > 1 else 0
         if delimiters < max(1, self._columns - 1) or not line.strip(self._padding):
             return False
@@ -74,7 +74,7 @@ class SkippedLines:
         return len(fields) == self._columns and sum(map(bool, map(str.strip, fields))) > 1
 
 
-def warnings(skipped: Sequence[Skipped]) -> tuple[str, ...]:
+def skipped_warnings(skipped: Sequence[Skipped]) -> tuple[str, ...]:
     """What a person should know about skipped lines that look like records."""
     return tuple(_warning(each) for each in skipped if each.suspicious)
 

@@ -1,6 +1,6 @@
 """Which characters may delimit the fields of a sample, and what decides between them.
 
-The candidates are the preferred delimiters that occur, and others that strong evidence speaks for.
+The candidates are the preferred delimiters that occur, and others on strong evidence.
 Any ASCII punctuation mark may delimit, and most of them also stand inside values: in dates, names,
 paths, versions, telephone numbers. One is taken where rows without exception agree, or where the
 first line is a row of names between it. No reader takes a delimiter of several characters; the
@@ -8,7 +8,7 @@ dialect names it all the same, so that the error can say what it is.
 
 Of a character that may be a delimiter or part of the values, the header decides. ``1,5`` is one
 decimal number, or two integers; ``Rome, Italy`` one place, or two cells. Both readings describe the
-same characters, so description lengths grow with the rows and say nothing. The lines that are
+same characters, so description lengths grow with the rows and prove nothing. The lines that are
 unlike the others do: a header ``id,v`` or a cell ``3,n/a`` shows that the character delimits, a
 header ``amount`` that it does not.
 """
@@ -298,7 +298,7 @@ def without_misfits(scored: Sequence[Scored], preferred: Sequence[str]) -> list[
     column = min(s.bits for s in whole)
     kept = [s for s in scored if not _is_phrase(s, preferred)]
     titled = [s.bits for s in kept if s.width == 2 and _heads_off(s)]
-    # A title above two columns, or a name above values of two parts: nothing tells.
+    # A title above two columns, or a name above values of two parts: nothing decides.
     if not titled or column - min(titled) < ASSUMED_BITS:
         return kept
     shift = min(titled) + ASSUMED_BITS - column
@@ -322,7 +322,7 @@ def _is_filled(scored: Scored) -> bool:
 
 def under_names(scored: Sequence[Scored], preferred: Sequence[str], cells: Cells) -> list[Scored]:
     """The scores, a single column's raised where the first line is a header of several names:
-    short files with ragged rows have little else that speaks for the delimiter. Where records
+    short files with ragged rows have little other evidence of the delimiter. Where records
     stand below the names, the single column is no better than their table."""
     named = [s for s in scored if s.way.delimiter in preferred and _names_columns(s)]
     if not named:

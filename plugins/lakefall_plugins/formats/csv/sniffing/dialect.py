@@ -137,8 +137,8 @@ def _header(
     found: Found, table: _Table, options: CsvSnifferOptions, known_columns: Sequence[str]
 ) -> HeaderVerdict:
     if options.header != "detect":
-        said = (f"header: {options.header} (given)",)
-        return HeaderVerdict(options.header == "present", 1.0, said)
+        evidence = (f"header: {options.header} (given)",)
+        return HeaderVerdict(options.header == "present", 1.0, evidence)
     rows, first = found.best.split.rows, table.layout.first
     body = [row for row in table.below(rows) if table.short or len(row) == table.width]
     names = rows[first].cells if first < len(rows) else ()
@@ -209,19 +209,19 @@ def _evidence(found: Found, table: _Table) -> list[str]:
     rows = [row for row in inside if not row.blank]
     name = _NAMES.get(best.way.delimiter, best.way.delimiter)
     if table.short:
-        said = [f"{name}: most records lack their last fields, which become NULL"]
+        sentences = [f"{name}: most records lack their last fields, which become NULL"]
     else:
         regular = len(rows) - best.odd_rows
-        said = [f"{name}: {regular} of {len(rows)} rows have {best.width} columns"]
+        sentences = [f"{name}: {regular} of {len(rows)} rows have {best.width} columns"]
     if best.part is not None:
         first, last = inside[0].line + 1, inside[-1].line + 1
-        said.append(f"of several tables the one on lines {first} to {last} is taken")
+        sentences.append(f"of several tables the one on lines {first} to {last} is taken")
     if best.split.quoted:
-        said.append(f"{best.split.quoted} cells stand in {best.way.quotechar}")
+        sentences.append(f"{best.split.quoted} cells stand in {best.way.quotechar}")
     if found.doubt.second is not None:
         lead = found.doubt.second.bits - best.bits
-        said.append(f"{lead:.0f} bits shorter than the next best reading")
-    return said
+        sentences.append(f"{lead:.0f} bits shorter than the next best reading")
+    return sentences
 
 
 def _reading(found: Found) -> Reading | None:

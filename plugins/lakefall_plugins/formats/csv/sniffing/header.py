@@ -1,8 +1,8 @@
 """The header: whether the first row is one, and which rows and columns belong to it.
 
-Evidence is added up in bits of log-odds: a name above numbers speaks for a header, a number
-above numbers against one. ``csv.Sniffer.has_header`` lets columns of text vote against; here
-text proves nothing, and a row of distinct names is a header until something speaks against it.
+Evidence is added up in bits of log-odds: a name above numbers counts for a header, a number
+above numbers against one. To ``csv.Sniffer.has_header`` columns of text count against one; here
+text proves nothing, and a row of distinct names is a header unless the evidence is against it.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ def judge(
 
 
 def _names_alone(names: Sequence[str], cells: Cells) -> tuple[float, list[str]]:
-    """What the row itself says: names are distinct, not empty, and no numbers."""
+    """Evidence of the row itself: names are distinct, not empty, and no numbers."""
     kinds = [cells[name].kind for name in names]
     filled = [name for name in names if name]
     if not filled:
@@ -104,7 +104,7 @@ def _names_alone(names: Sequence[str], cells: Cells) -> tuple[float, list[str]]:
 def _against_columns(
     names: Sequence[str], body: Sequence[Sequence[str]], cells: Cells
 ) -> tuple[float, list[str]]:
-    """What the columns say: does each first cell fit the cells below it?"""
+    """Evidence of the columns: does each first cell fit the cells below it?"""
     bits = 0.0
     unlike = alike = repeated = 0
     years = _years(names)
@@ -172,7 +172,7 @@ def _shape(text: str) -> str:
 
 
 def _known(names: Sequence[str], known_columns: Sequence[str]) -> tuple[float, list[str]]:
-    """What the live table says."""
+    """Evidence of the live table."""
     if not known_columns:
         return 0.0, []
     columns = {plain(column) for column in known_columns}
@@ -213,7 +213,7 @@ class Structure:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What a person said; None for what nobody did."""
+    """What the options give; None for what has to be detected."""
 
     header_rows: int | None = None
     units_row: bool | None = None
@@ -240,12 +240,12 @@ def examine(
     )
     body = below[1:] if units else below
     unnamed = _unnamed_column(names, body)
-    said = [
+    evidence = [
         *([f"the header stands on {rows} rows, which are joined"] if rows > 1 else []),
         *([f"a row of units below the names is skipped: {_list(below[0])}"] if units else []),
         *([_UNNAMED[unnamed]] if unnamed else []),
     ]
-    return Structure(rows, int(units), unnamed, tuple(said))
+    return Structure(rows, int(units), unnamed, tuple(evidence))
 
 
 _UNNAMED = {
@@ -315,8 +315,7 @@ def _unnamed_column(header: Sequence[str], body: Cellses) -> str:
 
 
 def _list(row: Sequence[str]) -> str:
-    told = [cell.strip() for cell in row if cell.strip()][:6]
-    return ", ".join(told)
+    return ", ".join([cell.strip() for cell in row if cell.strip()][:6])
 
 
 # --- units of measurement ---

@@ -58,7 +58,7 @@ def _first_row(rows: Sequence[Row], width: int) -> int:
 def _is_title(rows: Sequence[Row], index: int, width: int, used: int) -> bool:
     """Whether a row holds a title, padded to the table's width: text in front, then nothing.
 
-    The first row below it that says more must read like names, or most rows must be filled:
+    The first row below it with more cells must read like names, or most rows must be filled:
     a header with a single name is none, and a record like that stands out.
     """
     row = rows[index]

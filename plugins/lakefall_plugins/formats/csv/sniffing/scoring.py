@@ -163,7 +163,7 @@ def _short_bits(rows: Sequence[Row], header: int, cells: Cells, mark: _Mark) -> 
 
 
 def as_preferred(scored: Scored, preferred: Sequence[str]) -> Scored:
-    """The way's cost as if its delimiter were a preferred one: other evidence speaks for it."""
+    """The way's cost as if its delimiter were a preferred one: there is other evidence for it."""
     way, regular = scored.way, sum(len(r.cells) == scored.width for r in scored.split.rows)
     usual = (*preferred, way.delimiter)
     saved = prior_bits(way, preferred) - prior_bits(way, usual)
@@ -209,7 +209,7 @@ def _titles(rows: Sequence[Row], width: int) -> int:
 
 def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, mark: _Mark) -> _Table:
     regular = [row.cells for row in rows if len(row.cells) == width]
-    # Rows that repeat a whole row say nothing new, however they are read.
+    # Rows that repeat a whole row prove nothing new, however they are read.
     regular = list(dict.fromkeys(regular))
     bits = len(regular) * (width - 1) * mark.use
     for column, times in _columns(regular, width):

@@ -39,7 +39,7 @@ ENOUGH_ROWS = 10
 ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
 BYTES_A_LINE = 64
-"""A sample has at most one line for so many bytes: hundreds of short lines say nothing more."""
+"""A sample has at most one line for so many bytes: hundreds of short lines prove nothing more."""
 SURE = 0.9
 DOUBT_BITS = 18.0
 """A way that is so far behind is half as likely: the bits count more than they prove."""
@@ -49,14 +49,14 @@ TELLING_ROWS = 10
 UNUSED_QUOTE = 0.5
 """Quotes that close as often as they open, and all the same are taken for text."""
 REFUSED = 0.25
-"""A delimiter that divides all rows alike, and for which nothing else speaks."""
+"""A delimiter that divides all rows alike, and that has no other evidence."""
 _ANNOUNCED = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*(?:\n|$)', re.IGNORECASE)
 """What Excel understands as a first line: the delimiter."""
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """What speaks against the best reading."""
+    """The evidence against the best reading."""
 
     second: Scored | None
     """The likeliest of the ways that give another table."""
@@ -205,7 +205,7 @@ def _is_column(text: str, cells: Cells) -> bool:
 
 
 def _named(scored: Sequence[Scored], text: str, free: bool) -> Scored:
-    """The best way, or one that gives the same rows and says more.
+    """The best way, or one that gives the same rows and fits more of the file.
 
     Cells of a single column are quoted for the sake of a delimiter inside them: that one is the
     file's. And quotes that stand only inside cells do no harm as quotes, but a file that has
@@ -232,7 +232,7 @@ def _doubt(best: Scored, scored: Sequence[Scored], refused: Sequence[Scored]) ->
     Args:
         best: the way that won.
         scored: all that took part, the cheapest first.
-        refused: ways that did not take part, because nothing but their own rows speaks for them.
+        refused: ways that did not take part, because their own rows are the only evidence.
     """
     if len(best.way.delimiter) > 1:
         # A part of the delimiter divides the rows, too, and is no rival of the whole.
@@ -266,7 +266,7 @@ def _odds_of(other: Scored, best: Scored) -> float:
         return max(UNUSED_QUOTE, float(2.0 ** (-lead / DOUBT_BITS)))
     if other.way.delimiter != best.way.delimiter and _divides(other) and _divides(best):
         rival = RIVAL
-        # Each row repeats what the first ones said.
+        # Each row repeats the evidence of the first ones.
         lead *= min(1.0, TELLING_ROWS / len(best.split.rows))
     return min(rival, rival * float(2.0 ** (-lead / DOUBT_BITS)))
 
