@@ -19,6 +19,18 @@ _ALL = (
     ),
     ("reader", "csv", "formats.csv.reader:CsvReader", "formats.csv.options:CsvReaderOptions"),
     (
+        "sniffer",
+        "excel",
+        "formats.excel.plugins:ExcelSniffer",
+        "formats.excel.options:ExcelSnifferOptions",
+    ),
+    (
+        "reader",
+        "excel",
+        "formats.excel.plugins:ExcelReader",
+        "formats.excel.options:ExcelReaderOptions",
+    ),
+    (
         "type_inferer",
         "threshold",
         "inference.threshold:ThresholdInferer",

@@ -215,7 +215,8 @@ class Records:
     where the file says that there is no value, else the value's text. A declared one has the
     DuckDB type of its type."""
     rejects: Path | None
-    """Parquet with the rejected records (columns of ``Reject``); None when there are none."""
+    """Parquet with the rejected records, and the cells of ``cells_nulled`` (columns of
+    ``Reject``); None when there are none."""
     places: Places
     warnings: tuple[str, ...] = ()
     rows_elsewhere: int = 0
@@ -227,6 +228,9 @@ class Records:
     """What ``sql`` is, where one query may read several files like this one."""
     nulls: Mapping[int, int] | None = None
     """NULLs by position of a column, where the reader has counted them."""
+    cells_nulled: int = 0
+    """Cells of good records that hold no value of any type, such as an error in a sheet: NULL, and
+    among the rejects under their column's name in the table."""
 
     @property
     def header(self) -> tuple[str, ...]:

@@ -79,10 +79,11 @@ def check_opened(records: Records) -> None:
             f"and {records.rows_rejected:,} rejected ones; nothing was loaded"
         )
     whole, cells = _rejects(records.rejects)
-    if (whole, cells) != (records.rows_rejected, 0):
+    if (whole, cells) != (records.rows_rejected, records.cells_nulled):
         raise ConservationError(
-            f"{name}: {plugin} rejected {records.rows_rejected:,} records, but its rejects file "
-            f"holds {whole:,} records and {cells:,} cells; nothing was loaded"
+            f"{name}: {plugin} rejected {records.rows_rejected:,} records and "
+            f"{records.cells_nulled:,} cells, but its rejects file holds {whole:,} records and "
+            f"{cells:,} cells; nothing was loaded"
         )
 
 

@@ -79,6 +79,7 @@ def _convert(
         written = parquet.written(folder)
         dropped = judge.record_rejects()
         nulled = judge.cell_rejects(written.nulls, _empty_cells(records, schema))
+        nulled += records.cells_nulled
     converted = Converted(
         file=local.file,
         paths=written.paths,
