@@ -31,7 +31,8 @@ class Cleaned:
 
 
 def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, Path]) -> Cleaned:
-    """Write ``path`` to a file of the same name in ``out``, without ``.gz`` and the like.
+    """Write ``path`` to a file of the same name in ``out``, without ``.gz`` and the like;
+    with ``.csv`` behind it where it is of another format.
 
     ``taken`` holds the names already written in this call, so that no two files share one.
 
@@ -39,13 +40,13 @@ def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, 
         UsageError: the target is the file itself, or another file's.
         LakefallError: the file cannot be read, or the target not be written.
     """
+    records = single_file.read(run, path, table)
     target = out / compression.stem(path.name)
-    if archives.is_archive(path.name):
-        target = out / f"{path.name}.csv"
+    if archives.is_archive(path.name) or records.format.reader != "csv":
+        target = target.with_name(f"{target.name}.csv")
     if target.exists() and target.samefile(path):
         raise UsageError(f"{path} would overwrite itself; name another folder with --out")
     _refuse_taken(path, target, taken)
-    records = single_file.read(run, path, table)
     rejects = None
     if records.rejects:
         rejects = target.with_name(f"{target.stem}.rejects{target.suffix}")

@@ -36,9 +36,7 @@ class ExcelSnifferOptions(SnifferOptions):
 
 
 class ExcelReaderOptions(ReaderOptions):
-    """What becomes of cells that do not fit. A cell that holds an error (``#N/A``) becomes NULL in
-    any case and is kept among the rejects; in ``.xls``, ``.xlsb`` and ``.ods`` files errors cannot
-    be told from empty cells."""
+    """What becomes of cells that do not fit."""
 
 
 @dataclass(frozen=True, slots=True)

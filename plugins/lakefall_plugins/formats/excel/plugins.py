@@ -131,7 +131,11 @@ class _Found:
 
 
 class ExcelReader(Plugin[ExcelReaderOptions]):
-    """Workbooks (xlsx, xlsm, xlsb, xls, ods): cells keep their types, errors are set aside."""
+    """Workbooks (xlsx, xlsm, xlsb, xls, ods): cells keep their types, errors are set aside.
+
+    A cell that holds an error (``#N/A``) becomes NULL and is kept among the rejects; in xlsb, xls
+    and ods files it cannot be told from an empty cell.
+    """
 
     name = "excel"
     stage = Stage.READER

@@ -226,18 +226,9 @@ class Stack:
 
 def _errors(content: Content) -> list[tuple[int, int, str]]:
     """Row, column and text of the errors in a sheet's records."""
-    look, left = content.sheet.look, content.sheet.left
-    if not look.texts:
-        return []
-    import numpy as np
-
-    inside = np.isin(
-        np.frombuffer(look.rows, dtype=np.int64), np.frombuffer(content.records, dtype=np.int64)
-    )
-    return [
-        (look.rows[at], look.columns[at] - left, look.texts[at])
-        for at in np.flatnonzero(inside).tolist()
-    ]
+    sheet = content.sheet
+    records = set(content.records) if sheet.look.errors else ()
+    return [(row, at - sheet.left, text) for row, at, text in sheet.look.errors if row in records]
 
 
 def listed(names: Sequence[str]) -> str:

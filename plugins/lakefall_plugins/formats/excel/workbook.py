@@ -2,8 +2,8 @@
 
 calamine reads the cells. It shows a cell with an error as an empty one, and asks for the memory of
 a sheet's whole area, of 17 billion cells where somebody wrote into the last one: a process that
-does not get it is aborted. So the XML of an ``.xlsx`` sheet is looked at first; a workbook of
-another kind is tried in a process of its own.
+does not get it is aborted. So the XML of an ``.xlsx`` sheet is looked at first, and
+binary workbooks are tried in a process of their own; for ``.ods`` calamine has a limit.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import subprocess
 import sys
 import zipfile
 import zlib
-from array import array
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ from xml.parsers import expat
 from lakefall.contract.errors import (
     ArchiveError,
     EmptyFileError,
+    MissingExtraError,
     StructureError,
     UnsupportedFormatError,
 )
@@ -56,10 +56,8 @@ _MARKS = (b'"e"', b"'e'", b"f></", b"/></c", b":c ")
 class Look:
     """What the XML of a sheet says beyond its values; rows and columns from 0."""
 
-    rows: array[int] = field(default_factory=lambda: array("q"))
-    columns: array[int] = field(default_factory=lambda: array("q"))
-    texts: list[str] = field(default_factory=list)
-    """Of the cells that hold an error: place and text."""
+    errors: list[tuple[int, int, str]] = field(default_factory=list)
+    """Row, column and text of each cell that holds an error."""
     formulas: int = 0
     """Formulas without a stored value."""
     first_formula: str = ""
@@ -81,7 +79,7 @@ class Sheet:
     def rows(self) -> Iterator[tuple[int, list[Any]]]:
         """Number, from 0, and cells of each row that holds a value or an error; ``''`` is an empty
         cell."""
-        errors = set(self.look.rows)
+        errors = {row for row, _, _ in self.look.errors}
         for number, row in enumerate(self._rows()):
             if row.count("") < len(row) or number in errors:
                 yield number, row
@@ -161,11 +159,17 @@ def opened(path: Path, name: str, kind: str) -> Iterator[Book]:
     """The workbook, open.
 
     Raises:
+        MissingExtraError: the library is not installed.
         ArchiveError: it would expand beyond the limits.
         StructureError: it is damaged.
         UnsupportedFormatError: it needs a password.
     """
-    from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+    try:
+        from python_calamine import CalamineWorkbook, SheetTypeEnum, SheetVisibleEnum
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            "the format excel needs python-calamine: pip install 'lakefall[excel]'"
+        ) from error
 
     with ExitStack() as stack:
         archive = None
@@ -173,9 +177,11 @@ def opened(path: Path, name: str, kind: str) -> Iterator[Book]:
             if kind != "xls":
                 archive = stack.enter_context(zipfile.ZipFile(path))
                 _check_sizes(archive, path.stat().st_size, name)
-            if kind != "xlsx":
+            if kind in ("xls", "xlsb"):
                 _probe(path, name)
-            calamine = stack.enter_context(CalamineWorkbook.from_path(str(path)))
+            # Of a path it would believe the suffix.
+            stream = stack.enter_context(path.open("rb"))
+            calamine = stack.enter_context(CalamineWorkbook.from_filelike(stream))
             found = [m for m in calamine.sheets_metadata if m.typ is SheetTypeEnum.WorkSheet]
         names = tuple(m.name for m in found)
         visible = tuple(m.name for m in found if m.visible is SheetVisibleEnum.Visible)
@@ -287,7 +293,7 @@ except ImportError:
     pass
 from python_calamine import CalamineError, CalamineWorkbook
 try:
-    with CalamineWorkbook.from_path(sys.argv[1]) as book:
+    with open(sys.argv[1], "rb") as file, CalamineWorkbook.from_filelike(file) as book:
         for name in book.sheet_names:
             book.get_sheet_by_name(name)
 except CalamineError:
@@ -385,7 +391,6 @@ class _Cells:
         self._row = self._column = -1
         self._error = self._formula = False
         self._text: list[str] = []
-        self._known: dict[str, str] = {}
 
     def read(self, stream: IO[bytes]) -> None:
         self._parser.ParseFile(stream)
@@ -425,9 +430,7 @@ class _Cells:
         """The cell before is complete."""
         if self._error:
             text = "".join(self._text).strip()
-            self.look.rows.append(self._row)
-            self.look.columns.append(self._column)
-            self.look.texts.append(self._known.setdefault(text, text))
+            self.look.errors.append((self._row, self._column, sys.intern(text)))
             self._parser.CharacterDataHandler = None
             self._text.clear()
         elif self._formula:

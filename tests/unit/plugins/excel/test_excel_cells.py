@@ -126,8 +126,9 @@ def test_cells_are_found_however_the_xml_is_written(tmp_path: Path, places: bool
     assert "1 formulas have no stored value and are NULL, the first in B3" in warning
 
 
-def test_xls_files_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "small.xls"
+@pytest.mark.parametrize("name", ["small.xls", "wrong.xlsx", "none"])
+def test_xls_files_are_read_under_any_name(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
     path.write_bytes((FILES / "small.xls").read_bytes())
     found = open_book(path)
     assert found.format.kind == "xls"

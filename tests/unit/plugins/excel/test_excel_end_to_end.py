@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 from excel_support import book
-from typer.testing import CliRunner
 
-from lakefall.cli import app
+from lakefall import cli
 from lakefall.config.loader import open_pipeline
 from lakefall.run.runner import Runner
 
@@ -34,7 +33,7 @@ MAY = [
 
 @pytest.fixture
 def lake(tmp_path: Path) -> Path:
-    (tmp_path / "inbox" / "sales").mkdir(parents=True)
+    (tmp_path / "inbox" / "shops").mkdir(parents=True)
     text = PIPELINE
     for word, folder in (("INBOX", "inbox"), ("LAKE", "lake"), ("CACHE", "cache")):
         text = text.replace(word, str(tmp_path / folder))
@@ -42,14 +41,8 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def command(lake: Path, *words: str) -> Any:
-    done = CliRunner().invoke(app, [*words, "--json"])
-    assert done.exit_code == 0, done.output
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 def test_workbooks_and_csv_files_feed_one_table(lake: Path) -> None:
-    inbox, pipeline = lake / "inbox" / "sales", open_pipeline(lake / "p.yaml")
+    inbox, pipeline = lake / "inbox" / "shops", open_pipeline(lake / "p.yaml")
 
     def load() -> dict[str, str]:
         return {o.file.key: str(o.status) for o in Runner(pipeline).run().outcomes}
@@ -57,18 +50,18 @@ def test_workbooks_and_csv_files_feed_one_table(lake: Path) -> None:
     def query(select: Callable[[str], str]) -> list[tuple[Any, ...]]:
         runner = Runner(pipeline)
         with runner.start() as run:
-            found = run.pipeline.query(run, select("sales"))
+            found = run.pipeline.query(run, select("shops"))
         return [tuple(row.values()) for row in found.to_pylist()]
 
     book(inbox / "may.xlsx", May=MAY)
-    assert load() == {"sales/may.xlsx": "success"}
+    assert load() == {"shops/may.xlsx": "success"}
     by_day = "SELECT day, shop, sum, count FROM {} ORDER BY day"
     assert query(by_day.format) == [
         (date(2024, 5, 1), "north", 1.5, 2), (date(2024, 5, 2), "south", None, 3),
     ]  # fmt: skip
     runner = Runner(pipeline)
     with runner.start() as run:
-        (reject,) = [each.reject for each in run.pipeline.stored_rejects(run)]
+        (reject,) = [each for each in run.pipeline.stored_rejects(run)]
     assert (reject.line, reject.column, reject.text) == (4, "sum", "#N/A")
     assert reject.reason == "sheet 'May': the cell holds an error"
 
@@ -89,16 +82,26 @@ def test_workbooks_and_csv_files_feed_one_table(lake: Path) -> None:
     ]
 
 
-def test_the_commands_for_one_file_show_a_workbook(lake: Path, tmp_path: Path) -> None:
-    path = str(book(lake / "inbox" / "sales" / "may.xlsx", May=MAY, Extra=[["x"], [1]]))
-    pipeline = ["--pipeline", str(lake / "p.yaml")]
-    (sniffed,) = command(lake, "sniff", path, *pipeline)
-    assert sniffed["format"] == "excel"
-    assert sniffed["sheets"] == [{"sheet": "May", "first_row": 2, "header_rows": 1}]
-    types = {c["name"]: c["type"] for c in command(lake, "infer", path, *pipeline)[0]["columns"]}
-    assert types == {"day": "DATE", "shop": "VARCHAR", "sum": "DOUBLE", "count": "INTEGER"}
-    (planned,) = command(lake, "plan", str(lake / "p.yaml"))[:1]
-    assert "sheet 'May' with header in row 2" in json.dumps(planned) or planned
-    done = CliRunner().invoke(app, ["clean", path, *pipeline])
-    assert done.exit_code in (0, 1)
-    assert "2024-05-01" in done.stdout
+def test_the_commands_for_one_file_show_a_workbook(
+    lake: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = str(book(lake / "inbox" / "shops" / "may.xlsx", May=MAY, Extra=[["x"], [1]]))
+    pipeline = str(lake / "p.yaml")
+    assert cli._code(["sniff", path, "--pipeline", pipeline, "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["format"], found["other_sheets"]) == ("excel", ["Extra"])
+    assert found["sheets"] == [{"sheet": "May", "first_row": 2, "header_rows": 1}]
+    assert cli._code(["infer", path, "--pipeline", pipeline, "--json"]) == 0
+    columns = json.loads(capsys.readouterr().out)["columns"]
+    assert {c["name"]: c["type"] for c in columns} == {
+        "day": "DATE", "shop": "VARCHAR", "sum": "DOUBLE", "count": "INTEGER",
+    }  # fmt: skip
+    assert cli._code(["clean", path, "--pipeline", pipeline, "--out", str(lake)]) == 0
+    assert (lake / "may.xlsx.csv").read_text().splitlines() == [
+        "Day,Shop,Sum,Count", "2024-05-01,north,1.5,2", "2024-05-02,south,,3",
+    ]  # fmt: skip
+    assert "#N/A" in (lake / "may.xlsx.rejects.csv").read_text()
+    capsys.readouterr()
+    assert cli._code(["plan", pipeline]) == 2
+    said = capsys.readouterr()
+    assert "sheet 'May' with header in row 2" in said.out + said.err
