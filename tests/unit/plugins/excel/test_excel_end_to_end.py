@@ -61,7 +61,7 @@ def test_workbooks_and_csv_files_feed_one_table(lake: Path) -> None:
     ]  # fmt: skip
     runner = Runner(pipeline)
     with runner.start() as run:
-        (reject,) = [each for each in run.pipeline.stored_rejects(run)]
+        (reject,) = run.pipeline.stored_rejects(run)
     assert (reject.line, reject.column, reject.text) == (4, "sum", "#N/A")
     assert reject.reason == "sheet 'May': the cell holds an error"
 
