@@ -19,6 +19,7 @@ from lakefall.cli.describing import DescribedOption, described, options_of
 from lakefall.config.document import Settings
 from lakefall.contract.hooks import CatalogueHooks, StepHooks
 from lakefall.contract.plugin import Stage
+from lakefall.contract.sink_hooks import SinkHooks
 from lakefall.plugin_loading.catalogue import Catalogue
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -37,6 +38,7 @@ def hooks() -> str:
     for title, specification in (
         ("Of a package: which plugins exist", CatalogueHooks),
         ("Of a plugin: the steps", StepHooks),
+        ("Of a sink", SinkHooks),
     ):
         parts.append(f"## {title}\n")
         for name, function in vars(specification).items():

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.contract import errors, hooks, values
+from lakefall.contract import errors, hooks, sink_hooks, values
 from lakefall_plugins.catalogue import BUILTINS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -36,13 +36,12 @@ def _imports(path: Path) -> Iterator[str]:
             yield node.module or ""
 
 
-def _hooks() -> list[str]:
-    return [
-        f"{spec.__name__}.{name}"
-        for spec in (hooks.CatalogueHooks, hooks.StepHooks)
-        for name in vars(spec)
-        if not name.startswith("_")
-    ]
+HOOKS = {
+    f"{spec.__name__}.{name}": function
+    for spec in (hooks.CatalogueHooks, hooks.StepHooks, sink_hooks.SinkHooks)
+    for name, function in vars(spec).items()
+    if not name.startswith("_")
+}
 
 
 @pytest.mark.parametrize("path", CORE, ids=lambda p: str(p.relative_to(ROOT)))
@@ -60,10 +59,9 @@ def test_files_have_one_subject(path: Path) -> None:
     assert not text or ast.get_docstring(ast.parse(text))
 
 
-@pytest.mark.parametrize("name", _hooks())
+@pytest.mark.parametrize("name", HOOKS)
 def test_hooks_are_documented_and_typed(name: str) -> None:
-    spec, _, hook = name.partition(".")
-    function = vars(getattr(hooks, spec))[hook]
+    function = HOOKS[name]
     assert inspect.getdoc(function)
     signature = inspect.signature(function)
     assert signature.return_annotation is not inspect.Signature.empty
