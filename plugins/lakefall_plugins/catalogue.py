@@ -59,8 +59,8 @@ _ALL = (
     (
         "catalog_registrar",
         "trino",
-        "sinks.trino.registrar:TrinoRegistrar",
-        "sinks.trino.registrar_options:TrinoRegistrarOptions",
+        "registrars.trino.registrar:TrinoRegistrar",
+        "registrars.trino.options:TrinoRegistrarOptions",
     ),
     (
         "catalog_registrar",

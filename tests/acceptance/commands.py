@@ -42,7 +42,7 @@ PRELOAD = [
     "lakefall_plugins.sinks.iceberg.sink",
     "lakefall_plugins.sources.s3",
     "lakefall_plugins.sinks.trino.sink",
-    "lakefall_plugins.sinks.trino.registrar",
+    "lakefall_plugins.registrars.trino.registrar",
     "lakefall_plugins.registrars.superset",
     "lakefall_plugins.types.boolean",
     "lakefall_plugins.types.date",

@@ -16,8 +16,8 @@ from lakefall.testing import (
 from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 from lakefall_plugins.formats.csv.stdlib_sniffer import StdlibSniffer
 from lakefall_plugins.registrars.superset.registrar import SupersetRegistrar
+from lakefall_plugins.registrars.trino.registrar import TrinoRegistrar
 from lakefall_plugins.sinks.iceberg.sink import IcebergSink
-from lakefall_plugins.sinks.trino.registrar import TrinoRegistrar
 from lakefall_plugins.sources.folder import FolderSource
 from lakefall_plugins.validators.pandera import PanderaValidator
 

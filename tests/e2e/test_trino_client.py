@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakefall.contract.errors import CatalogUnreachableError
-from lakefall_plugins.sinks.trino import client as clients
-from lakefall_plugins.sinks.trino.client import Client
-from lakefall_plugins.sinks.trino.connection import TrinoConnection
-from lakefall_plugins.sinks.trino.errors import (
+from lakefall_plugins.trino_client import client as clients
+from lakefall_plugins.trino_client.client import Client
+from lakefall_plugins.trino_client.connection import TrinoConnection
+from lakefall_plugins.trino_client.errors import (
     TrinoCatalogError,
     TrinoLostError,
     TrinoQueryError,
@@ -30,7 +30,7 @@ from lakefall_plugins.sinks.trino.errors import (
     TrinoTlsError,
     TrinoUnreachableError,
 )
-from lakefall_plugins.sinks.trino.quoting import identifier, literal
+from lakefall_plugins.trino_client.sql import identifier, literal
 
 from .servers import Servers
 from .trino_support import House, source
@@ -182,8 +182,8 @@ def test_ctrl_c_cancels_the_statement(servers: Servers, url: str) -> None:
     mark = f"interrupted {time.time_ns()}"
     code = (
         "import sys\n"
-        "from lakefall_plugins.sinks.trino.client import Client\n"
-        "from lakefall_plugins.sinks.trino.connection import TrinoConnection\n"
+        "from lakefall_plugins.trino_client.client import Client\n"
+        "from lakefall_plugins.trino_client.connection import TrinoConnection\n"
         "Client(TrinoConnection(url=sys.argv[1])).execute(sys.argv[2])\n"
     )
     process = subprocess.Popen(

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from lakefall.contract.errors import PlanOutdatedError
-from lakefall_plugins.sinks.trino.errors import TrinoQueryError
 from lakefall_plugins.sinks.trino.statements import Definition
+from lakefall_plugins.trino_client.errors import TrinoQueryError
 
 from .servers import Servers
 from .trino_support import House, convert, schema, source

@@ -11,9 +11,9 @@ import pytest
 
 from lakefall.contract.run import Run
 from lakefall.contract.values import WrongFile
-from lakefall_plugins.sinks.trino import registrar
-from lakefall_plugins.sinks.trino.client import Client
-from lakefall_plugins.sinks.trino.registrar import TrinoRegistrar
+from lakefall_plugins.registrars.trino import registrar
+from lakefall_plugins.registrars.trino.registrar import TrinoRegistrar
+from lakefall_plugins.trino_client.client import Client
 
 from .registrars import TrinoTables, loaded, register, run_of
 from .servers import Servers

@@ -52,6 +52,24 @@ def test_the_core_imports_no_plugin_and_no_cloud(path: Path) -> None:
     assert not {name.partition(".")[0] for name in _imports(path)} & foreign
 
 
+def test_sinks_and_registrars_share_what_is_meant_to_be_shared() -> None:
+    """The sinks share ``sinks.lake``; whoever speaks to Trino, ``trino_client``. Nothing else."""
+    shared = {"sinks/lake": ("sinks.lake",), "trino_client": ("trino_client",)}
+    both = ("sinks.lake", "trino_client")
+    for folder in (
+        *shared,
+        "sinks/iceberg",
+        "sinks/trino",
+        "registrars/trino",
+        "registrars/superset",
+    ):
+        allowed = (folder.replace("/", "."), *shared.get(folder, both))
+        for path in (ROOT / "plugins" / "lakefall_plugins" / folder).rglob("*.py"):
+            for name in _imports(path):
+                ours = name.removeprefix("lakefall_plugins.")
+                assert ours == name or ours.startswith(allowed), f"{path} imports {name}"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_files_have_one_subject(path: Path) -> None:
     text = path.read_text()

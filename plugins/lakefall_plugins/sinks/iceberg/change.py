@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lakefall_plugins.sinks.iceberg import expiry, tombstones
-from lakefall_plugins.sinks.iceberg.snapshots import to_micros
+from lakefall_plugins.sinks.lake.versions import to_micros
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO

@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import PlanOutdatedError
 from lakefall.contract.values import Change, Loaded, Outcome, Status
-from lakefall_plugins.sinks.iceberg import evolution, names, snapshots
-from lakefall_plugins.sinks.iceberg.evolution import relocation
+from lakefall_plugins.sinks.iceberg import schema, snapshots
 from lakefall_plugins.sinks.iceberg.journals import turn
 from lakefall_plugins.sinks.iceberg.publish import Publication, constant, describe
 from lakefall_plugins.sinks.iceberg.removal import OfKeys, Removal, removal_of
 from lakefall_plugins.sinks.iceberg.retries import until_committed
-from lakefall_plugins.sinks.iceberg.snapshots import Version
 from lakefall_plugins.sinks.iceberg.survey import rows_by, survey
 from lakefall_plugins.sinks.iceberg.transaction import (
     abandon,
@@ -25,6 +23,8 @@ from lakefall_plugins.sinks.iceberg.transaction import (
     stage_rows,
     storage,
 )
+from lakefall_plugins.sinks.lake import names, versions
+from lakefall_plugins.sinks.lake.versions import Version
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -88,7 +88,7 @@ class _Load:
             return 0
         paths = [path for converted in self.files for path in converted.paths]
         with suppress(PlanOutdatedError):
-            ids = relocation(self.run, self.plan, table.metadata)
+            ids = schema.relocation(self.run, self.plan, table.metadata)
             self.publication.copies(paths, table.metadata, table.io, ids)
             self.brought = True
         return _bytes_of(paths) if self.brought else 0
@@ -155,7 +155,7 @@ class _Load:
         self.lake.make_namespace()
         made = self.lake.catalog.create_table_transaction(
             self.lake.identifier(self.plan.table),
-            evolution.new_schema(self.run, self.plan),
+            schema.new_schema(self.run, self.plan),
             properties={**names.TABLE_PROPERTIES, **self.lake.options.table_properties},
         )
         return StagedTable(made._table)  # type: ignore[arg-type]
@@ -164,13 +164,13 @@ class _Load:
         self.created = table is None
         ids: dict[int, int] = {}
         if table is not None and not self.plan.rebuild:
-            ids = relocation(self.run, self.plan, table.metadata)
-        self.added = evolution.stage(self.run, transaction, self.plan, created=table is None)
-        evolution.verify(self.run, transaction, self.plan, ids)
+            ids = schema.relocation(self.run, self.plan, table.metadata)
+        self.added = schema.stage(self.run, transaction, self.plan, created=table is None)
+        schema.verify(self.run, transaction, self.plan, ids)
         added = self._data_files(transaction, ids)
         removal = self._removal(table)
         self.used.update(f.file_path for f in removal.rest)
-        properties = snapshots.properties(
+        properties = versions.properties(
             self.publication.load_id,
             self.run.run_id,
             [self._version(f) for f in self.current],

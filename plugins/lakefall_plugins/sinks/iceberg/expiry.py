@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING, TypeVar
 
-from lakefall_plugins.sinks.iceberg import names, snapshots
+from lakefall_plugins.sinks.iceberg import snapshots
+from lakefall_plugins.sinks.lake import names
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO

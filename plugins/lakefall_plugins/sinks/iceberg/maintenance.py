@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import TableError
 from lakefall.contract.values import Maintained
-from lakefall_plugins.sinks.iceberg import change, compaction, names, snapshots, tombstones
+from lakefall_plugins.sinks.iceberg import change, compaction, snapshots, tombstones
 from lakefall_plugins.sinks.iceberg.change import Change, Merged
 from lakefall_plugins.sinks.iceberg.expiry import SIDECARS
 from lakefall_plugins.sinks.iceberg.journals import sweep, turn
@@ -29,6 +29,7 @@ from lakefall_plugins.sinks.iceberg.transaction import (
     stage_replacement,
 )
 from lakefall_plugins.sinks.iceberg.writing import Writer
+from lakefall_plugins.sinks.lake import names, versions
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
@@ -39,9 +40,9 @@ if TYPE_CHECKING:
     from lakefall_plugins.sinks.iceberg.compaction import Group
     from lakefall_plugins.sinks.iceberg.options import IcebergMaintenance
     from lakefall_plugins.sinks.iceberg.publish import Publication
-    from lakefall_plugins.sinks.iceberg.snapshots import Version
     from lakefall_plugins.sinks.iceberg.survey import Part
     from lakefall_plugins.sinks.iceberg.tombstones import Tombstone
+    from lakefall_plugins.sinks.lake.versions import Version
 
 _FORMAT = 2
 
@@ -188,7 +189,7 @@ class _Task:
         properties = {names.COMMIT_ID: publication.load_id, names.RUN_ID: self.run.run_id}
         expired = ""
         if done.gone:
-            properties |= snapshots.kept_properties(
+            properties |= versions.kept_properties(
                 self._known(table, done), lambda text: publication.note(text, metadata, io)
             )
             expired = publication.begin("json", metadata, io)

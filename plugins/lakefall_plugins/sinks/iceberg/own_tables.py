@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lakefall_plugins.sinks.iceberg import names, types
 from lakefall_plugins.sinks.iceberg.journals import turn
 from lakefall_plugins.sinks.iceberg.publish import Publication, constant, describe
 from lakefall_plugins.sinks.iceberg.removal import Doomed, Removal, removal_of
 from lakefall_plugins.sinks.iceberg.retries import until_committed
+from lakefall_plugins.sinks.iceberg.schema import parse
 from lakefall_plugins.sinks.iceberg.snapshots import find_commit
 from lakefall_plugins.sinks.iceberg.transaction import abandon, commit, publishing, stage_rows
+from lakefall_plugins.sinks.lake import names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ class OwnTable:
 
         return Schema(
             *(
-                NestedField(field_id=i, name=n, field_type=types.parse(t), required=r)
+                NestedField(field_id=i, name=n, field_type=parse(t), required=r)
                 for i, (n, t, r) in enumerate(self.columns, start=1)
             )
         )
@@ -168,4 +169,4 @@ class OwnTable:
         if missing:
             with transaction.update_schema() as update:
                 for name, kind in missing:
-                    update.add_column((name,), types.parse(kind))
+                    update.add_column((name,), parse(kind))

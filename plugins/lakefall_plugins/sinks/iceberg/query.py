@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql as quoting
 from lakefall.contract.errors import UsageError
-from lakefall_plugins.sinks.iceberg import types
 from lakefall_plugins.sinks.iceberg.remote_files import RemoteFiles
+from lakefall_plugins.sinks.lake import types
 
 if TYPE_CHECKING:
     import duckdb

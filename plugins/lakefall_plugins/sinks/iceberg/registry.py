@@ -18,9 +18,9 @@ from lakefall_plugins.sinks.iceberg import snapshots
 from lakefall_plugins.sinks.iceberg.own_rows import OwnRows
 from lakefall_plugins.sinks.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.sinks.iceberg.removal import Removal
-from lakefall_plugins.sinks.iceberg.snapshots import Version
 from lakefall_plugins.sinks.iceberg.survey import Part, survey
 from lakefall_plugins.sinks.lake.registry import COLUMNS, Row, decide, history
+from lakefall_plugins.sinks.lake.versions import Version
 
 if TYPE_CHECKING:
     import pyarrow as pa

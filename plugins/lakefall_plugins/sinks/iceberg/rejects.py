@@ -14,9 +14,9 @@ from lakefall.contract.values import StoredReject
 from lakefall_plugins.sinks.iceberg.filters import equal, every
 from lakefall_plugins.sinks.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.sinks.iceberg.removal import Doomed, OfKeys
-from lakefall_plugins.sinks.iceberg.snapshots import Version, from_micros
 from lakefall_plugins.sinks.iceberg.survey import Part, survey
 from lakefall_plugins.sinks.lake.rejects import COLUMNS
+from lakefall_plugins.sinks.lake.versions import Version, from_micros
 
 if TYPE_CHECKING:
     import pyarrow as pa

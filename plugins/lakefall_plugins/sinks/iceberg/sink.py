@@ -23,19 +23,18 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall_plugins.sinks.iceberg import checks, commit, journals, names, upkeep
+from lakefall_plugins.sinks.iceberg import checks, commit, journals, upkeep
 from lakefall_plugins.sinks.iceberg.catalog import Lake
 from lakefall_plugins.sinks.iceberg.failures import foreseen
 from lakefall_plugins.sinks.iceberg.maintenance import Subject, maintain
 from lakefall_plugins.sinks.iceberg.options import IcebergOptions
-from lakefall_plugins.sinks.iceberg.plan import shape_of
 from lakefall_plugins.sinks.iceberg.query import query
 from lakefall_plugins.sinks.iceberg.registry import Registry
 from lakefall_plugins.sinks.iceberg.rejects import Rejects
-from lakefall_plugins.sinks.iceberg.snapshots import Version
-from lakefall_plugins.sinks.iceberg.types import parse
-from lakefall_plugins.sinks.lake import plan
+from lakefall_plugins.sinks.iceberg.schema import parse, shape_of
+from lakefall_plugins.sinks.lake import names, plan
 from lakefall_plugins.sinks.lake.registry import row_of
+from lakefall_plugins.sinks.lake.versions import Version
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from lakefall_plugins.sinks.iceberg import names
 from lakefall_plugins.sinks.iceberg.expiry import still_named
-from lakefall_plugins.sinks.iceberg.snapshots import from_micros, property_of
+from lakefall_plugins.sinks.iceberg.snapshots import property_of
+from lakefall_plugins.sinks.lake import names
+from lakefall_plugins.sinks.lake.versions import from_micros
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO

@@ -14,14 +14,16 @@ from lakefall.contract.errors import (
     StorageUnreachableError,
 )
 from lakefall.contract.values import Status
-from lakefall_plugins.sinks.iceberg import names, snapshots
+from lakefall_plugins.sinks.iceberg import snapshots
 from lakefall_plugins.sinks.iceberg.failures import translated
 from lakefall_plugins.sinks.iceberg.own_tables import OwnTable, Staging
 from lakefall_plugins.sinks.iceberg.registry import Registry
 from lakefall_plugins.sinks.iceberg.removal import OfKeys
 from lakefall_plugins.sinks.iceberg.survey import rows_by, survey
+from lakefall_plugins.sinks.lake import names
 from lakefall_plugins.sinks.lake.registry import COLUMNS, Row
 from lakefall_plugins.sinks.lake.staging import is_staging
+from lakefall_plugins.sinks.lake.versions import Version
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -104,16 +106,16 @@ def _rows_of(lake: Lake, name: str, run: Run) -> list[Row]:
     if table is None or names.SOURCE_FILE not in table.schema().column_names:
         return []
     counts = rows_by(table, survey(lake, table, (names.SOURCE_FILE,)), names.SOURCE_FILE)
-    known: dict[str, snapshots.Version] = {}
+    known: dict[str, Version] = {}
     for version in snapshots.versions(table):
         known.setdefault(version.key, version)
     empty = {key for key, version in known.items() if version.rows == 0 and key not in counts}
     return [_row(name, key, counts[key], known.get(key), run) for key in sorted({*counts} | empty)]
 
 
-def _row(table: str, key: str, rows: int, known: snapshots.Version | None, run: Run) -> Row:
+def _row(table: str, key: str, rows: int, known: Version | None, run: Run) -> Row:
     if known is None:
-        known = snapshots.Version(key, "", run.started_at, run.started_at, run_id=run.run_id)
+        known = Version(key, "", run.started_at, run.started_at, run_id=run.run_id)
     return Row(
         file_key=key,
         # Where somebody else changed the rows they are not that version's any more.

@@ -46,7 +46,7 @@ def write(comment: str | None, **said: Any) -> str:
 
 def properties(comments: Mapping[str, str | None]) -> dict[str, str]:
     """Formats and types of columns as the table properties that say the same."""
-    from lakefall_plugins.sinks.iceberg import names
+    from lakefall_plugins.sinks.lake import names
 
     found: dict[str, str] = {}
     for column, comment in comments.items():

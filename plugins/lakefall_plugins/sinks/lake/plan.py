@@ -18,7 +18,7 @@ from lakefall.contract.errors import (
 )
 from lakefall.contract.types import TypeSettings
 from lakefall.contract.values import Change, Column, PlannedColumn, Schema, TablePlan, TableState
-from lakefall_plugins.sinks.iceberg import names, types
+from lakefall_plugins.sinks.lake import names, types
 from lakefall_plugins.sinks.lake.staging import is_staging
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from lakefall.contract.values import Decision, Outcome, RegistryEntry, SourceFile, Status
-from lakefall_plugins.sinks.iceberg.snapshots import Version
+from lakefall_plugins.sinks.lake.versions import EPOCH, Version
 
 COLUMNS = (
     ("file_key", "string", True),
@@ -33,7 +33,6 @@ COLUMNS = (
     ("origin", "string", False),
 )
 _INT_MAX = 2**31 - 1
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +61,7 @@ class Row:
         return Version(
             self.file_key,
             self.etag,
-            self.modified or _EPOCH,
+            self.modified or EPOCH,
             self.ingested_at,
             self.rows_loaded or 0,
             self.rejected or 0,

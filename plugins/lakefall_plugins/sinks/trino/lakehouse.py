@@ -6,15 +6,15 @@ import random
 import time
 from collections.abc import Callable, Iterable
 
-from lakefall_plugins.sinks.lake import comments
+from lakefall_plugins.sinks.lake import comments, types
 from lakefall_plugins.sinks.lake.plan import Field, Shape
 from lakefall_plugins.sinks.lake.staging import is_staging
-from lakefall_plugins.sinks.trino import statements, types
-from lakefall_plugins.sinks.trino.client import Answer, Client
-from lakefall_plugins.sinks.trino.errors import TrinoCatalogError, TrinoQueryError
+from lakefall_plugins.sinks.trino import statements
 from lakefall_plugins.sinks.trino.options import TrinoOptions
-from lakefall_plugins.sinks.trino.quoting import literal, qualified
 from lakefall_plugins.sinks.trino.statements import Definition
+from lakefall_plugins.trino_client.client import Answer, Client
+from lakefall_plugins.trino_client.errors import TrinoCatalogError, TrinoQueryError
+from lakefall_plugins.trino_client.sql import literal, qualified
 
 MISSING = ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND")
 _SNAPSHOT = "current-snapshot-id"
@@ -126,7 +126,7 @@ class Lakehouse:
             table,
             tuple(
                 # Trino does not tell Iceberg's ids, and needs none.
-                Field(str(r[1]), types.to_iceberg(str(r[2])), at, r[3] == "NO")
+                Field(str(r[1]), types.from_trino(str(r[2])), at, r[3] == "NO")
                 for at, r in enumerate(columns, start=1)
             ),
             {**given, **comments.properties(said)},

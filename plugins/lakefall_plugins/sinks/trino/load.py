@@ -10,20 +10,18 @@ from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import PlanOutdatedError
 from lakefall.contract.values import Change, Loaded, Outcome, Status
-from lakefall_plugins.sinks.iceberg import names
-from lakefall_plugins.sinks.iceberg import types as iceberg_types
-from lakefall_plugins.sinks.iceberg.snapshots import to_micros
-from lakefall_plugins.sinks.lake import comments
+from lakefall_plugins.sinks.lake import comments, names, types
 from lakefall_plugins.sinks.lake.plan import iceberg_type
-from lakefall_plugins.sinks.trino import statements, types
-from lakefall_plugins.sinks.trino.errors import TrinoCatalogError, TrinoQueryError
+from lakefall_plugins.sinks.lake.versions import to_micros
+from lakefall_plugins.sinks.trino import statements
 from lakefall_plugins.sinks.trino.lakehouse import MISSING
-from lakefall_plugins.sinks.trino.quoting import identifier, literal, timestamp
 from lakefall_plugins.sinks.trino.replacing import Piece, Rows, Source, delete_insert, replace
 from lakefall_plugins.sinks.trino.retries import commit, snapshot_of, until_committed
 from lakefall_plugins.sinks.trino.sight import Sight, look
 from lakefall_plugins.sinks.trino.statements import Definition, Removal
 from lakefall_plugins.sinks.trino.values import TargetColumn
+from lakefall_plugins.trino_client.errors import TrinoCatalogError, TrinoQueryError
+from lakefall_plugins.trino_client.sql import identifier, literal, timestamp
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -152,9 +150,7 @@ class _Load:
                 continue
             if planned is Change.ADD and name not in self.added:
                 raise PlanOutdatedError(f"table {table!r} was given a column {name!r} meanwhile")
-            widening = planned is Change.WIDEN and iceberg_types.promotes(
-                found or "", column.iceberg
-            )
+            widening = planned is Change.WIDEN and types.promotes(found or "", column.iceberg)
             if found != column.iceberg and not widening:
                 raise PlanOutdatedError(
                     f"column {name!r} of table {table!r} was planned as {column.iceberg}, "
@@ -175,7 +171,7 @@ class _Load:
         """What the comments of the plan's columns have to say."""
         said: dict[str, dict[str, str]] = {}
         for column in self.plan.columns:
-            implied = iceberg_types.from_iceberg(iceberg_type(self.run, column.type))
+            implied = types.from_iceberg(iceberg_type(self.run, column.type))
             about: dict[str, str] = {}
             if column.format:
                 about[comments.FORMAT] = column.format

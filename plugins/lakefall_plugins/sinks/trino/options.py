@@ -8,7 +8,7 @@ from pydantic import Field
 
 from lakefall.config.units import Duration
 from lakefall_plugins.sinks.lake.options import LakeOptions, Maintenance
-from lakefall_plugins.sinks.trino.connection import TrinoConnection
+from lakefall_plugins.trino_client.connection import TrinoConnection
 
 
 class TrinoMaintenance(Maintenance):

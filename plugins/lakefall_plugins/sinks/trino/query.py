@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from lakefall.contract.errors import UsageError
-from lakefall_plugins.sinks.trino import types
-from lakefall_plugins.sinks.trino.errors import TrinoQueryError
+from lakefall_plugins.trino_client.errors import TrinoQueryError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 _READS = ("SELECT", "WITH", "SHOW", "DESCRIBE", "DESC", "VALUES", "TABLE")
 _SPACE = re.compile(r"\A(?:\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 _WORD = re.compile(r"\(*[A-Za-z]+")
+_DECIMAL = re.compile(r"decimal\((\d+), ?(\d+)\)")
 
 
 def query(lake: Lakehouse, sql: str) -> pa.Table:
@@ -51,8 +51,7 @@ def _table(columns: Sequence[tuple[str, str]], rows: Sequence[Sequence[Any]]) ->
     import pyarrow as pa
 
     arrays = [
-        _array([row[at] for row in rows], types.to_arrow(kind))
-        for at, (_, kind) in enumerate(columns)
+        _array([row[at] for row in rows], _arrow_type(kind)) for at, (_, kind) in enumerate(columns)
     ]
     return pa.Table.from_arrays(arrays, names=[name for name, _ in columns])
 
@@ -66,3 +65,30 @@ def _array(values: list[Any], kind: Any) -> Any:
         return pa.array(values, kind)
     except (pa.ArrowInvalid, pa.ArrowTypeError):
         return pa.array([None if v is None else str(v) for v in values], pa.string())
+
+
+def _arrow_type(trino: str) -> pa.DataType | None:
+    """Arrow's type of what Trino answers; None where the values themselves have to tell."""
+    import pyarrow as pa
+
+    if found := _DECIMAL.fullmatch(trino):
+        return pa.decimal128(int(found[1]), int(found[2]))
+    if trino.startswith(("varchar", "char", "json", "uuid", "ipaddress")):
+        return pa.string()
+    if trino.startswith("timestamp"):
+        return pa.timestamp("us", "UTC" if trino.endswith("with time zone") else None)
+    if trino.startswith("time(") and not trino.endswith("with time zone"):
+        return pa.time64("us")
+    simple: dict[str, Any] = {
+        "boolean": pa.bool_(),
+        "tinyint": pa.int8(),
+        "smallint": pa.int16(),
+        "integer": pa.int32(),
+        "bigint": pa.int64(),
+        "real": pa.float32(),
+        "double": pa.float64(),
+        "date": pa.date32(),
+        "varbinary": pa.binary(),
+        "unknown": pa.null(),
+    }
+    return simple.get(trino)

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.contract.errors import SinkError
 from lakefall.contract.values import Decision, RegistryEntry, SourceFile, Status
-from lakefall_plugins.sinks.iceberg import names
+from lakefall_plugins.sinks.lake import names
 from lakefall_plugins.sinks.lake.registry import COLUMNS, Row, decide, history, standing
-from lakefall_plugins.sinks.trino.errors import TrinoQueryError
+from lakefall_plugins.sinks.lake.types import to_trino
 from lakefall_plugins.sinks.trino.lakehouse import MISSING
-from lakefall_plugins.sinks.trino.quoting import identifier, literal, literals, timestamp
 from lakefall_plugins.sinks.trino.retries import commit, until_committed
 from lakefall_plugins.sinks.trino.statements import Definition, pieces
-from lakefall_plugins.sinks.trino.types import to_trino
+from lakefall_plugins.trino_client.errors import TrinoQueryError
+from lakefall_plugins.trino_client.sql import identifier, literal, literals, timestamp
 
 if TYPE_CHECKING:
-    from lakefall_plugins.sinks.iceberg.snapshots import Version
+    from lakefall_plugins.sinks.lake.versions import Version
     from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
 
 _MAX_FILES = 100

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING
 from lakefall.common import sql
 from lakefall.contract.values import StoredReject
 from lakefall_plugins.sinks.lake.rejects import COLUMNS
-from lakefall_plugins.sinks.trino.quoting import literal, literals, timestamp
 from lakefall_plugins.sinks.trino.replacing import Piece, Rows, Source, replace
 from lakefall_plugins.sinks.trino.retries import commit, until_committed
 from lakefall_plugins.sinks.trino.statements import Definition, Removal, pieces
 from lakefall_plugins.sinks.trino.values import TargetColumn
+from lakefall_plugins.trino_client.sql import literal, literals, timestamp
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
     from lakefall.contract.values import Converted
-    from lakefall_plugins.sinks.iceberg.snapshots import Version
+    from lakefall_plugins.sinks.lake.versions import Version
     from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
 
 _KEYS = ("file_key", "etag")

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from lakefall.common import sql
 from lakefall.contract.errors import TableError
 from lakefall_plugins.sinks.trino import statements
-from lakefall_plugins.sinks.trino.quoting import identifier, literals
 from lakefall_plugins.sinks.trino.retries import commit
 from lakefall_plugins.sinks.trino.staging import staging_table
 from lakefall_plugins.sinks.trino.statements import Definition, Removal
 from lakefall_plugins.sinks.trino.values import Batch, RowTooLongError, TargetColumn, batches
+from lakefall_plugins.trino_client.sql import identifier, literals
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run

@@ -9,14 +9,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from lakefall.contract.errors import CommitConflictError, SinkError
-from lakefall_plugins.sinks.trino.errors import (
+from lakefall_plugins.sinks.trino.statements import OVERTAKEN
+from lakefall_plugins.trino_client.errors import (
     TrinoConflictError,
     TrinoLostError,
     TrinoQueryError,
     TrinoUnreachableError,
 )
-from lakefall_plugins.sinks.trino.quoting import literal
-from lakefall_plugins.sinks.trino.statements import OVERTAKEN
+from lakefall_plugins.trino_client.sql import literal
 
 if TYPE_CHECKING:
     from lakefall_plugins.sinks.trino.lakehouse import Lakehouse

@@ -8,20 +8,19 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lakefall.contract.values import Status
-from lakefall_plugins.sinks.iceberg import names
-from lakefall_plugins.sinks.iceberg.snapshots import Version
-from lakefall_plugins.sinks.trino.errors import TrinoQueryError
+from lakefall_plugins.sinks.lake import names
+from lakefall_plugins.sinks.lake.types import from_trino
+from lakefall_plugins.sinks.lake.versions import EPOCH, Version
 from lakefall_plugins.sinks.trino.lakehouse import MISSING
-from lakefall_plugins.sinks.trino.quoting import identifier, literal, literals
 from lakefall_plugins.sinks.trino.statements import pieces
-from lakefall_plugins.sinks.trino.types import to_iceberg
+from lakefall_plugins.trino_client.errors import TrinoQueryError
+from lakefall_plugins.trino_client.sql import identifier, literal, literals
 
 if TYPE_CHECKING:
     from lakefall.contract.values import TablePlan
     from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
     from lakefall_plugins.sinks.trino.registry import Registry
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NOTHING = "CAST(NULL AS varchar)"
 _NEVER = "CAST(NULL AS timestamp(6))"
 
@@ -140,13 +139,13 @@ def _take(seen: Sight, row: Sequence[Any]) -> None:
     if kind == "reject":
         seen.rejects.add((name, one))
     elif kind == "column":
-        seen.types[name], seen.comments[name] = to_iceberg(one), two
+        seen.types[name], seen.comments[name] = from_trino(one), two
     elif kind == "comment":
         seen.comment = one or ""
     elif kind == "rows":
         seen.rows[name] = KeyRows(number, _utc(first), _utc(last))
     else:
-        version = Version(name, one, _utc(last) or _EPOCH, _utc(first) or _EPOCH)
+        version = Version(name, one, _utc(last) or EPOCH, _utc(first) or EPOCH)
         seen.versions.setdefault(name, []).append(version)
 
 

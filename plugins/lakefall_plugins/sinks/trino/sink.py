@@ -22,9 +22,10 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall_plugins.sinks.iceberg.snapshots import Version
 from lakefall_plugins.sinks.lake import plan
 from lakefall_plugins.sinks.lake.registry import row_of
+from lakefall_plugins.sinks.lake.types import to_trino
+from lakefall_plugins.sinks.lake.versions import Version
 from lakefall_plugins.sinks.trino import load, maintenance, upkeep
 from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
 from lakefall_plugins.sinks.trino.options import TrinoOptions
@@ -32,7 +33,6 @@ from lakefall_plugins.sinks.trino.query import query
 from lakefall_plugins.sinks.trino.registry import Registry
 from lakefall_plugins.sinks.trino.rejects import Rejects
 from lakefall_plugins.sinks.trino.staging import sweep
-from lakefall_plugins.sinks.trino.types import to_trino
 
 if TYPE_CHECKING:
     import pyarrow as pa

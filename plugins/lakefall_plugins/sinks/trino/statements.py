@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from lakefall_plugins.sinks.trino.quoting import identifier, literal
-from lakefall_plugins.sinks.trino.types import to_trino
+from lakefall_plugins.sinks.lake.types import to_trino
 from lakefall_plugins.sinks.trino.values import TargetColumn
+from lakefall_plugins.trino_client.sql import identifier, literal
 
 DROP = "lakefall drop"
 """Column of a MERGE's source: not NULL in rows that say what to remove. No file's column has a

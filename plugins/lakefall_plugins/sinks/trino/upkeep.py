@@ -7,15 +7,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lakefall.contract.values import Status
-from lakefall_plugins.sinks.iceberg import names
-from lakefall_plugins.sinks.iceberg.snapshots import Version, from_micros, parse
-from lakefall_plugins.sinks.lake import comments
+from lakefall_plugins.sinks.lake import comments, names
 from lakefall_plugins.sinks.lake.registry import Row
-from lakefall_plugins.sinks.trino.errors import TrinoQueryError
+from lakefall_plugins.sinks.lake.versions import Version, from_micros, parse
 from lakefall_plugins.sinks.trino.lakehouse import MISSING
-from lakefall_plugins.sinks.trino.quoting import identifier, literal, literals
 from lakefall_plugins.sinks.trino.retries import until_committed
 from lakefall_plugins.sinks.trino.statements import pieces
+from lakefall_plugins.trino_client.errors import TrinoQueryError
+from lakefall_plugins.trino_client.sql import identifier, literal, literals
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run

@@ -12,7 +12,8 @@ from iceberg_support import Lakehouse, convert, schema, source
 from lakefall.contract.errors import PlanOutdatedError
 from lakefall.contract.run import Run
 from lakefall.contract.values import Converted, Status, TablePlan
-from lakefall_plugins.sinks.iceberg import names, snapshots
+from lakefall_plugins.sinks.iceberg import snapshots
+from lakefall_plugins.sinks.lake import names, versions
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv")
@@ -96,7 +97,7 @@ def test_snapshots_know_their_files(lakehouse: Lakehouse) -> None:
     summary = table(lakehouse).current_snapshot().summary
     assert summary[names.RUN_ID] == "run-7"
     assert json.loads(summary[names.FILES]) == [
-        ["orders/a.csv", "e1", snapshots.to_micros(FILE.modified), 1, 0, 100, ""]
+        ["orders/a.csv", "e1", versions.to_micros(FILE.modified), 1, 0, 100, ""]
     ]
 
 

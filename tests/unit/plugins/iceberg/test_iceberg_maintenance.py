@@ -19,8 +19,8 @@ from maintenance_support import (
 )
 
 from lakefall.contract.values import Status
-from lakefall_plugins.sinks.iceberg import names
 from lakefall_plugins.sinks.iceberg.manifests import is_live
+from lakefall_plugins.sinks.lake import names
 
 ID = [("id", "INTEGER")]
 TABLES = ("orders", "_ingest_registry", "_ingest_rejects")

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from iceberg_support import Lakehouse, source
 from maintenance_support import data_files, delete_positions, keys_of, maintain, named, rows, table
 
-from lakefall_plugins.sinks.iceberg import names
 from lakefall_plugins.sinks.iceberg.reading import Reader, Wanted
 from lakefall_plugins.sinks.iceberg.survey import rows_by, survey
+from lakefall_plugins.sinks.lake import names
 
 ID = [("id", "INTEGER")]
 KEYS = ["orders/a", "orders/b", "orders/é", "orders/" + "x" * 40 + "1", "orders/" + "x" * 40 + "2"]

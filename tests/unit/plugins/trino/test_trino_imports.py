@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from lakefall.contract.errors import MissingExtraError
-from lakefall_plugins.sinks.trino.client import Client
-from lakefall_plugins.sinks.trino.connection import TrinoConnection
+from lakefall_plugins.trino_client.client import Client
+from lakefall_plugins.trino_client.connection import TrinoConnection
 
 
 def test_pyiceberg_is_not_needed() -> None:

@@ -9,12 +9,12 @@ import pytest
 from lakefall.common import sql
 from lakefall.config.model import Engine
 from lakefall.contract.errors import ConservationError, TableError, UsageError
-from lakefall_plugins.sinks.lake import comments
-from lakefall_plugins.sinks.trino import statements, types, values
+from lakefall_plugins.sinks.lake import comments, types
+from lakefall_plugins.sinks.trino import statements, values
 from lakefall_plugins.sinks.trino.query import _single
-from lakefall_plugins.sinks.trino.quoting import identifier, literal
 from lakefall_plugins.sinks.trino.statements import Definition, Removal
 from lakefall_plugins.sinks.trino.values import TargetColumn
+from lakefall_plugins.trino_client.sql import identifier, literal
 
 COLUMNS = (TargetColumn("id", "int"), TargetColumn('a"b', "string"))
 EPOCH = "TIMESTAMP '1970-01-01 00:00:00.000000'"
@@ -128,7 +128,7 @@ def test_values_become_literals_of_their_type(tmp_path: Path, zone: str) -> None
 
 def test_types_there_and_back() -> None:
     for iceberg in ("int", "long", "decimal(38, 3)", "time", "timestamptz", "uuid", "binary"):
-        assert types.to_iceberg(types.to_trino(iceberg)) == iceberg
+        assert types.from_trino(types.to_trino(iceberg)) == iceberg
     for strange in ("decimal(39, 0)", "list<int>", "fixed[3]"):
         with pytest.raises(TableError, match="no type"):
             types.to_trino(strange)

@@ -14,10 +14,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from lakefall.contract.errors import MissingExtraError
-from lakefall_plugins.sinks.trino.errors import TrinoStartingError, translated
+from lakefall_plugins.trino_client.errors import TrinoStartingError, translated
 
 if TYPE_CHECKING:
-    from lakefall_plugins.sinks.trino.connection import TrinoConnection
+    from lakefall_plugins.trino_client.connection import TrinoConnection
 
 SOURCE = "lakefall"
 """What Trino shows as the statements' source."""

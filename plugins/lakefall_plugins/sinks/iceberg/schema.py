@@ -1,22 +1,54 @@
-"""A plan's columns as changes to a table's schema, and the proof that they came out as planned."""
+"""A table's schema: as planning sees it, changed as a plan says, and compared with the plan."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from lakefall.contract.errors import PlanOutdatedError
+from lakefall.contract.errors import PlanOutdatedError, TableError
 from lakefall.contract.values import Change
-from lakefall_plugins.sinks.iceberg import names, types
-from lakefall_plugins.sinks.lake.plan import iceberg_type
+from lakefall_plugins.sinks.lake import comments, names, types
+from lakefall_plugins.sinks.lake.plan import Field, Shape, iceberg_type
 
 if TYPE_CHECKING:
     from pyiceberg.schema import Schema
-    from pyiceberg.table import Transaction
+    from pyiceberg.table import Table, Transaction
     from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.types import IcebergType
 
     from lakefall.contract.run import Run
     from lakefall.contract.values import TablePlan
+
+
+def parse(iceberg: str) -> IcebergType:
+    """PyIceberg's object for a type's name.
+
+    Raises:
+        TableError: Iceberg has no such type.
+    """
+    from pydantic import ValidationError
+    from pyiceberg.types import NestedField
+
+    try:
+        return NestedField(field_id=1, name="x", type=iceberg, required=False).field_type
+    except (ValidationError, ValueError) as error:
+        raise TableError(f"Iceberg has no type {iceberg!r}") from error
+
+
+def shape_of(table: Table, name: str) -> Shape:
+    """The table as planning sees it."""
+    snapshot = table.current_snapshot()
+    return Shape(
+        name,
+        tuple(
+            Field(f.name, str(f.field_type), f.field_id, f.required) for f in table.schema().fields
+        ),
+        # The sink `trino` can write comments only.
+        {**comments.properties({f.name: f.doc for f in table.schema().fields}), **table.properties},
+        table.metadata.last_column_id,
+        str(snapshot.snapshot_id) if snapshot else "",
+        bool(table.spec().fields),
+    )
 
 
 def _fields(run: Run, plan: TablePlan) -> list[tuple[str, str, int]]:
@@ -33,7 +65,7 @@ def new_schema(run: Run, plan: TablePlan) -> Schema:
 
     return Schema(
         *(
-            NestedField(field_id=i, name=name, field_type=types.parse(kind), required=False)
+            NestedField(field_id=i, name=name, field_type=parse(kind), required=False)
             for name, kind, i in _fields(run, plan)
         )
     )
@@ -58,12 +90,12 @@ def _stage_columns(run: Run, transaction: Transaction, plan: TablePlan) -> tuple
             update.delete_column((name,))
         for name, kind, field_id in wanted:
             if name not in fields or name in gone:
-                update.add_column((name,), types.parse(kind))
+                update.add_column((name,), parse(kind))
                 added.append(name)
             elif changes.get(name) is Change.WIDEN and fields[name].field_id == field_id:
                 if not types.promotes(str(fields[name].field_type), kind):
                     continue
-                update.update_column((name,), field_type=types.parse(kind))
+                update.update_column((name,), field_type=parse(kind))
     return tuple(added)
 
 

@@ -10,10 +10,10 @@ from lakefall.contract.errors import LakefallError
 from lakefall.contract.plugin import Plugin, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Check, Loaded, Registered, Status, WrongFile
-from lakefall_plugins.sinks.trino.client import Client
-from lakefall_plugins.sinks.trino.errors import TrinoQueryError
-from lakefall_plugins.sinks.trino.quoting import identifier, literal, literals, qualified
-from lakefall_plugins.sinks.trino.registrar_options import TrinoRegistrarOptions
+from lakefall_plugins.registrars.trino.options import TrinoRegistrarOptions
+from lakefall_plugins.trino_client.client import Client
+from lakefall_plugins.trino_client.errors import TrinoQueryError
+from lakefall_plugins.trino_client.sql import identifier, literal, literals, qualified
 
 NAME = "trino"
 MAX_CHARACTERS = 500_000

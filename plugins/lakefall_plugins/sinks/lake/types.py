@@ -1,15 +1,11 @@
-"""The specification's type names, Iceberg's, and what fits into what."""
+"""Names of types: the specification's, Iceberg's, DuckDB's and Trino's; and what fits into what."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import TableError
-
-if TYPE_CHECKING:
-    from pyiceberg.types import IcebergType
 
 Resolve = Callable[[str], str]
 """A type name that only its plugin knows -> its Iceberg type."""
@@ -31,9 +27,26 @@ _SIMPLE = {
 }
 _NAMES = {iceberg: name for name, iceberg in _SIMPLE.items() if name != "TIMESTAMP(6)"}
 _DUCKDB = {**_NAMES, "float": "FLOAT", "binary": "BLOB"}
+_TRINO = {
+    "boolean": "boolean",
+    "int": "integer",
+    "long": "bigint",
+    "float": "real",
+    "double": "double",
+    "date": "date",
+    "time": "time(6)",
+    "timestamp": "timestamp(6)",
+    "timestamptz": "timestamp(6) with time zone",
+    "uuid": "uuid",
+    "binary": "varbinary",
+    "string": "varchar",
+}
+_OF_TRINO = {trino: iceberg for iceberg, trino in _TRINO.items()}
 _DECIMAL = re.compile(r"decimal\(\s*(\d+)\s*,\s*(\d+)\s*\)", re.IGNORECASE)
 _INTEGER_DIGITS = {"int": 10, "long": 19}
 _ISO_DATE = "%Y-%m-%d"
+_MOST_DIGITS = 38
+"""Of a decimal in Trino."""
 
 
 def to_iceberg(type_name: str, resolve: Resolve) -> str:
@@ -58,19 +71,26 @@ def to_duckdb(iceberg: str) -> str | None:
     return from_iceberg(iceberg) if _DECIMAL.fullmatch(iceberg) else _DUCKDB.get(iceberg)
 
 
-def parse(iceberg: str) -> IcebergType:
-    """PyIceberg's object for a type's name.
+def to_trino(iceberg: str) -> str:
+    """Trino's name of an Iceberg type: ``timestamp(6)``.
 
     Raises:
-        TableError: Iceberg has no such type.
+        TableError: this sink writes no such type.
     """
-    from pydantic import ValidationError
-    from pyiceberg.types import NestedField
+    if found := _DECIMAL.fullmatch(iceberg):
+        digits, scale = int(found[1]), int(found[2])
+        if 1 <= digits <= _MOST_DIGITS and scale <= digits:
+            return f"decimal({digits},{scale})"
+    if iceberg not in _TRINO:
+        raise TableError(f"the sink trino writes no type {iceberg!r}; known: {', '.join(_TRINO)}")
+    return _TRINO[iceberg]
 
-    try:
-        return NestedField(field_id=1, name="x", type=iceberg, required=False).field_type
-    except (ValidationError, ValueError) as error:
-        raise TableError(f"Iceberg has no type {iceberg!r}") from error
+
+def from_trino(trino: str) -> str:
+    """Iceberg's name of a Trino type; nested and other types keep Trino's."""
+    if found := _DECIMAL.fullmatch(trino):
+        return f"decimal({int(found[1])}, {int(found[2])})"
+    return _OF_TRINO.get(trino, trino)
 
 
 def promotes(old: str, new: str) -> bool:

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from lakefall.contract.errors import TableError
-from lakefall_plugins.sinks.iceberg import types
+from lakefall_plugins.sinks.iceberg.schema import parse
+from lakefall_plugins.sinks.lake import types
 
 
 def unknown(name: str) -> str:
@@ -28,12 +29,12 @@ def unknown(name: str) -> str:
 )
 def test_names_of_the_specification_become_icebergs(name: str, iceberg: str) -> None:
     assert types.to_iceberg(name, unknown) == iceberg
-    assert str(types.parse(iceberg)) == iceberg
+    assert str(parse(iceberg)) == iceberg
 
 
 def test_a_type_that_iceberg_lacks_is_told() -> None:
     with pytest.raises(TableError, match="'roman'"):
-        types.parse("roman")
+        parse("roman")
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from lakefall_plugins.sinks.trino.connection import TrinoConnection
 from lakefall_plugins.sinks.trino.options import TrinoOptions
+from lakefall_plugins.trino_client.connection import TrinoConnection
 
 
 def test_what_is_empty_is_not_set() -> None:

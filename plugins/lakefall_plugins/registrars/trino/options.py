@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from lakefall.config.units import Duration
-from lakefall_plugins.sinks.trino.connection import TrinoConnection
+from lakefall_plugins.trino_client.connection import TrinoConnection
 
 
 class TrinoRegistrarOptions(TrinoConnection):

@@ -1,0 +1,1 @@
+"""The registrar that counts in Trino the rows that were loaded."""
