@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import tempfile
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 import lakefall
+from lakefall.common import json_cache
 from lakefall.contract.values import Schema, SourceFile, TableState, from_json, to_json
 
 if TYPE_CHECKING:
@@ -53,12 +53,8 @@ class Schemas:
 
     def keep(self, run: Run, file: SourceFile, state: TableState | None, found: Remembered) -> None:
         """Remember it. What cannot be written is found out again when it is needed."""
-        with contextlib.suppress(OSError, ValueError):
-            self.folder.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=self.folder, suffix=".draft")
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(to_json(found))
-            Path(draft).replace(self._entry(run, file, state))
+        json_cache.save(self._entry(run, file, state), to_json(found))
+        with contextlib.suppress(OSError):
             self._make_room()
 
     def _entry(self, run: Run, file: SourceFile, state: TableState | None) -> Path:

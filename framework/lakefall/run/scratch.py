@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from lakefall.common import locks
 from lakefall.contract.errors import StorageFullError
 
 
@@ -22,41 +22,28 @@ def scratch(cache: Path, run_id: str) -> Iterator[Path]:
         StorageFullError: the folder cannot be made.
     """
     runs = cache / "runs"
-    try:
-        runs.mkdir(parents=True, exist_ok=True)
-        folder, lock = runs / run_id, runs / f"{run_id}.lock"
-        with _alone(cache):
+    folder, lock = runs / run_id, runs / f"{run_id}.lock"
+    with ExitStack() as alive:
+        try:
             _remove_dead(runs)
-            handle = lock.open("w")
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            alive.enter_context(locks.new(lock))
             folder.mkdir()
-    except OSError as error:
-        raise StorageFullError(
-            f"cannot make a scratch folder in {runs}: {error.strerror}; "
-            "set cache.dir to a folder with room that may be written"
-        ) from error
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        lock.unlink(missing_ok=True)
-        handle.close()
-
-
-@contextmanager
-def _alone(cache: Path) -> Iterator[None]:
-    """Between a lock file's making and its locking it looks like that of a dead run."""
-    with (cache / "runs.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        except OSError as error:
+            raise StorageFullError(
+                f"cannot make a scratch folder in {runs}: {error.strerror}; "
+                "set cache.dir to a folder with room that may be written"
+            ) from error
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+            lock.unlink(missing_ok=True)
 
 
 def _remove_dead(runs: Path) -> None:
     for lock in runs.glob("*.lock"):
-        try:
-            with lock.open("r+") as handle:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Another run may remove the same folder at this moment.
+        with suppress(OSError), locks.left_behind(lock) as dead:
+            if dead is not None:
                 shutil.rmtree(runs / lock.stem, ignore_errors=True)
                 lock.unlink(missing_ok=True)
-        except OSError:
-            continue  # alive, or removed by another run at this moment

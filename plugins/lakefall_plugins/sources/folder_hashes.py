@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
+
+from lakefall.common import json_cache
 
 SETTLED_NS = 2_000_000_000
 """A file modified within two seconds (the coarsest clock of a file system, FAT's) of being hashed
@@ -38,11 +39,9 @@ class Hashes:
         """The remembered hashes of one directory."""
         name = sha256(os.fsencode(root)).hexdigest()[:16]
         path = cache / f"hashes-{name}.json"
-        try:
-            stored = json.loads(path.read_text("utf-8"))
-            entries = {str(k): (str(s), str(h)) for k, (s, h) in stored.items()}
-        except (OSError, ValueError, TypeError, AttributeError):
-            entries = {}
+        entries: dict[str, tuple[str, str]] = {}
+        with suppress(ValueError, TypeError):
+            entries = {str(k): (str(s), str(h)) for k, (s, h) in json_cache.load(path).items()}
         return cls(path, entries)
 
     def get(self, key: str, status: os.stat_result) -> str:
@@ -61,12 +60,4 @@ class Hashes:
         kept = {k: self._entries[k] for k in keys if k in self._entries}
         if not self._dirty and len(kept) == len(self._entries):
             return
-        with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            handle, draft = tempfile.mkstemp(dir=self._path.parent, prefix=self._path.stem)
-            try:
-                with os.fdopen(handle, "w", encoding="utf-8") as out:
-                    json.dump(kept, out)
-                Path(draft).replace(self._path)
-            finally:
-                Path(draft).unlink(missing_ok=True)
+        json_cache.save(self._path, json.dumps(kept))

@@ -9,10 +9,8 @@ snapshot names.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import random
 import sys
 import time
 import uuid
@@ -21,12 +19,12 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from lakefall.common import locks
+
 if TYPE_CHECKING:
     from pyiceberg.table import Table
 
     from lakefall_plugins.sinks.iceberg.catalog import Lake
-
-_LOOK_AGAIN = 0.02
 
 
 class Journal:
@@ -63,13 +61,9 @@ class Journal:
 @contextmanager
 def journal(folder: Path) -> Iterator[Journal]:
     """Hold a load's lock; leave it to a later ``sweep`` when this load ends badly."""
-    folder.mkdir(parents=True, exist_ok=True)
     load_id = uuid.uuid4().hex
-    path, unlocked = folder / f"{load_id}.json", folder / f"{load_id}.new"
-    with unlocked.open("w", encoding="utf-8") as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        # Under its name only now: a sweep must not find it before it is locked.
-        unlocked.rename(path)
+    path = folder / f"{load_id}.json"
+    with locks.new(path) as stream:
         made = Journal(load_id, stream)
         try:
             yield made
@@ -91,18 +85,10 @@ def turn(lake: Lake, table: str) -> Iterator[float]:
         yield float("inf")
         return
     lake.local.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + lake.options.commit_timeout
     path = lake.local / f"{lake.namespace}.{table}.lock"
     new = not path.exists()
     with path.open("a") as handle:
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() >= deadline:
-                    break
-            time.sleep(_LOOK_AGAIN * random.uniform(0.5, 1.5))  # noqa: S311 -- no secret
+        locks.take(handle, lake.options.commit_timeout)
         try:
             yield 0.0 if new else os.fstat(handle.fileno()).st_mtime
         finally:
@@ -117,9 +103,8 @@ def sweep(lake: Lake) -> int:
     """
     removed = 0
     for path in lake.local.glob("*.json"):
-        with suppress(OSError, ValueError), path.open("r+", encoding="utf-8") as stream:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if time.time() - path.stat().st_mtime < lake.home.settles:
+        with suppress(OSError, ValueError), locks.left_behind(path) as stream:
+            if stream is None or time.time() - path.stat().st_mtime < lake.home.settles:
                 continue
             entry, *lines = [json.loads(line) for line in stream] or [{}]
             if entry and entry["namespace"] != lake.namespace:

@@ -7,7 +7,6 @@ drops them; those of other machines are dropped when they are old.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lakefall.common import locks
 from lakefall.contract.errors import SinkError
 from lakefall_plugins.sinks.lake.staging import made_at, new_name
 
@@ -41,16 +41,9 @@ def staging_table(lake: Lakehouse, run: Run) -> Iterator[str]:
 
     An interrupted run leaves it to the next.
     """
-    folder = _folder(run)
-    folder.mkdir(parents=True, exist_ok=True)
     name = new_name(datetime.now(UTC))
-    path, unlocked = folder / f"{name}.json", folder / f"{name}.new"
-    with unlocked.open("w") as journal:
-        fcntl.flock(journal, fcntl.LOCK_EX)
-        json.dump(_place(lake), journal)
-        journal.flush()
-        # Under its name only now: a sweep must not find it before it is locked.
-        unlocked.rename(path)
+    path = _folder(run) / f"{name}.json"
+    with locks.new(path, json.dumps(_place(lake))):
         try:
             yield name
         finally:
@@ -84,12 +77,9 @@ def _journals(lake: Lakehouse, run: Run) -> tuple[set[str], dict[str, Path | Non
     living: set[str] = set()
     dead: dict[str, Path | None] = {}
     for path in _folder(run).glob("*.json"):
-        with suppress(OSError, ValueError), path.open() as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
+        with suppress(OSError, ValueError), locks.left_behind(path) as journal:
+            if journal is None:
                 living.add(path.stem)
-                continue
-            if json.loads(handle.read() or "[]") == _place(lake):
+            elif json.loads(journal.read() or "[]") == _place(lake):
                 dead[path.stem] = path
     return living, dead

@@ -8,14 +8,13 @@ killed; and it is used by the same way back, so that eviction takes a name away 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
+
+from lakefall.common import locks
 
 _KEEP = 0.9
 """Share of the limit that eviction leaves, so that the next file does not bring the next one."""
@@ -65,7 +64,7 @@ class ObjectCache:
             if size > self.max_size:
                 return
             self.folder.mkdir(parents=True, exist_ok=True)
-            with self._alone():
+            with locks.exclusive(self.folder / _LOCK):
                 if entry.exists():
                     return  # another process was faster
                 # Counted first: a process killed in between leaves a count that is too high,
@@ -104,12 +103,6 @@ class ObjectCache:
 
     def _count(self, total: int) -> None:
         (self.folder / _COUNTED).write_text(str(total))
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        with (self.folder / _LOCK).open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
-            yield
 
 
 def _name_too(path: Path, name: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import random
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
+from lakefall.common.backoff import Backoff
 from lakefall.contract.errors import (
     FileVanishedError,
     MissingExtraError,
@@ -211,12 +210,12 @@ class Bucket:
             ResponseStreamingError,
             SourceUnreachableError,
         )
-        for number in range(1, self.options.max_attempts):
+        backoff = Backoff(1.0, _LONGEST_PAUSE)
+        for _ in range(1, self.options.max_attempts):
             try:
                 return work()
             except cut:
-                pause = min(2.0**number / 2, _LONGEST_PAUSE)
-                time.sleep(random.uniform(0, pause))  # noqa: S311 -- no secret
+                backoff.pause()
         return work()
 
     @contextmanager
