@@ -98,7 +98,7 @@ def timed(work: Callable[[], object]) -> None:
 def child_main(words: list[str]) -> None:
     what, namespace, *more = words
     imports()
-    from lakefall_plugins.sinks.iceberg.rest_catalog import RestHome
+    from lakefall_plugins.sinks.iceberg.catalog import RestHome
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -329,7 +329,7 @@ def write_straight(namespace: str, folder: Path, sources: int, rows: int) -> Non
     import duckdb
 
     from lakefall_plugins.sinks.iceberg.own_tables import OwnTable
-    from lakefall_plugins.sinks.iceberg.removal import Removal
+    from lakefall_plugins.sinks.iceberg.reading import Removal
 
     lake = house(namespace, folder).sink.lake
     lake.cache = folder

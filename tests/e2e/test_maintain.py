@@ -36,7 +36,7 @@ def iceberg(
     servers: Servers, namespace: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> House:
     """Without the ten minutes that a lost answer is waited for: none is lost here."""
-    from lakefall_plugins.sinks.iceberg.rest_catalog import RestHome
+    from lakefall_plugins.sinks.iceberg.catalog import RestHome
 
     monkeypatch.setattr(RestHome, "settles", 0.0)
     catalog = {
@@ -251,7 +251,7 @@ def replace_often(lakehouse: Lakehouse, number: int) -> None:
 def maintain_often(lakehouse: Lakehouse) -> None:
     from lakefall.run.maintenance import maintain as work
     from lakefall.run.runner import Runner
-    from lakefall_plugins.sinks.iceberg.rest_catalog import RestHome
+    from lakefall_plugins.sinks.iceberg.catalog import RestHome
 
     RestHome.settles = 0.0  # as in `iceberg`
     while not (lakehouse.folder / "stop").exists():
@@ -287,7 +287,7 @@ def test_loads_and_maintenance_at_once(
 def die_before_the_commit(lakehouse: Lakehouse) -> None:
     from lakefall.run.maintenance import maintain as work
     from lakefall.run.runner import Runner
-    from lakefall_plugins.sinks.iceberg import maintenance
+    from lakefall_plugins.sinks.iceberg.maintenance import maintain as maintenance
 
     maintenance.commit = lambda _: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[attr-defined]
     list(work(Runner(lakehouse.pipeline())))
@@ -302,7 +302,7 @@ def test_a_maintenance_that_dies_leaves_the_table_as_it_was(
 ) -> None:
     from lakefall.run.maintenance import maintain as work
     from lakefall.run.runner import Runner
-    from lakefall_plugins.sinks.iceberg.rest_catalog import RestHome
+    from lakefall_plugins.sinks.iceberg.catalog import RestHome
 
     lakehouse = Lakehouse(servers, tmp_path, namespace)
     for i in range(4):

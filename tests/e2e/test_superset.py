@@ -16,8 +16,8 @@ import pytest
 
 from lakefall.contract.run import Run
 from lakefall.contract.values import Column, Registered, TableState
-from lakefall_plugins.registrars.superset import api as superset_api
-from lakefall_plugins.registrars.superset.api import Api
+from lakefall_plugins.registrars.superset import datasets as superset_api
+from lakefall_plugins.registrars.superset.datasets import Api
 from lakefall_plugins.registrars.superset.registrar import SupersetRegistrar
 from lakefall_plugins.registrars.superset.session import Session
 

@@ -15,9 +15,9 @@ import pytest
 
 from lakefall.contract.errors import CommitConflictError, PlanOutdatedError, TableError, UsageError
 from lakefall.contract.values import Outcome, Status
-from lakefall_plugins.sinks.lake.staging import PREFIX
+from lakefall_plugins.sinks.lake.names import STAGING_PREFIX
 from lakefall_plugins.sinks.trino import load as loading
-from lakefall_plugins.sinks.trino import staging
+from lakefall_plugins.sinks.trino import replace
 
 from .servers import Servers
 from .trino_support import House, convert, schema, source
@@ -158,12 +158,12 @@ def test_many_rows_come_in_one_snapshot(house: House) -> None:
         source("orders/a.csv", "e2", minute=1), ID, "SELECT i FROM range(1200) t(i)"
     )
     assert outcome.rows_deleted == 1
-    assert sum(s.startswith("INSERT") and PREFIX in s for s in sent) == 3
+    assert sum(s.startswith("INSERT") and STAGING_PREFIX in s for s in sent) == 3
     assert len(snapshots(house, "orders")) == 2
     assert house.ask("SELECT count(*), count(DISTINCT id), sum(id) FROM orders") == [
         (1200, 1200, 1200 * 1199 // 2)
     ]
-    assert not [t for t in house.sink.lake.tables(fresh=True) if t.startswith(PREFIX)]
+    assert not [t for t in house.sink.lake.tables(fresh=True) if t.startswith(STAGING_PREFIX)]
 
 
 def test_statements_stay_within_the_servers_limit(house: House) -> None:
@@ -268,7 +268,7 @@ def test_rows_replaced_between_look_and_merge_are_seen(
     """Another run commits a newer version after this one has looked, before its MERGE."""
     house.load(source("orders/b.csv"), ID, "SELECT 7")
     listed = house.run()
-    look, done = loading.look, []
+    look, done = loading.read_state, []
 
     def late(*arguments: object) -> object:
         seen = look(*arguments)  # type: ignore[arg-type]
@@ -278,7 +278,7 @@ def test_rows_replaced_between_look_and_merge_are_seen(
             other.load(source("orders/a.csv", "new", minute=5), ID, "SELECT 2")
         return seen
 
-    monkeypatch.setattr(loading, "look", late)
+    monkeypatch.setattr(loading, "read_state", late)
     outcome = house.load(FILE, ID, "SELECT 1", run=listed)
     assert outcome.status is Status.SUPERSEDED
     assert house.ask("SELECT id FROM orders ORDER BY 1") == [(2,), (7,)]
@@ -429,10 +429,10 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from e2e.trino_support import House
-from lakefall_plugins.sinks.trino import staging
+from lakefall_plugins.sinks.trino import replace
 house = House(Path(sys.argv[1]), {"url": sys.argv[2], "namespace": sys.argv[3]})
 house.sink.lake.make_namespace()
-with staging.staging_table(house.sink.lake, house.run()) as name:
+with replace.staging_table(house.sink.lake, house.run()) as name:
     house.sink.lake.execute(f"CREATE TABLE {house.sink.lake.name(name)} (i INTEGER)")
     print(name, flush=True)
     time.sleep(60)
@@ -460,17 +460,23 @@ def test_a_killed_runs_staging_table_goes_with_the_next_load(house: House) -> No
 def test_staging_tables_of_dead_runs_go(house: House, servers: Servers) -> None:
     house.load(FILE, ID, "SELECT 1")
     lake, run = house.sink.lake, house.run()
-    old, young = f"{PREFIX}20200101000000_{'a' * 12}", f"{PREFIX}29990101000000_{'b' * 12}"
-    with pytest.raises(KeyboardInterrupt), staging.staging_table(lake, run) as dead:
+    old, young = (
+        f"{STAGING_PREFIX}20200101000000_{'a' * 12}",
+        f"{STAGING_PREFIX}29990101000000_{'b' * 12}",
+    )
+    with pytest.raises(KeyboardInterrupt), replace.staging_table(lake, run) as dead:
         for name in (dead, old, young):
             servers.trino(f"CREATE TABLE {lake.name(name)} (_source_file VARCHAR)")
         raise KeyboardInterrupt
     lake.tables(fresh=True)
-    with staging.staging_table(lake, run) as living:
+    with replace.staging_table(lake, run) as living:
         servers.trino(f"CREATE TABLE {lake.name(living)} (i INTEGER)")
-        assert set(staging.sweep(lake, run)) == {dead, old}
+        assert set(replace.sweep(lake, run)) == {dead, old}
         assert lake.data_tables() == ["orders"]
-        assert {t for t in lake.tables(fresh=True) if t.startswith(PREFIX)} == {living, young}
+        assert {t for t in lake.tables(fresh=True) if t.startswith(STAGING_PREFIX)} == {
+            living,
+            young,
+        }
     assert not list((house.folder / "cache" / "trino-staging").iterdir())
 
 

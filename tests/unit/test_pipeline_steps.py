@@ -286,12 +286,12 @@ def test_a_table_that_is_tried_again_loads_only_what_is_left(
 def test_a_failure_is_recorded_at_the_last_try_only(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakefall_plugins.sinks.iceberg import commit
+    from lakefall_plugins.sinks.iceberg import load
 
     def busy(*_: Any) -> None:
         raise CommitConflictError("others kept winning")
 
-    monkeypatch.setattr(commit, "load", busy)
+    monkeypatch.setattr(load, "load", busy)
     work = listed(lake, "t/a.csv", "a,b\n1,2\n")
     first = lake.steps().load(work, last_try=False)
     assert not first[0].recorded

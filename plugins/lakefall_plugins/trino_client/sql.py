@@ -6,7 +6,7 @@ and ``QUOTED_IDENTIFIER``).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
 from lakefall.contract.errors import TableError
@@ -42,6 +42,21 @@ def literal(text: str) -> str:
 def literals(texts: Iterable[str]) -> str:
     """Texts as the inside of an IN list."""
     return ", ".join(map(literal, texts))
+
+
+def pieces(texts: Iterable[str], length: int) -> Iterator[list[str]]:
+    """Texts in groups whose literals fit into ``length`` characters; at least one in each."""
+    group: list[str] = []
+    size = 0
+    for text in texts:
+        need = 2 * len(text) + 4
+        if group and size + need > length:
+            yield group
+            group, size = [], 0
+        group.append(text)
+        size += need
+    if group:
+        yield group
 
 
 def timestamp(moment: datetime) -> str:

@@ -2,19 +2,69 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
 
+from lakefall.common import json_cache
 from lakefall.contract.errors import LakefallError
 from lakefall.contract.plugin import Plugin, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Check, Loaded, Registered
-from lakefall_plugins.registrars.superset import columns
-from lakefall_plugins.registrars.superset.api import Api, Dataset, TableUnseenError
-from lakefall_plugins.registrars.superset.memory import Memory
+from lakefall_plugins.registrars.superset.datasets import (
+    Api,
+    Dataset,
+    TableUnseenError,
+    is_behind,
+    refresh_columns,
+)
 from lakefall_plugins.registrars.superset.options import SupersetOptions
 from lakefall_plugins.registrars.superset.session import Session, SupersetError
+
+
+class ComparedDatasets:
+    """Table -> the dataset and the load that were compared last.
+
+    A run without news asks for none of them.
+
+    A dataset that was in order stays so until the table is loaded or the dataset is changed.
+    Only a cache: without it, every table is compared once more.
+    """
+
+    def __init__(self, path: Path, entries: dict[str, str]) -> None:
+        self._path = path
+        self._known = entries
+        self._now: dict[str, str] = {}
+
+    @classmethod
+    def load(cls, cache: Path, api: Api) -> ComparedDatasets:
+        """What is remembered of one schema."""
+        options = api.options
+        place = (options.url, options.database, options.catalog, api.schema)
+        name = sha256(json.dumps(place).encode()).hexdigest()[:16]
+        path = cache / f"superset-{name}.json"
+        return cls(path, {k: str(v) for k, v in json_cache.load(path).items()})
+
+    def knows(self, dataset: Dataset, loaded: datetime) -> bool:
+        """Whether the dataset was in order after this load, and nobody changed it since."""
+        return self._known.get(dataset.table) == _state(dataset, loaded)
+
+    def keep(self, dataset: Dataset, loaded: datetime) -> None:
+        """The dataset is in order."""
+        self._now[dataset.table] = _state(dataset, loaded)
+
+    def save(self) -> None:
+        """Write what was kept; all else is forgotten."""
+        if self._now != self._known:
+            json_cache.save(self._path, json.dumps(self._now))
+
+
+def _state(dataset: Dataset, loaded: datetime) -> str:
+    return f"{dataset.id} {dataset.changed} {loaded.isoformat()}"
+
 
 NAME = "superset"
 
@@ -88,18 +138,18 @@ class SupersetRegistrar(Plugin[SupersetOptions]):
             if state.down is None:
                 yield Registered(NAME, "", ok=False, message=str(error))
             return
-        memory = Memory.load(run.pipeline.config.cache.dir, state.api)
+        compared = ComparedDatasets.load(run.pipeline.config.cache.dir, state.api)
         for table, loaded in tables.items():
             dataset = datasets.get(table)
             try:
                 message = ""
                 if dataset is None or not (
-                    table in state.in_order or memory.knows(dataset, loaded)
+                    table in state.in_order or compared.knows(dataset, loaded)
                 ):
                     message = self._bring_up(run, state.api, table, dataset)
                     dataset = state.api.find(table) if message else dataset
                 if dataset is not None:
-                    memory.keep(dataset, loaded)
+                    compared.keep(dataset, loaded)
             except TableUnseenError as error:
                 if table not in state.told and run.pipeline.describe(run, table) is not None:
                     yield Registered(NAME, table, ok=False, message=str(error))
@@ -113,7 +163,7 @@ class SupersetRegistrar(Plugin[SupersetOptions]):
             else:
                 if message:
                     yield Registered(NAME, table, ok=True, message=message)
-        memory.save()
+        compared.save()
 
     @hookimpl
     def check(self, run: Run) -> Iterable[Check]:
@@ -172,8 +222,8 @@ class SupersetRegistrar(Plugin[SupersetOptions]):
         known = api.columns(dataset.id)
         if not evolved:
             now = run.pipeline.describe(run, table)
-            if now is None or not columns.behind(known, now):
+            if now is None or not is_behind(known, now):
                 return ""
         # Types of other programs' columns may have names that compare unequal for ever.
-        done = columns.refresh(api, dataset.id, known)
+        done = refresh_columns(api, dataset.id, known)
         return f"columns of dataset {dataset.id} refreshed" if done else ""

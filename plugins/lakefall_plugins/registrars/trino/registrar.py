@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from lakefall.common import naming
 from lakefall.contract.errors import LakefallError
@@ -13,7 +13,7 @@ from lakefall.contract.values import Check, Loaded, Registered, Status, WrongFil
 from lakefall_plugins.registrars.trino.options import TrinoRegistrarOptions
 from lakefall_plugins.trino_client.client import Client
 from lakefall_plugins.trino_client.errors import TrinoQueryError
-from lakefall_plugins.trino_client.sql import identifier, literal, literals, qualified
+from lakefall_plugins.trino_client.sql import identifier, literal, literals, pieces, qualified
 
 NAME = "trino"
 MAX_CHARACTERS = 500_000
@@ -103,7 +103,7 @@ class TrinoRegistrar(Plugin[TrinoRegistrarOptions]):
         # A bare number that is small would be an INTEGER, which is no version.
         version = "" if snapshot is None else f" FOR VERSION AS OF BIGINT '{snapshot}'"
         counted: dict[str, int] = {}
-        for some in _bounded(keys):
+        for some in pieces(keys, MAX_CHARACTERS):
             statement = (
                 f"SELECT {column}, count(*) FROM {table}{version} "
                 f"WHERE {column} IN ({literals(some)}) GROUP BY 1"
@@ -159,18 +159,3 @@ class TrinoRegistrar(Plugin[TrinoRegistrarOptions]):
 
     def _schema(self, run: Run) -> str:
         return self.options.table_schema or run.pipeline.namespace
-
-
-def _bounded(keys: Iterable[str]) -> Iterator[Sequence[str]]:
-    """Keys that fit into one statement."""
-    some: list[str] = []
-    size = 0
-    for key in keys:
-        length = len(literal(key)) + 2
-        if some and size + length > MAX_CHARACTERS:
-            yield some
-            some, size = [], 0
-        some.append(key)
-        size += length
-    if some:
-        yield some

@@ -1,258 +1,355 @@
-"""Loading: the one transaction that evolves a table and replaces files' rows."""
+"""Committing to a table: its files in a journal before, attempts until it is done, no debris.
+
+While a load runs it holds a lock on ``<load>.json``, whose first line names its table and whose
+other lines are the paths of its files, and the ids of the tables whose snapshots may name them: an
+id stays when a table is renamed, and another table gets the name. The kernel releases the lock when
+the process dies, so a later load finds such leftovers, and removes those files of them that no
+snapshot names.
+"""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import json
+import os
+import sys
+import time
+import uuid
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from lakefall.contract.errors import PlanOutdatedError
-from lakefall.contract.values import Change, Loaded, Outcome, Status
-from lakefall_plugins.sinks.iceberg import schema, snapshots
-from lakefall_plugins.sinks.iceberg.journals import turn
-from lakefall_plugins.sinks.iceberg.publish import Publication, constant, describe
-from lakefall_plugins.sinks.iceberg.removal import OfKeys, Removal, removal_of
-from lakefall_plugins.sinks.iceberg.retries import until_committed
-from lakefall_plugins.sinks.iceberg.survey import rows_by, survey
-from lakefall_plugins.sinks.iceberg.transaction import (
-    abandon,
-    commit,
-    publishing,
-    stage_rows,
-    storage,
+from lakefall.common import locks
+from lakefall.common.backoff import Backoff
+from lakefall.contract.errors import CatalogUnreachableError, LakefallError
+from lakefall_plugins.sinks.iceberg.errors import (
+    is_certain,
+    is_conflict,
+    is_unknown_commit,
+    is_unreachable,
+    leaves_doubt,
+    translated,
 )
-from lakefall_plugins.sinks.lake import names, versions
-from lakefall_plugins.sinks.lake.versions import Version
+from lakefall_plugins.sinks.iceberg.metadata import find_commit, objects_of
+from lakefall_plugins.sinks.iceberg.writing import Publication
+from lakefall_plugins.sinks.lake import commits
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
 
-    from lakefall.contract.run import Run
-    from lakefall.contract.values import Converted, TablePlan
     from lakefall_plugins.sinks.iceberg.catalog import Lake
-    from lakefall_plugins.sinks.iceberg.registry import Registry
+    from lakefall_plugins.sinks.iceberg.reading import Removal
+
+T = TypeVar("T")
+
+_FIRST_WAIT = 0.05
+_LONGEST_WAIT = 1.0
+_ASK_SECONDS = 20.0
+"""How long a catalog that broke off a commit is asked whether it was done."""
 
 
-def load(
-    lake: Lake, registry: Registry, run: Run, plan: TablePlan, files: Sequence[Converted]
-) -> Loaded:
-    """Commit the files' rows and the plan's schema together.
+def until_committed(attempt: Callable[[], T], timeout: float, subject: str) -> T:
+    """What ``attempt`` returns, which loads, stages and commits anew each time it is called.
+
+    ``attempt`` has to look for its own earlier commit first: one that raised may have been done.
 
     Raises:
-        PlanOutdatedError: the table's schema is not what the plan was made for.
-        CommitConflictError: other writers kept winning.
+        CommitConflictError: other writers kept winning for ``timeout`` seconds.
+        CatalogUnreachableError: whether a commit was done could not be found out; what it wrote
+            must stay.
     """
-    used: set[str] = set()
-    with publishing(lake, plan.table, lambda: used) as publication:
-        task = _Load(lake, registry, run, plan, tuple(files), publication, used)
-        with run.step("write", table=plan.table) as told:
-            told.update(bytes=task.bring())
-        with run.step("commit", table=plan.table):
-            return until_committed(
-                task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
-            )
+    backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT, timeout)
+    attempts = _Attempts(subject, backoff, min(timeout, _ASK_SECONDS))
+    return commits.until_committed(attempt, attempts.again, backoff, subject)
 
 
 @dataclass(slots=True)
-class _Load:
-    lake: Lake
-    registry: Registry
-    run: Run
-    plan: TablePlan
-    files: tuple[Converted, ...]
-    publication: Publication
-    used: set[str]
-    """Paths that the last attempt's snapshot names."""
-    current: tuple[Converted, ...] = ()
-    """The files of the last attempt that no newer version supersedes."""
-    removed: Counter[str] = field(default_factory=Counter)
-    """Rows that the last attempt removed, by key."""
-    added: tuple[str, ...] = ()
-    created: bool = False
-    brought: bool = False
-    """The data files are where the table is."""
+class _Attempts:
+    """What the attempts so far have come to."""
 
-    def bring(self) -> int:
-        """Bring the files before it is this load's turn: nobody waits for an upload then.
+    subject: str
+    backoff: Backoff
+    ask_seconds: float
+    unknown: Exception | None = None
+    """Of an attempt that may have been committed all the same."""
+    asked_until: float = 0.0
 
-        Where the table is not there any more, or other columns have come, ``attempt`` finds out.
-        Returns how many bytes were brought.
-        """
-        table = self.lake.seen(self.plan.table)
-        if table is None or self.plan.rebuild:
-            return 0
-        paths = [path for converted in self.files for path in converted.paths]
-        with suppress(PlanOutdatedError):
-            ids = schema.relocation(self.run, self.plan, table.metadata)
-            self.publication.copies(paths, table.metadata, table.io, ids)
-            self.brought = True
-        return _bytes_of(paths) if self.brought else 0
+    def again(self, error: Exception) -> bool:
+        """Whether to make another attempt after this error."""
+        now = time.monotonic()
+        if is_unknown_commit(error) and self.unknown is None:
+            self.unknown, self.asked_until = error, now + self.ask_seconds
+        elif not is_conflict(error) and (self.unknown is None or not is_unreachable(error)):
+            if self.unknown is None:
+                return False
+            # Certain of this attempt; the earlier one may still be on its way.
+            raise self._not_known(error) from self.unknown
+        late = now >= self.asked_until and not is_conflict(error)
+        if self.unknown is not None and (late or self.backoff.over):
+            raise self._not_known(error) from self.unknown
+        return True
 
-    def attempt(self) -> Loaded:
-        with turn(self.lake, self.plan.table) as changed:
-            return self._attempt(self.lake.since(self.plan.table, changed))
+    def _not_known(self, error: Exception) -> LakefallError:
+        why = translated(error, self.subject) or self.unknown
+        return CatalogUnreachableError(
+            f"{self.subject}: the catalog broke off a commit, and whether it was done cannot be "
+            f"found out ({why}); the next run finds out and brings it right"
+        )
 
-    def _attempt(self, table: Table | None) -> Loaded:
-        if table is not None:
-            mine = snapshots.find_commit(table, self.publication.load_id)
-            if mine is not None:
-                self.publication.found_again = True
-                return self._loaded(str(mine.snapshot_id))
-        self._check_base(table)
-        self._drop_superseded(table)
-        if not self.current:
-            return self._loaded("")
-        transaction = self._begin(table)
+
+@contextmanager
+def publishing(
+    lake: Lake, table: str, used: Callable[[], Collection[str]]
+) -> Iterator[Publication]:
+    """The files of one load, in a journal until it has ended well.
+
+    In the end those stay that are ``used``: that a snapshot names. Where it is not known whether
+    the load's commit was done, all stay.
+    """
+    with journal(lake.local) as entries:
+        publication = Publication(lake.identifier(table), entries)
         try:
-            self._stage(transaction, table)
-        except BaseException:
-            abandon(transaction)
+            yield publication
+        except BaseException as error:
+            if has_failed(error, lake, table, publication.load_id):
+                publication.discard()
             raise
-        self.publication.aim(transaction.table_metadata)
-        done = commit(transaction)
-        self.lake.remember(self.plan.table, done)
-        committed = done.current_snapshot()
-        return self._loaded(str(committed.snapshot_id) if committed else "")
+        publication.discard(keep=used())
 
-    def _check_base(self, table: Table | None) -> None:
-        if table is None and not self.plan.created:
-            raise PlanOutdatedError(f"table {self.plan.table!r} was dropped meanwhile")
-        if self.plan.rebuild and table is not None:
-            snapshot = table.current_snapshot()
-            if self.plan.snapshot != (str(snapshot.snapshot_id) if snapshot else ""):
-                raise PlanOutdatedError(f"table {self.plan.table!r} was loaded meanwhile")
 
-    def _drop_superseded(self, table: Table | None) -> None:
-        self.used.clear()
-        if self.plan.rebuild or table is None:
-            self.current = self.files
-            return
-        keys = [f.file.key for f in self.files]
-        known = [snapshots.latest(table, keys, self.run.started_at)]
-        if not snapshots.reach_back(table, self.run.started_at):
-            # Somebody expired snapshots since: the registry remembers longer.
-            known.append(self.registry.latest_successes(keys, self.plan.table))
-        self.current = tuple(
-            f
-            for f in self.files
-            if not any(
-                versions[f.file.key].supersedes(f.file, self.run.started_at)
-                for versions in known
-                if f.file.key in versions
-            )
-        )
+def stage_rows(
+    transaction: Transaction,
+    removal: Removal,
+    added: Sequence[DataFile],
+    properties: dict[str, str],
+) -> None:
+    """Stage a removal and an addition as one snapshot, which carries the properties."""
+    from pyiceberg.table.snapshots import Operation
 
-    def _begin(self, table: Table | None) -> Transaction:
-        from lakefall_plugins.sinks.iceberg.staged import StagedChange, StagedTable
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import Append, Overwrite, storage
 
-        if table is not None:
-            return StagedChange(table)
-        self.lake.make_namespace()
-        made = self.lake.catalog.create_table_transaction(
-            self.lake.identifier(self.plan.table),
-            schema.new_schema(self.run, self.plan),
-            properties={**names.TABLE_PROPERTIES, **self.lake.options.table_properties},
-        )
-        return StagedTable(made._table)  # type: ignore[arg-type]
+    make: Any = Append if not removal else Overwrite
+    operation = Operation.OVERWRITE if removal else Operation.APPEND
+    producer = make(operation, transaction, storage(transaction), snapshot_properties=properties)
+    _stage(producer, removal.files, (*added, *removal.rest))
 
-    def _stage(self, transaction: Transaction, table: Table | None) -> None:
-        self.created = table is None
-        ids: dict[int, int] = {}
-        if table is not None and not self.plan.rebuild:
-            ids = schema.relocation(self.run, self.plan, table.metadata)
-        self.added = schema.stage(self.run, transaction, self.plan, created=table is None)
-        schema.verify(self.run, transaction, self.plan, ids)
-        added = self._data_files(transaction, ids)
-        removal = self._removal(table)
-        self.used.update(f.file_path for f in removal.rest)
-        properties = versions.properties(
-            self.publication.load_id,
-            self.run.run_id,
-            [self._version(f) for f in self.current],
-            lambda text: self._note(text, transaction),
-        )
-        stage_rows(transaction, removal, added, properties)
 
-    def _note(self, text: str, transaction: Transaction) -> str:
-        metadata = transaction.table_metadata
-        path = self.publication.note(text, metadata, storage(transaction))
-        self.used.add(path)
-        return path
+def stage_replacement(
+    transaction: Transaction,
+    inputs: Sequence[DataFile],
+    outputs: Sequence[DataFile],
+    dropped: frozenset[DataFile],
+    properties: dict[str, str],
+) -> frozenset[str]:
+    """Stage a snapshot with the same rows in other data files, without some delete files.
 
-    def _data_files(self, transaction: Transaction, ids: dict[int, int]) -> list[DataFile]:
-        metadata, io = transaction.table_metadata, storage(transaction)
-        brought = [(path, c.file.key) for c in self.current for path in c.paths]
-        paths = [path for path, _ in brought]
-        with self.run.step("write", table=self.plan.table) as told:
-            copies = self.publication.copies(paths, metadata, io, ids)
-            told.update(bytes=0 if self.brought else _bytes_of(paths))
-        found: list[DataFile] = []
-        for (_, key), (path, footer) in zip(brought, copies, strict=True):
-            file = describe(metadata, path, footer, constant({names.SOURCE_FILE: key}))
-            if file.record_count:
-                found.append(file)
-        self.used.update(f.file_path for f in found)
+    Returns the manifests that it names.
+    """
+    from pyiceberg.table.snapshots import Operation
+
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import Replacement, storage
+
+    producer = Replacement(
+        Operation.OVERWRITE, transaction, storage(transaction), snapshot_properties=properties
+    )
+    producer.dropped = dropped
+    _stage(producer, inputs, outputs)
+    return producer.named
+
+
+def _stage(producer: Any, gone: Sequence[DataFile], new: Sequence[DataFile]) -> None:
+    from pyiceberg.expressions import AlwaysTrue
+
+    if gone:
+        # Look for the files in every manifest: none has statistics to tell them apart.
+        producer.delete_by_predicate(AlwaysTrue())
+    for file in gone:
+        producer.delete_data_file(file)
+    for file in new:
+        producer.append_data_file(file)
+    producer.commit()
+
+
+def commit(transaction: Transaction) -> Table:
+    """Commit; manifests that no snapshot names are removed, where that is certain.
+
+    Raises:
+        CommitStateUnknownException: it may have been done; what it names must stay.
+    """
+    from pyiceberg.exceptions import CommitStateUnknownException
+
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import producers
+
+    written = producers(transaction)
+    try:
+        done = transaction.commit_transaction()
+    except Exception as error:
+        if leaves_doubt(error):
+            raise CommitStateUnknownException(str(error)) from error
+        if is_certain(error):
+            abandon(transaction)
+        raise
+    for path in (path for producer in written for path in producer.unused):
+        with suppress(OSError):
+            done.io.delete(path)
+    return done
+
+
+def abandon(transaction: Transaction) -> None:
+    """Remove the manifests that a transaction wrote and that nothing will name."""
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import producers, remove_manifests
+
+    for producer in producers(transaction):
+        with suppress(OSError):
+            remove_manifests(producer)
+
+
+def has_failed(error: BaseException, lake: Lake, table: str, load_id: str) -> bool:
+    """Whether a load that raised this is in no snapshot, and never will be."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    if not isinstance(error, SQLAlchemyError):
+        return is_certain(error)
+    try:
+        # A database answers at once: what it does not know now does not land later.
+        found = lake.find(table)
+    except SQLAlchemyError:
+        return False
+    return found is None or find_commit(found, load_id) is None
+
+
+class Journal:
+    """The lock and the list of one load's files."""
+
+    def __init__(self, load_id: str, stream: TextIO) -> None:
+        self.load_id = load_id
+        self.empty = True
+        """Nothing is left that a sweep would have to look for."""
+        self._stream = stream
+        self._begun = False
+        self._aims: set[str] = set()
+
+    def add(self, identifier: tuple[str, str], path: str) -> None:
+        """Note a file before its first byte is written."""
+        if not self._begun:
+            namespace, table = identifier
+            self._write({"namespace": namespace, "table": table})
+            self._begun = True
+        self.empty = False
+        self._write(path)
+
+    def aim(self, table_id: str) -> None:
+        """Note a table before the first commit to it that names these files, if there are any."""
+        if self._begun and table_id not in self._aims:
+            self._aims.add(table_id)
+            self._write({"id": table_id})
+
+    def _write(self, line: object) -> None:
+        self._stream.write(json.dumps(line) + "\n")
+        self._stream.flush()
+
+
+@contextmanager
+def journal(folder: Path) -> Iterator[Journal]:
+    """Hold a load's lock; leave it to a later ``sweep`` when this load ends badly."""
+    load_id = uuid.uuid4().hex
+    path = folder / f"{load_id}.json"
+    with locks.new(path) as stream:
+        made = Journal(load_id, stream)
+        try:
+            yield made
+        finally:
+            if sys.exc_info()[0] is None or made.empty:
+                path.unlink(missing_ok=True)
+
+
+@contextmanager
+def turn(lake: Lake, table: str) -> Iterator[float]:
+    """Wait until no other process of this host commits to the table.
+
+    Yields when one last did, in seconds since 1970; infinity where nobody knows.
+
+    Only saves work: writers on other hosts are not kept out, and a commit that loses against one
+    is tried again. So nobody waits for ever.
+    """
+    if not lake.home.takes_turns:
+        yield float("inf")
+        return
+    lake.local.mkdir(parents=True, exist_ok=True)
+    path = lake.local / f"{lake.namespace}.{table}.lock"
+    new = not path.exists()
+    with path.open("a") as handle:
+        locks.take(handle, lake.options.commit_timeout)
+        try:
+            yield 0.0 if new else os.fstat(handle.fileno()).st_mtime
+        finally:
+            os.utime(handle.fileno())
+
+
+def sweep(lake: Lake) -> int:
+    """Remove files of loads that died before their commit; the number of files removed.
+
+    A server may still be busy with the commit of a load that is dead, so its files are left alone
+    for some time.
+    """
+    removed = 0
+    for path in lake.local.glob("*.json"):
+        with suppress(OSError, ValueError), locks.left_behind(path) as stream:
+            if stream is None or time.time() - path.stat().st_mtime < lake.home.settles:
+                continue
+            entry, *lines = [json.loads(line) for line in stream] or [{}]
+            if entry and entry["namespace"] != lake.namespace:
+                continue
+            removed += _remove_unused(lake, entry["table"], lines) if entry else 0
+            path.unlink(missing_ok=True)
+    return removed
+
+
+def _remove_unused(lake: Lake, name: str, lines: list[str | dict[str, str]]) -> int:
+    paths = [line for line in lines if isinstance(line, str)]
+    found = _tables(lake, name, {line["id"] for line in lines if not isinstance(line, str)})
+    if found is None:
+        return 0
+    used = {path for table in found for path in _referenced(table)}
+    removed = 0
+    for path in paths:
+        if path not in used:
+            io = found[0].io if found else lake.storage(path)
+            with suppress(FileNotFoundError):
+                io.delete(path)
+                removed += 1
+    return removed
+
+
+def _tables(lake: Lake, name: str, ids: set[str]) -> list[Table] | None:
+    """The tables that may name the files of a load; None where one of them is not to be found.
+
+    It may have got another name, or be in another namespace by now: then its files are not ours
+    to judge.
+    """
+    there = lake.find(name)
+    if there is not None and ids <= {_id(there)}:
+        return [there]
+    found = [table for table in map(lake.find, sorted(lake.tables())) if table is not None]
+    if not ids:
         return found
-
-    def _removal(self, table: Table | None) -> Removal:
-        self.removed = Counter()
-        if table is None:
-            return Removal()
-        parts = survey(self.lake, table, (names.SOURCE_FILE,))
-        if self.plan.rebuild:
-            self.removed = rows_by(table, parts, names.SOURCE_FILE)
-            return Removal([p.file for p in parts])
-        keys = frozenset(f.file.key for f in self.current)
-        removal = removal_of(self.publication, table, parts, OfKeys(names.SOURCE_FILE, keys))
-        self.removed = removal.gone
-        return removal
-
-    def _version(self, converted: Converted) -> Version:
-        file = converted.file
-        rejected = converted.rows_rejected + converted.cells_nulled
-        return Version(
-            file.key,
-            file.etag,
-            file.modified,
-            converted.ingested_at,
-            converted.rows_loaded,
-            rejected,
-            file.size,
-            origin=file.origin,
-        )
-
-    def _loaded(self, snapshot: str) -> Loaded:
-        current = {f.file.key for f in self.current}
-        widened = tuple(c.name for c in self.plan.columns if c.change is Change.WIDEN)
-        return Loaded(
-            self.plan.table,
-            created=self.created and bool(snapshot),
-            columns_added=self.added if snapshot else (),
-            columns_widened=widened if snapshot else (),
-            snapshot=snapshot,
-            outcomes=tuple(self._outcome(f, f.file.key in current) for f in self.files),
-        )
-
-    def _outcome(self, converted: Converted, committed: bool) -> Outcome:
-        return Outcome(
-            converted.file,
-            Status.SUCCESS if committed else Status.SUPERSEDED,
-            rows_read=converted.rows_read,
-            rows_loaded=converted.rows_loaded if committed else 0,
-            rows_rejected=converted.rows_rejected,
-            skipped=converted.skipped,
-            cells_nulled=converted.cells_nulled,
-            rows_deleted=self.removed[converted.file.key] if committed else 0,
-            columns_added=self.added if committed else (),
-            error="" if committed else "a newer version of the file was loaded by another run",
-            warnings=converted.warnings,
-        )
+    found = [table for table in found if _id(table) in ids]
+    return found if len(found) == len(ids) else None
 
 
-def _bytes_of(paths: Sequence[Path]) -> int:
-    return sum(path.stat().st_size for path in paths)
+def _id(table: Table) -> str:
+    return str(table.metadata.table_uuid)
+
+
+def _referenced(table: Table) -> set[str]:
+    """Every file that any snapshot of the table names."""
+    used = objects_of(table.metadata, table.metadata.snapshots)
+    manifests = {}
+    for snapshot in table.metadata.snapshots:
+        manifests.update({m.manifest_path: m for m in snapshot.manifests(table.io)})
+    for manifest in manifests.values():
+        entries = manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+        used.update(entry.data_file.file_path for entry in entries)
+    return used

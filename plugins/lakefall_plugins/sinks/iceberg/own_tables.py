@@ -1,18 +1,29 @@
-"""The sink's own tables: made on first use, small changes committed with retries."""
+"""The sink's own tables: made on first use, small changes committed with retries, rows as Arrow."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lakefall_plugins.sinks.iceberg.journals import turn
-from lakefall_plugins.sinks.iceberg.publish import Publication, constant, describe
-from lakefall_plugins.sinks.iceberg.removal import Doomed, Removal, removal_of
-from lakefall_plugins.sinks.iceberg.retries import until_committed
-from lakefall_plugins.sinks.iceberg.schema import parse
-from lakefall_plugins.sinks.iceberg.snapshots import find_commit
-from lakefall_plugins.sinks.iceberg.transaction import abandon, commit, publishing, stage_rows
+from lakefall_plugins.sinks.iceberg.commit import (
+    abandon,
+    commit,
+    publishing,
+    stage_rows,
+    turn,
+    until_committed,
+)
+from lakefall_plugins.sinks.iceberg.metadata import find_commit, parse_type, schema_of
+from lakefall_plugins.sinks.iceberg.reading import (
+    Doomed,
+    Part,
+    Removal,
+    at_once,
+    removal_of,
+    survey,
+)
+from lakefall_plugins.sinks.iceberg.writing import Publication, constant, describe
 from lakefall_plugins.sinks.lake import names
 
 if TYPE_CHECKING:
@@ -20,12 +31,13 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
-    from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
 
     from lakefall_plugins.sinks.iceberg.catalog import Lake
-    from lakefall_plugins.sinks.iceberg.footers import Footer
-    from lakefall_plugins.sinks.iceberg.survey import Part
+    from lakefall_plugins.sinks.iceberg.parquet_footers import Footer
+
+_KEPT = 200_000
+"""Rows of a table that a process remembers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,17 +92,6 @@ class OwnTable:
     full_metrics: tuple[str, ...] = ()
     """Text columns whose bounds are kept in full."""
 
-    def schema(self) -> Schema:
-        from pyiceberg.schema import Schema
-        from pyiceberg.types import NestedField
-
-        return Schema(
-            *(
-                NestedField(field_id=i, name=n, field_type=parse(t), required=r)
-                for i, (n, t, r) in enumerate(self.columns, start=1)
-            )
-        )
-
     def find(self) -> Table | None:
         return self.lake.find(self.name)
 
@@ -108,7 +109,7 @@ class OwnTable:
             **{f"write.metadata.metrics.column.{c}": "full" for c in self.full_metrics},
         }
         self.lake.catalog.create_table_if_not_exists(
-            self.lake.identifier(self.name), self.schema(), properties=properties
+            self.lake.identifier(self.name), schema_of(self.columns), properties=properties
         )
         found = self.find()
         assert found is not None  # noqa: S101 -- just made
@@ -139,7 +140,7 @@ class OwnTable:
     def _alone(
         self, stage: Stage, publication: Publication, used: set[str], changed: float, *, make: bool
     ) -> bool:
-        from lakefall_plugins.sinks.iceberg.staged import StagedChange
+        from lakefall_plugins.sinks.iceberg.pyiceberg_internals import StagedChange
 
         table = self.lake.since(self.name, changed)
         if table is None and make:
@@ -169,4 +170,83 @@ class OwnTable:
         if missing:
             with transaction.update_schema() as update:
                 for name, kind in missing:
-                    update.add_column((name,), parse(kind))
+                    update.add_column((name,), parse_type(kind))
+
+
+class OwnRows:
+    """Rows of one table, in the columns that are asked for."""
+
+    def __init__(self, lake: Lake, schema: Mapping[str, str], key: str) -> None:
+        self._lake = lake
+        self._schema = schema
+        """Column -> Arrow's name of its type."""
+        self._key = key
+        """Column by which rows are looked for."""
+        self._known: dict[str, pa.Table] = {}
+
+    def read(self, table: Table, keys: Collection[str] = ()) -> pa.Table:
+        """Every row (of these keys). Columns that the table lacks are NULL."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        parts = survey(self._lake, table, (self._key,))
+        if any(p.deletes for p in parts) or not _as_written(table, parts):
+            found = self._shaped(table.scan().to_arrow())
+        else:
+            if keys:
+                parts = [p for p in parts if p.may_hold_any(self._key, keys)]
+            found = self._joined(table, parts)
+        if not keys:
+            return found
+        return found.filter(pc.is_in(found[self._key], pa.array(sorted(keys), pa.string())))
+
+    def read_parts(self, table: Table, parts: Sequence[Part]) -> pa.Table | None:
+        """Every row of these data files, none of which has delete files; None where others
+        have changed the table so that files cannot be read alone."""
+        return self._joined(table, parts) if _as_written(table, parts) else None
+
+    def _joined(self, table: Table, parts: Sequence[Part]) -> pa.Table:
+        import pyarrow as pa
+
+        paths = [p.file.file_path for p in parts]
+        unknown = [p for p in paths if p not in self._known]
+        if unknown:
+            read = at_once(lambda path: self._of_file(table, path), unknown)
+            self._known.update(zip(unknown, read, strict=True))
+        if sum(t.num_rows for t in self._known.values()) > _KEPT:
+            self._known = {p: self._known[p] for p in paths}
+        return pa.concat_tables([self._arrow_schema().empty_table(), *map(self._known.get, paths)])
+
+    def _of_file(self, table: Table, path: str) -> pa.Table:
+        from pyarrow import parquet
+
+        with table.io.new_input(path).open() as stream:
+            return self._shaped(parquet.ParquetFile(stream).read())
+
+    def _shaped(self, found: pa.Table) -> pa.Table:
+        import pyarrow as pa
+
+        schema = self._arrow_schema()
+        columns = [
+            found[f.name].cast(f.type)
+            if f.name in found.column_names
+            else pa.nulls(found.num_rows, f.type)
+            for f in schema
+        ]
+        return pa.table(columns, schema=schema)
+
+    def _arrow_schema(self) -> pa.Schema:
+        import pyarrow as pa
+
+        made = {"timestamp": pa.timestamp("us")}
+        return pa.schema(
+            [(n, made.get(t) or pa.type_for_alias(t)) for n, t in self._schema.items()]
+        )
+
+
+def _as_written(table: Table, parts: Sequence[Part]) -> bool:
+    """Whether data files may be read by name: nobody has renamed or dropped a column."""
+    ids = [{f.name: f.field_id for f in schema.fields} for schema in table.schemas().values()]
+    now = {f.name: f.field_id for f in table.schema().fields}
+    same = all(now.get(name) == i for one in ids for name, i in one.items())
+    return same and all(p.file.file_format.name == "PARQUET" for p in parts)

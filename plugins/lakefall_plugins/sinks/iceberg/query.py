@@ -8,20 +8,77 @@ loses its access to everything else: files, extensions, settings.
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql as quoting
 from lakefall.contract.errors import UsageError
-from lakefall_plugins.sinks.iceberg.remote_files import RemoteFiles
 from lakefall_plugins.sinks.lake import types
 
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile
     from pyiceberg.table import FileScanTask, Table
 
     from lakefall.contract.run import Run
     from lakefall_plugins.sinks.iceberg.catalog import Lake
+
+PROTOCOL = "lakefall"
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+"""Data files never change."""
+
+
+class RemoteFiles:
+    """The data files that one query may read."""
+
+    def __init__(self) -> None:
+        self.paths: dict[str, tuple[FileIO, DataFile]] = {}
+
+    def add(self, io: FileIO, file: DataFile) -> str:
+        """The name under which the engine reads a data file."""
+        path = f"{PROTOCOL}://{len(self.paths)}/{file.file_path.rpartition('/')[2]}"
+        self.paths[path] = io, file
+        return path
+
+    def file_system(self) -> Any:
+        """What the engine is given; it asks for one that ``fsspec`` knows."""
+        from fsspec import AbstractFileSystem
+
+        files = self.paths
+
+        class DataFiles(AbstractFileSystem):  # type: ignore[misc]
+            protocol = PROTOCOL
+            cachable = False
+
+            def open(self, path: str, mode: str = "rb", **_: Any) -> Any:
+                if mode != "rb":
+                    raise PermissionError(path)
+                io, file = self._known(path)
+                return io.new_input(file.file_path).open()
+
+            def info(self, path: str, **_: Any) -> dict[str, Any]:
+                size = self._known(path)[1].file_size_in_bytes
+                return {"name": path, "size": size, "type": "file"}
+
+            def glob(self, path: str, **_: Any) -> list[str]:
+                return [path] if path in files else []
+
+            def exists(self, path: str, **_: Any) -> bool:
+                return path in files
+
+            def modified(self, path: str) -> datetime:
+                self._known(path)
+                return _LONG_AGO
+
+            def _known(self, path: str) -> tuple[FileIO, DataFile]:
+                if path not in files:
+                    raise FileNotFoundError(path)
+                return files[path]
+
+        return DataFiles()
+
 
 _EXPLAIN = re.compile(r"\s*EXPLAIN\b(\s*\([\w\s,]*\))?(\s+ANALYZE\b)?", re.IGNORECASE)
 

@@ -9,23 +9,39 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lakefall.contract.values import Decision, RegistryEntry, SourceFile, Status
-from lakefall_plugins.sinks.iceberg import snapshots
-from lakefall_plugins.sinks.iceberg.own_rows import OwnRows
-from lakefall_plugins.sinks.iceberg.own_tables import OwnTable, Staging
-from lakefall_plugins.sinks.iceberg.removal import Removal
-from lakefall_plugins.sinks.iceberg.survey import Part, survey
-from lakefall_plugins.sinks.lake.registry import COLUMNS, Row, decide, history
+from lakefall.contract.errors import (
+    CatalogDeniedError,
+    CatalogUnreachableError,
+    StorageDeniedError,
+    StorageFullError,
+    StorageUnreachableError,
+)
+from lakefall.contract.values import Decision, RegistryEntry, SourceFile
+from lakefall_plugins.sinks.iceberg.errors import translated
+from lakefall_plugins.sinks.iceberg.metadata import latest, versions
+from lakefall_plugins.sinks.iceberg.own_tables import OwnRows, OwnTable, Staging
+from lakefall_plugins.sinks.iceberg.reading import OfKeys, Part, Removal, at_once, rows_by, survey
+from lakefall_plugins.sinks.lake import names
+from lakefall_plugins.sinks.lake.registry import (
+    COLUMNS,
+    Row,
+    believed,
+    decide,
+    doubted,
+    history,
+    latest_successes,
+    row_of_version,
+)
 from lakefall_plugins.sinks.lake.versions import Version
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.table import Table
 
+    from lakefall.contract.run import Run
     from lakefall_plugins.sinks.iceberg.catalog import Lake
 
 _FULL_TIER = 10
@@ -38,7 +54,6 @@ _ARROW = {
     "boolean": "bool",
     "timestamp": "timestamp",
 }
-_AT_ONCE = 8
 
 
 class Registry:
@@ -67,11 +82,7 @@ class Registry:
 
     def latest_successes(self, keys: Collection[str] = (), table: str = "") -> dict[str, Version]:
         """The version of every key that is in its table, as far as the registry knows."""
-        return {
-            r.file_key: r.version()
-            for r in self.rows(keys)
-            if r.status == Status.SUCCESS and table in ("", r.table_name)
-        }
+        return latest_successes(self.rows(keys), table)
 
     def decide(
         self,
@@ -85,27 +96,13 @@ class Registry:
         return self._distrust(*decide(files, rows, tables, digest))
 
     def _distrust(self, decisions: list[Decision], loaded: Mapping[str, Row]) -> list[Decision]:
-        """Load what a table has in another version than the registry says.
-
-        That is so where a process died after its commit and before its row, and the source then
-        went back to the version before.
-        """
-        by_table: dict[str, list[Row]] = {}
-        for decision in decisions:
-            row = loaded.get(decision.file.key)
-            if not decision.pending and row is not None and row.etag == decision.file.etag:
-                by_table.setdefault(row.table_name, []).append(row)
+        """Load what a table has in another version than the registry says."""
+        by_table = believed(decisions, loaded)
         doubtful: set[str] = set()
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for name, table in zip(by_table, pool.map(self.lake.find, by_table), strict=True):
-                if table is not None:
-                    doubtful |= _overtaken(table, by_table[name])
-        return [
-            dataclasses.replace(d, pending=True, reason="another version was loaded, not recorded")
-            if d.file.key in doubtful and not d.pending
-            else d
-            for d in decisions
-        ]
+        for name, table in zip(by_table, at_once(self.lake.find, by_table), strict=True):
+            if table is not None:
+                doubtful |= _overtaken(table, by_table[name])
+        return doubted(decisions, doubtful)
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows in one commit."""
@@ -156,9 +153,13 @@ class Registry:
         self.rewrite(change)
         return len(found)
 
-    def remove(self, gone: Callable[[Row], bool]) -> None:
-        """Delete the rows that ``gone`` names."""
-        self.rewrite(lambda rows: [r for r in rows if not gone(r)])
+    def remove(self, keys: Collection[str]) -> None:
+        """Delete all rows of these keys."""
+        self.rewrite(lambda rows: [r for r in rows if r.file_key not in keys])
+
+    def remove_others(self, table: str, keys: Collection[str]) -> None:
+        """Delete the rows of a table's files that are not among these."""
+        self.rewrite(lambda rows: [r for r in rows if r.table_name != table or r.file_key in keys])
 
 
 def _crowded(parts: Sequence[Part]) -> list[Part]:
@@ -182,7 +183,7 @@ def _crowded(parts: Sequence[Part]) -> list[Part]:
 def _overtaken(table: Table, rows: Sequence[Row]) -> set[str]:
     """Keys of which the table got another version after their rows were written."""
     keys = {r.file_key: r for r in rows}
-    found = snapshots.latest(table, keys, min(r.ingested_at for r in rows))
+    found = latest(table, keys, min(r.ingested_at for r in rows))
     return {
         key
         for key, version in found.items()
@@ -218,3 +219,82 @@ def _aware(row: dict[str, Any]) -> dict[str, Any]:
         k: v.replace(tzinfo=UTC) if isinstance(v, datetime) and v.tzinfo is None else v
         for k, v in row.items()
     }
+
+
+_TABLES_AT_ONCE = 4
+_ELSEWHERE = (
+    CatalogDeniedError,
+    CatalogUnreachableError,
+    StorageDeniedError,
+    StorageFullError,
+    StorageUnreachableError,
+)
+
+
+def delete_rows(lake: Lake, name: str, keys: Collection[str]) -> int:
+    """Delete the rows of these keys from a table; their number."""
+    deleted = 0
+
+    def stage(staging: Staging) -> bool:
+        nonlocal deleted
+        table = staging.table
+        if names.SOURCE_FILE not in table.schema().column_names:
+            return False
+        parts = survey(lake, table, (names.SOURCE_FILE,))
+        removal = staging.remove(parts, OfKeys(names.SOURCE_FILE, frozenset(keys)))
+        deleted = removal.gone.total()
+        if deleted:
+            staging.stage(removal)
+        return bool(deleted)
+
+    OwnTable(lake, name, ()).change(stage, make=False)
+    return deleted
+
+
+def rebuild_registry(lake: Lake, registry: Registry, run: Run) -> int:
+    """Write the registry anew from the tables; the number of keys found.
+
+    A key whose version no snapshot knows any more gets an empty ETag, which equals no file's: it
+    is loaded again.
+    """
+    found = at_once(lambda name: _rows_of(lake, name, run), lake.data_tables(), _TABLES_AT_ONCE)
+    rows = [row for some in found for row in some]
+    _drop_unreadable(registry.table)
+    registry.rewrite(lambda _: rows, make=True)
+    return len(rows)
+
+
+def _rows_of(lake: Lake, name: str, run: Run) -> list[Row]:
+    table = lake.find(name)
+    if table is None or names.SOURCE_FILE not in table.schema().column_names:
+        return []
+    counts = rows_by(table, survey(lake, table, (names.SOURCE_FILE,)), names.SOURCE_FILE)
+    known: dict[str, Version] = {}
+    for version in versions(table):
+        known.setdefault(version.key, version)
+    empty = {key for key, version in known.items() if version.rows == 0 and key not in counts}
+    return [_row(name, key, counts[key], known.get(key), run) for key in sorted({*counts} | empty)]
+
+
+def _row(table: str, key: str, rows: int, known: Version | None, run: Run) -> Row:
+    if known is None:
+        known = Version(key, "", run.started_at, run.started_at, run_id=run.run_id)
+    modified = known.modified if known.etag else None
+    return row_of_version(known, table, rows, known.run_id, modified, same=known.rows == rows)
+
+
+def _drop_unreadable(table: OwnTable) -> None:
+    """Let go of a registry whose metadata or rows are gone or damaged."""
+    from pyiceberg.exceptions import RESTError
+
+    try:
+        found = table.find()
+        if found is not None:
+            for _ in found.scan(selected_fields=(COLUMNS[0][0],)).to_arrow_batch_reader():
+                pass
+    except (OSError, ValueError, RESTError) as error:
+        if isinstance(translated(error, ""), _ELSEWHERE):
+            # The table may well be sound: it is the way to it that is not.
+            raise
+        table.lake.catalog.drop_table(table.lake.identifier(table.name))
+        table.lake.remember(table.name, None)

@@ -7,23 +7,38 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql
-from lakefall.contract.values import StoredReject
-from lakefall_plugins.sinks.iceberg.filters import equal, every
 from lakefall_plugins.sinks.iceberg.own_tables import OwnTable, Staging
-from lakefall_plugins.sinks.iceberg.removal import Doomed, OfKeys
-from lakefall_plugins.sinks.iceberg.survey import Part, survey
+from lakefall_plugins.sinks.iceberg.reading import Doomed, OfKeys, Part, survey
+from lakefall_plugins.sinks.lake import rejects
 from lakefall_plugins.sinks.lake.rejects import COLUMNS
 from lakefall_plugins.sinks.lake.versions import Version, from_micros
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyiceberg.expressions import BooleanExpression
 
     from lakefall.contract.run import Run
-    from lakefall.contract.values import Converted
+    from lakefall.contract.values import Converted, StoredReject
     from lakefall_plugins.sinks.iceberg.catalog import Lake
+
+
+def equal(column: str, value: str) -> BooleanExpression:
+    from pyiceberg import expressions
+
+    made: Any = expressions.EqualTo
+    return made(column, value)  # type: ignore[no-any-return]
+
+
+def every(*conditions: BooleanExpression) -> BooleanExpression:
+    from pyiceberg import expressions
+
+    made: Any = expressions.And
+    always = expressions.AlwaysTrue()
+    return made(always, always, *conditions)  # type: ignore[no-any-return]
+
 
 _KEYS = ("file_key", "etag")
 
@@ -100,20 +115,11 @@ class Rejects:
             return
         wanted = (("table_name", table_name), ("file_key", key))
         condition = every(*(equal(column, value) for column, value in wanted if value))
-        fields = tuple(n for n, _, _ in COLUMNS[:7])
-        rows = found.scan(row_filter=condition, selected_fields=fields).to_arrow()
-        for row in rows.sort_by([("file_key", "ascending"), ("line", "ascending")]).to_pylist():
-            version = current.get(row["file_key"])
-            if version is not None and version.etag == row["etag"]:
-                yield StoredReject(
-                    row["file_key"],
-                    row["table_name"],
-                    row["etag"],
-                    row["line"],
-                    row["column_name"],
-                    row["reason"],
-                    row["text"],
-                )
+        rows = found.scan(row_filter=condition, selected_fields=rejects.SHOWN).to_arrow()
+        rows = rows.sort_by([("file_key", "ascending"), ("line", "ascending")])
+        yield from rejects.current(
+            ([row[name] for name in rejects.SHOWN] for row in rows.to_pylist()), current
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,29 +188,17 @@ class Replaced:
         return pc.fill_null(pc.and_(other, older), False)
 
 
-def _naive(moment: datetime) -> str:
-    """UTC as ISO text without a zone."""
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
-
-
 def _as_data_file(run: Run, converted: Converted) -> Path:
     """The file's rejects with the table's columns and field ids."""
     file = converted.file
     target = run.workdir / f"rejects-{uuid.uuid4().hex}.parquet"
-    now = _naive(datetime.now(UTC))
-    modified = _naive(file.modified)
-    values = {
-        "file_key": sql.literal(file.key),
-        "table_name": sql.literal(file.table),
-        "etag": sql.literal(file.etag),
-        "line": "line::BIGINT",
-        "column_name": "coalesce(\"column\", '')::VARCHAR",
-        "reason": "coalesce(reason, '')::VARCHAR",
-        "text": "coalesce(\"text\", '')::VARCHAR",
-        "dag_run_id": sql.literal(run.run_id),
-        "rejected_at": f"{sql.literal(now)}::TIMESTAMP",
-        "modified": f"{sql.literal(modified)}::TIMESTAMP",
-    }
+    values = rejects.values(
+        run.run_id,
+        sql.literal(file.key),
+        sql.literal(file.table),
+        sql.literal(file.etag),
+        sql.literal(rejects.utc_text(file.modified)),
+    )
     select = ", ".join(f"{values[name]} AS {name}" for name, _, _ in COLUMNS)
     ids = ", ".join(f"{name}: {i}" for i, (name, _, _) in enumerate(COLUMNS, start=1))
     with sql.connect(run.pipeline.config.engine, run.workdir / "duckdb") as connection:

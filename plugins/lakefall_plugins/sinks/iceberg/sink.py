@@ -23,17 +23,18 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall_plugins.sinks.iceberg import checks, commit, journals, upkeep
+from lakefall_plugins.sinks.iceberg import catalog, load, registry
 from lakefall_plugins.sinks.iceberg.catalog import Lake
-from lakefall_plugins.sinks.iceberg.failures import foreseen
-from lakefall_plugins.sinks.iceberg.maintenance import Subject, maintain
+from lakefall_plugins.sinks.iceberg.commit import sweep
+from lakefall_plugins.sinks.iceberg.errors import foreseen
+from lakefall_plugins.sinks.iceberg.maintenance.maintain import Subject, maintain
+from lakefall_plugins.sinks.iceberg.metadata import parse_type, shape_of
 from lakefall_plugins.sinks.iceberg.options import IcebergOptions
 from lakefall_plugins.sinks.iceberg.query import query
 from lakefall_plugins.sinks.iceberg.registry import Registry
 from lakefall_plugins.sinks.iceberg.rejects import Rejects
-from lakefall_plugins.sinks.iceberg.schema import parse, shape_of
 from lakefall_plugins.sinks.lake import names, plan
-from lakefall_plugins.sinks.lake.registry import row_of
+from lakefall_plugins.sinks.lake.registry import forget, row_of
 from lakefall_plugins.sinks.lake.versions import Version
 
 if TYPE_CHECKING:
@@ -81,33 +82,27 @@ class IcebergSink(Plugin[IcebergOptions]):
         plan.refuse_name(self.options, table)
         with self._foreseen(f"table {table!r}"):
             found = self.lake.seen(table)
-            if found is None:
-                return plan.new_table(run, table, schema, parse)
-            shape = shape_of(found, table)
-            if rebuild:
-                return plan.rebuilt_table(run, shape, schema, parse)
-            return plan.evolved_table(run, self.options, shape, schema, parse)
+            shape = None if found is None else shape_of(found, table)
+            return plan.plan_load(
+                run, self.options, table, shape, schema, rebuild=rebuild, accept=parse_type
+            )
 
     @hookimpl
     def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
         with self._foreseen(f"table {plan.table!r}", run):
-            journals.sweep(self.lake)
+            sweep(self.lake)
             with run.step("rejects", table=plan.table):
                 self.rejects.replace(run, files)
             run.emit("load.rejects_written", table=plan.table)
-            loaded = commit.load(self.lake, self.registry, run, plan, files)
+            loaded = load.load(self.lake, self.registry, run, plan, files)
             run.emit("load.data_committed", table=plan.table, snapshot=loaded.snapshot)
             late = [o.file for o in loaded.outcomes if o.status is Status.SUPERSEDED]
             if late:
                 self.rejects.remove_versions({(f.key, f.etag) for f in late})
             if plan.rebuild:
-                self._forget_replaced(plan.table, files)
+                # The rows of files that the source does not have any more are gone.
+                self.registry.remove_others(plan.table, {f.file.key for f in files})
             return loaded
-
-    def _forget_replaced(self, table: str, files: Sequence[Converted]) -> None:
-        """After a rebuild the rows of files that the source does not have any more are gone."""
-        there = {f.file.key for f in files}
-        self.registry.remove(lambda r: r.table_name == table and r.file_key not in there)
 
     @hookimpl
     def record(self, run: Run, outcomes: Sequence[Outcome]) -> bool:
@@ -140,7 +135,13 @@ class IcebergSink(Plugin[IcebergOptions]):
     @hookimpl
     def forget(self, run: Run, keys: Sequence[str]) -> int:
         with self._foreseen("forget", run):
-            return upkeep.forget(self.lake, self.registry, self.rejects, set(keys))
+            return forget(
+                self.registry,
+                self.rejects.remove,
+                lambda table, some: registry.delete_rows(self.lake, table, some),
+                self.lake.data_tables,
+                set(keys),
+            )
 
     @hookimpl
     def release(self, run: Run, keys: Sequence[str]) -> int:
@@ -150,13 +151,13 @@ class IcebergSink(Plugin[IcebergOptions]):
     @hookimpl
     def rebuild_registry(self, run: Run) -> int:
         with self._foreseen("registry", run):
-            return upkeep.rebuild_registry(self.lake, self.registry, run)
+            return registry.rebuild_registry(self.lake, self.registry, run)
 
     @hookimpl
     def tables(self) -> Sequence[str]:
         with self._foreseen("tables"):
             own = {self.options.registry_table, self.options.rejects_table} & self.lake.tables()
-            return [*upkeep.data_tables(self.lake), *sorted(own)]
+            return [*self.lake.data_tables(), *sorted(own)]
 
     @hookimpl
     def maintain(self, run: Run, table: str) -> Maintained:
@@ -179,4 +180,4 @@ class IcebergSink(Plugin[IcebergOptions]):
     @hookimpl
     def check(self) -> Iterable[Check]:
         with self._foreseen("sink iceberg"):
-            return list(checks.check(self.lake))
+            return list(catalog.check(self.lake))

@@ -1,8 +1,11 @@
-"""Names that this sink writes into tables: audit columns, properties, data files."""
+"""Names that sinks write into a namespace: audit columns, properties, staging tables."""
 
 from __future__ import annotations
 
+import re
+import secrets
 from collections.abc import Mapping
+from datetime import UTC, datetime
 
 SOURCE_FILE = "_source_file"
 INGESTED_AT = "_ingested_at"
@@ -11,7 +14,7 @@ AUDIT_TYPES = {SOURCE_FILE: "string", INGESTED_AT: "timestamp"}
 
 COMMIT_ID = "lakefall.commit"
 """Snapshot property: id of the load, looked for after a commit whose fate is unknown."""
-RUN_ID = "lakefall.contract.run-id"
+RUN_ID = "lakefall.run-id"
 FILES = "lakefall.files"
 """Snapshot property: the files of the load (see ``snapshots``)."""
 FILES_LOCATION = "lakefall.files-location"
@@ -57,3 +60,24 @@ def stale_properties(properties: Mapping[str, str], columns: set[str]) -> list[s
         for prefix in (_FORMAT, _TYPE)
         if name.startswith(prefix) and name.removeprefix(prefix) not in columns
     ]
+
+
+STAGING_PREFIX = "_lakefall_staging_"
+"""No table that files feed begins with this."""
+_STAGING = re.compile(STAGING_PREFIX + r"(\d{14})_[0-9a-f]{12}")
+_STAGED_AT = "%Y%m%d%H%M%S"
+
+
+def new_staging_name(now: datetime) -> str:
+    """A name for a staging table that nobody else has; it tells how old the table is."""
+    return f"{STAGING_PREFIX}{now.astimezone(UTC).strftime(_STAGED_AT)}_{secrets.token_hex(6)}"
+
+
+def is_staging(name: str) -> bool:
+    return name.startswith(STAGING_PREFIX)
+
+
+def staged_at(name: str) -> datetime | None:
+    """When a staging table was made, UTC; None for other names."""
+    found = _STAGING.fullmatch(name)
+    return datetime.strptime(found[1], _STAGED_AT).replace(tzinfo=UTC) if found else None

@@ -19,7 +19,7 @@ from lakefall.contract.errors import (
 from lakefall.contract.types import TypeSettings
 from lakefall.contract.values import Change, Column, PlannedColumn, Schema, TablePlan, TableState
 from lakefall_plugins.sinks.lake import names, types
-from lakefall_plugins.sinks.lake.staging import is_staging
+from lakefall_plugins.sinks.lake.names import is_staging
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -89,6 +89,28 @@ def refuse_name(options: LakeOptions, table: str) -> None:
         raise TableNameError(
             f"{table!r} is protected; rename the folder, or take it out of sink.protected_tables"
         )
+
+
+def plan_load(
+    run: Run,
+    options: LakeOptions,
+    table: str,
+    shape: Shape | None,
+    schema: Schema,
+    *,
+    rebuild: bool,
+    accept: Accept,
+) -> TablePlan:
+    """The plan of a load into a table that is made, rebuilt, or kept as far as it fits.
+
+    Raises:
+        SchemaFrozenError, TypeConflictError, TableError.
+    """
+    if shape is None:
+        return new_table(run, table, schema, accept)
+    if rebuild:
+        return rebuilt_table(run, shape, schema, accept)
+    return evolved_table(run, options, shape, schema, accept)
 
 
 def new_table(run: Run, name: str, schema: Schema, accept: Accept) -> TablePlan:

@@ -6,9 +6,10 @@ stands; ``released`` marks a row whose file is to be tried again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Protocol
 
 from lakefall.contract.values import Decision, Outcome, RegistryEntry, SourceFile, Status
 from lakefall_plugins.sinks.lake.versions import EPOCH, Version
@@ -81,6 +82,18 @@ def standing(rows: Iterable[Row]) -> tuple[dict[str, Row], dict[str, Row]]:
     return latest, loaded
 
 
+def latest_successes(rows: Iterable[Row], table: str = "") -> dict[str, Version]:
+    """The version of every key that is in its table, or in this one, as far as the rows know.
+
+    ``rows`` are oldest first.
+    """
+    return {
+        r.file_key: r.version()
+        for r in rows
+        if r.status == Status.SUCCESS and table in ("", r.table_name)
+    }
+
+
 def history(rows: Iterable[Row]) -> list[RegistryEntry]:
     """The latest row of every key, by key, with what its latest success loaded."""
     latest, loaded = standing(rows)
@@ -102,6 +115,30 @@ def decide(
         Decision(f, *_judge(f, latest.get(f.key), loaded.get(f.key), tables, digest)) for f in files
     ]
     return decisions, loaded
+
+
+def believed(decisions: Iterable[Decision], loaded: Mapping[str, Row]) -> dict[str, list[Row]]:
+    """By table: the latest successes of files that are left alone because they are unchanged."""
+    found: dict[str, list[Row]] = {}
+    for decision in decisions:
+        row = loaded.get(decision.file.key)
+        if not decision.pending and row is not None and row.etag == decision.file.etag:
+            found.setdefault(row.table_name, []).append(row)
+    return found
+
+
+def doubted(decisions: Iterable[Decision], keys: Collection[str]) -> list[Decision]:
+    """The decisions, but for these keys, of which the table has another version.
+
+    That is so where a process died after its commit and before its row, and the source then went
+    back to the version before.
+    """
+    return [
+        replace(d, pending=True, reason="another version was loaded, not recorded")
+        if d.file.key in keys and not d.pending
+        else d
+        for d in decisions
+    ]
 
 
 def _judge(
@@ -166,6 +203,32 @@ def row_of(outcome: Outcome, run_id: str, at: datetime) -> Row:
     )
 
 
+def row_of_version(
+    version: Version, table: str, rows: int, run_id: str, modified: datetime | None, *, same: bool
+) -> Row:
+    """The row of a key that a registry which is made anew gets from its table.
+
+    ``rows`` are those that the table has; where they are not the ``same`` as the version's, because
+    somebody else changed them, the row has no ETag, and the file is loaded again.
+    """
+    return Row(
+        file_key=version.key,
+        etag=version.etag if same else "",
+        table_name=table,
+        row_count=rows,
+        status=Status.SUCCESS.value,
+        error_message=None,
+        ingested_at=version.committed,
+        dag_run_id=run_id,
+        rows_loaded=rows,
+        rejected=version.rejected,
+        size=version.size,
+        modified=modified,
+        released=False,
+        origin=version.origin or None,
+    )
+
+
 def entry_of(row: Row, loaded: Row | None) -> RegistryEntry:
     """A key's latest row, and the one of its latest success, as the core knows them."""
     return RegistryEntry(
@@ -184,3 +247,36 @@ def entry_of(row: Row, loaded: Row | None) -> RegistryEntry:
         loaded_table=loaded.table_name if loaded else "",
         loaded_rows=(loaded and loaded.rows_loaded) or 0,
     )
+
+
+class Registry(Protocol):
+    """What forgetting files needs of a sink's registry."""
+
+    def release(self, keys: Collection[str]) -> int: ...
+    def rows(self, keys: Collection[str]) -> Sequence[Row]: ...
+    def remove(self, keys: Collection[str]) -> None: ...
+
+
+def forget(
+    registry: Registry,
+    remove_rejects: Callable[[Collection[str]], None],
+    delete_rows: Callable[[str, Collection[str]], int],
+    data_tables: Callable[[], Iterable[str]],
+    keys: Collection[str],
+) -> int:
+    """Delete rows, then rejects, then registry rows; the number of rows deleted.
+
+    In this order a crash leaves the registry rows, and the same command finishes the work. The keys
+    are released first: a version that comes back after a crash is loaded, whatever its row says.
+    """
+    registry.release(keys)
+    tables: dict[str, set[str]] = {}
+    for row in registry.rows(keys):
+        tables.setdefault(row.table_name, set()).add(row.file_key)
+    if unknown := set(keys).difference(*tables.values()):
+        for name in data_tables():
+            tables.setdefault(name, set()).update(unknown)
+    deleted = sum(delete_rows(name, known) for name, known in tables.items() if name)
+    remove_rejects(keys)
+    registry.remove(keys)
+    return deleted

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from lakefall_plugins.sinks.lake import names
 
 if TYPE_CHECKING:
-    from lakefall.contract.values import SourceFile
+    from lakefall.contract.values import Converted, SourceFile
 
 MAX_PROPERTY = 16_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -42,6 +42,22 @@ class Version:
     run_id: str = ""
     origin: str = ""
     """Which bucket or folder it came from; ``''`` where that is not known."""
+
+    @classmethod
+    def of(cls, converted: Converted, run_id: str = "") -> Version:
+        """The version that a load brings."""
+        file = converted.file
+        return cls(
+            file.key,
+            file.etag,
+            file.modified,
+            converted.ingested_at,
+            converted.rows_loaded,
+            converted.rows_rejected + converted.cells_nulled,
+            file.size,
+            run_id,
+            file.origin,
+        )
 
     def supersedes(self, file: SourceFile, listed: datetime) -> bool:
         """Whether this is a newer version that was committed after ``file`` was listed.

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterable
 
+from lakefall.common.backoff import Backoff
 from lakefall_plugins.sinks.lake import comments, types
+from lakefall_plugins.sinks.lake.names import is_staging
 from lakefall_plugins.sinks.lake.plan import Field, Shape
-from lakefall_plugins.sinks.lake.staging import is_staging
 from lakefall_plugins.sinks.trino import statements
 from lakefall_plugins.sinks.trino.options import TrinoOptions
 from lakefall_plugins.sinks.trino.statements import Definition
@@ -18,8 +17,6 @@ from lakefall_plugins.trino_client.sql import literal, qualified
 
 MISSING = ("TABLE_NOT_FOUND", "SCHEMA_NOT_FOUND")
 _SNAPSHOT = "current-snapshot-id"
-_WAITS = (0.2, 1.0, 0.0)
-"""Seconds between tries to make what is not there."""
 
 
 class Lakehouse:
@@ -89,16 +86,17 @@ class Lakehouse:
         Trino looks first and makes then: of two at the same moment, one is told of an internal
         error, in words that depend on the catalog.
         """
-        for wait in _WAITS:
+        backoff = Backoff(0.2, 1.0, least=0.5)
+        for last in (False, False, True):
             try:
                 self.execute(sql)
                 return
             except (TrinoQueryError, TrinoCatalogError) as error:
                 if is_there():
                     return
-                if not wait or not error.retryable:
+                if last or not error.retryable:
                     raise
-            time.sleep(random.uniform(wait / 2, wait))  # noqa: S311 -- no secret
+            backoff.pause()
 
     def drop(self, table: str) -> None:
         self.execute(f"DROP TABLE IF EXISTS {self.name(table)}")

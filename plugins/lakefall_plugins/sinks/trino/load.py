@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from lakefall.common.backoff import Backoff
 from lakefall.contract.errors import PlanOutdatedError
-from lakefall.contract.values import Change, Loaded, Outcome, Status
-from lakefall_plugins.sinks.lake import comments, names, types
+from lakefall.contract.values import Change
+from lakefall_plugins.sinks.lake import comments, commits, names, types
 from lakefall_plugins.sinks.lake.plan import iceberg_type
-from lakefall_plugins.sinks.lake.versions import to_micros
+from lakefall_plugins.sinks.lake.versions import Version
 from lakefall_plugins.sinks.trino import statements
+from lakefall_plugins.sinks.trino.commits import commit, snapshot_of, until_committed
+from lakefall_plugins.sinks.trino.current_state import CurrentState, read_state
 from lakefall_plugins.sinks.trino.lakehouse import MISSING
-from lakefall_plugins.sinks.trino.replacing import Piece, Rows, Source, delete_insert, replace
-from lakefall_plugins.sinks.trino.retries import commit, snapshot_of, until_committed
-from lakefall_plugins.sinks.trino.sight import Sight, look
-from lakefall_plugins.sinks.trino.statements import Definition, Removal
-from lakefall_plugins.sinks.trino.values import TargetColumn
+from lakefall_plugins.sinks.trino.replace import Piece, Rows, Source, delete_insert, replace
+from lakefall_plugins.sinks.trino.statements import Definition, Removal, TargetColumn
 from lakefall_plugins.trino_client.errors import TrinoCatalogError, TrinoQueryError
 from lakefall_plugins.trino_client.sql import identifier, literal, timestamp
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
-    from lakefall.contract.values import Converted, TablePlan
+    from lakefall.contract.values import Converted, Loaded, TablePlan
     from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
     from lakefall_plugins.sinks.trino.registry import Registry
     from lakefall_plugins.sinks.trino.rejects import Rejects
@@ -37,12 +37,10 @@ _OUTDATED = (
     "COLUMN_NOT_FOUND",
     "TYPE_MISMATCH",
 )
-_PATIENCE = 10.0
+_RECORD_SECONDS = 10.0
 """Seconds that another run, seen to have replaced a file's rows, is given to record it."""
 _SETTLE = 5.0
 """Seconds that a run which just committed needs at most to record it."""
-_MAX_VERSIONS = 16_000
-"""Characters of a comment: every commit to a table writes it again."""
 
 
 def load(
@@ -112,30 +110,26 @@ class _Load:
 
     # --- before ---
 
-    def _look(self) -> Sight:
+    def _look(self) -> CurrentState:
         """What the tables say of these files; files with a newer version are left out."""
-        end = time.monotonic() + _PATIENCE
+        polls = Backoff(0.5, 0.5, _RECORD_SECONDS, least=1.0)
         while True:
-            seen = look(self.lake, self.registry, self.plan, [f.file.key for f in self.files])
+            seen = read_state(self.lake, self.registry, self.plan, [f.file.key for f in self.files])
             self._check(seen)
             if self.plan.rebuild or self.plan.created:
                 self.current = self.files
                 return seen
             started = self.run.started_at
-            if not seen.unrecorded(started) or time.monotonic() > end:
+            if not seen.unrecorded(started) or polls.over:
                 break
             # Another run replaced rows of a file of ours a moment ago: is its version newer?
-            time.sleep(0.5)
+            polls.pause()
         keys = {f.file.key for f in self.files}
         self.rejects.clean = (self.rejects.clean - keys) | (keys - {k for k, _ in seen.rejects})
-        self.current = tuple(
-            f
-            for f in self.files
-            if not any(v.supersedes(f.file, started) for v in seen.versions.get(f.file.key, ()))
-        )
+        self.current = commits.not_superseded(self.files, seen.versions, started)
         return seen
 
-    def _check(self, seen: Sight) -> None:
+    def _check(self, seen: CurrentState) -> None:
         table = self.plan.table
         if self.plan.created:
             return
@@ -218,7 +212,7 @@ class _Load:
             self.created = True
         lake.note(table)
 
-    def _evolve(self, seen: Sight) -> None:
+    def _evolve(self, seen: CurrentState) -> None:
         table, said = self.lake.name(self.plan.table), self._said()
         for column in self._columns():
             name, found = column.name, seen.types.get(column.name)
@@ -238,7 +232,7 @@ class _Load:
             if any(known.get(k) != v for k, v in about.items()):
                 self._comment(name, comments.write(seen.comments.get(name), **about))
 
-    def _replace(self, source: Source, seen: Sight) -> None:
+    def _replace(self, source: Source, seen: CurrentState) -> None:
         keys = [f.file.key for f in self.current]
         if self.lake.options.replace == "delete_insert":
             self.query_id = delete_insert(source, self.plan.table, names.SOURCE_FILE, keys)
@@ -251,7 +245,7 @@ class _Load:
             source, self.plan.table, [names.SOURCE_FILE], removals, stamp=names.INGESTED_AT
         )
 
-    def _removal(self, file: Converted, seen: Sight | None) -> Removal:
+    def _removal(self, file: Converted, seen: CurrentState | None) -> Removal:
         rows = seen.rows.get(file.file.key) if seen else None
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
         since, until = (rows.since, rows.until) if rows else (epoch, epoch)
@@ -317,7 +311,7 @@ class _Load:
 
     # --- after ---
 
-    def _remember(self, seen: Sight) -> None:
+    def _remember(self, seen: CurrentState) -> None:
         """Say in the table which versions its rows are of, for `registry rebuild`.
 
         In its comment: a commit to a table writes it once, not once for every commit before.
@@ -329,58 +323,25 @@ class _Load:
 
     def _versions(self, comment: str) -> str:
         """The table's comment with the versions of this load."""
-        known = comments.read(comment).get(comments.VERSIONS, {})
-        for file in self.current:
-            known.pop(file.file.key, None)
-            known[file.file.key] = [
-                file.file.etag,
-                to_micros(file.file.modified),
-                file.rows_loaded,
-                file.rows_rejected + file.cells_nulled,
-                file.file.size,
-                to_micros(file.ingested_at),
-                self.run.run_id,
-                file.file.origin,
-            ]
-        text = comments.write(comment, versions=known)
-        while len(text) > _MAX_VERSIONS and known:
-            for key in list(known)[: max(1, len(known) // 8)]:
-                del known[key]
-            text = comments.write(comment, versions=known)
-        return text
+        loaded = (Version.of(f, self.run.run_id) for f in self.current)
+        return comments.with_versions(comment, loaded)
 
     def _loaded(self) -> Loaded:
-        done = bool(self.current)
-        current = {f.file.key for f in self.current}
-        widened = tuple(c.name for c in self.plan.columns if c.change is Change.WIDEN)
-        return Loaded(
-            self.plan.table,
+        return commits.loaded(
+            self.plan,
+            self.files,
+            self.current,
+            self.removed,
+            self._snapshot(),
             created=self.created,
-            columns_added=self.added,
-            columns_widened=widened if done else (),
-            snapshot=self._snapshot(),
-            outcomes=tuple(self._outcome(f, f.file.key in current) for f in self.files),
+            added=self.added,
+            changed=bool(self.current),
         )
 
     def _snapshot(self) -> str:
         if not self.query_id:
             return ""
         return snapshot_of(self.lake, self.plan.table, self.query_id)
-
-    def _outcome(self, converted: Converted, committed: bool) -> Outcome:
-        return Outcome(
-            converted.file,
-            Status.SUCCESS if committed else Status.SUPERSEDED,
-            rows_read=converted.rows_read,
-            rows_loaded=converted.rows_loaded if committed else 0,
-            rows_rejected=converted.rows_rejected,
-            skipped=converted.skipped,
-            cells_nulled=converted.cells_nulled,
-            rows_deleted=self.removed.get(converted.file.key, 0) if committed else 0,
-            columns_added=self.added if committed else (),
-            error="" if committed else "a newer version of the file was loaded by another run",
-            warnings=converted.warnings,
-        )
 
 
 def _nothing(columns: Sequence[TargetColumn]) -> str:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from lakefall.contract.errors import SinkError
 from lakefall.contract.values import Maintained
 from lakefall_plugins.sinks.lake import names
+from lakefall_plugins.sinks.trino.commits import commit, until_committed
 from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
-from lakefall_plugins.sinks.trino.retries import commit, until_committed
-from lakefall_plugins.sinks.trino.upkeep import told_by_snapshots
+from lakefall_plugins.sinks.trino.registry import told_by_snapshots
 from lakefall_plugins.trino_client.errors import TrinoQueryError, TrinoUnreachableError
 from lakefall_plugins.trino_client.sql import literal
 

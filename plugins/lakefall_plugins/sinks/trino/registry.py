@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from lakefall.contract.errors import SinkError
-from lakefall.contract.values import Decision, RegistryEntry, SourceFile, Status
-from lakefall_plugins.sinks.lake import names
-from lakefall_plugins.sinks.lake.registry import COLUMNS, Row, decide, history, standing
+from lakefall.contract.values import Decision, RegistryEntry, SourceFile
+from lakefall_plugins.sinks.lake import comments, names
+from lakefall_plugins.sinks.lake.registry import (
+    COLUMNS,
+    Row,
+    believed,
+    decide,
+    doubted,
+    history,
+    latest_successes,
+    row_of_version,
+    standing,
+)
 from lakefall_plugins.sinks.lake.types import to_trino
+from lakefall_plugins.sinks.lake.versions import Version, parse
+from lakefall_plugins.sinks.trino.commits import commit, until_committed
 from lakefall_plugins.sinks.trino.lakehouse import MISSING
-from lakefall_plugins.sinks.trino.retries import commit, until_committed
-from lakefall_plugins.sinks.trino.statements import Definition, pieces
+from lakefall_plugins.sinks.trino.statements import Definition
 from lakefall_plugins.trino_client.errors import TrinoQueryError
-from lakefall_plugins.trino_client.sql import identifier, literal, literals, timestamp
+from lakefall_plugins.trino_client.sql import identifier, literal, literals, pieces, timestamp
 
 if TYPE_CHECKING:
-    from lakefall_plugins.sinks.lake.versions import Version
+    from lakefall.contract.run import Run
     from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
 
 _MAX_FILES = 100
@@ -79,11 +89,7 @@ class Registry:
 
     def latest_successes(self, keys: Collection[str] = (), table: str = "") -> dict[str, Version]:
         """The version of every key that is in its table, as far as the registry knows."""
-        return {
-            r.file_key: r.version()
-            for r in self.rows(keys)
-            if r.status == Status.SUCCESS and table in ("", r.table_name)
-        }
+        return latest_successes(self.rows(keys), table)
 
     def decide(
         self, files: Sequence[SourceFile], digest: Callable[[str], str]
@@ -98,30 +104,15 @@ class Registry:
     ) -> list[Decision]:
         """Load what a table has in another version than the registry says.
 
-        That is so where a process died after its commit and before its row. Only tables with a
-        commit that is younger than the registry's last word on them are looked into.
+        Only tables with a commit that is younger than the registry's last word on them are looked
+        into.
         """
-        believed = {
-            d.file.key: row
-            for d in decisions
-            if not d.pending
-            and (row := loaded.get(d.file.key)) is not None
-            and row.etag == d.file.etag
-        }
-        last: dict[str, datetime] = {}
-        for row in rows:
-            last[row.table_name] = row.ingested_at
-        tables = sorted({row.table_name for row in believed.values()})
+        by_table = believed(decisions, loaded)
+        last = {row.table_name: row.ingested_at for row in rows}
         doubtful: set[str] = set()
-        for table in self._written_since(tables, last):
-            mine = [row for row in believed.values() if row.table_name == table]
-            doubtful |= self._overtaken(table, mine)
-        return [
-            dataclasses.replace(d, pending=True, reason="another version was loaded, not recorded")
-            if d.file.key in doubtful
-            else d
-            for d in decisions
-        ]
+        for table in self._written_since(sorted(by_table), last):
+            doubtful |= self._overtaken(table, by_table[table])
+        return doubted(decisions, doubtful)
 
     def _written_since(self, tables: Sequence[str], last: dict[str, datetime]) -> list[str]:
         """Tables that gained rows after these moments."""
@@ -261,3 +252,117 @@ def _literal(value: Any, iceberg: str) -> str:
     if iceberg == "boolean":
         return "true" if value else "false"
     return f"DOUBLE '{value!r}'" if iceberg == "double" else str(int(value))
+
+
+_NOT_OURS = (*MISSING, "COLUMN_NOT_FOUND")
+
+
+def delete_rows(lake: Lakehouse, table: str, keys: Collection[str]) -> int:
+    """Delete the rows of these keys from a table; their number."""
+    deleted = 0
+    column = identifier(names.SOURCE_FILE)
+    for group in pieces(sorted(keys), lake.options.max_statement_chars // 2):
+        text = f"DELETE FROM {lake.name(table)} WHERE {column} IN ({literals(group)})"
+        try:
+            deleted += until_committed(
+                lambda sql=text: lake.execute(sql).count,  # type: ignore[misc]
+                lake.options.commit_timeout,
+                f"table {table!r}",
+            )
+        except TrinoQueryError as error:
+            if error.name not in _NOT_OURS:
+                raise
+    return deleted
+
+
+def rebuild_registry(lake: Lakehouse, registry: Registry, run: Run) -> int:
+    """Write the registry anew from the tables; the number of keys found.
+
+    A key whose version no table tells any more gets an empty ETag, which equals no file's: it is
+    loaded again.
+    """
+    lake.tables(fresh=True)
+    rows = [row for table in lake.data_tables() for row in _rows_of(lake, table, run)]
+    registry.rewrite(rows)
+    return len(rows)
+
+
+def _rows_of(lake: Lakehouse, table: str, run: Run) -> Iterator[Row]:
+    column, at = identifier(names.SOURCE_FILE), identifier(names.INGESTED_AT)
+    try:
+        found = lake.client.rows(
+            f"SELECT {column}, count(*), max({at}) FROM {lake.name(table)} "
+            f"WHERE {column} IS NOT NULL GROUP BY 1"
+        )
+    except TrinoQueryError as error:
+        if error.name not in _NOT_OURS:
+            raise
+        return
+    counts = {str(key): (int(number), _utc(when)) for key, number, when in found}
+    told = _told(lake, table)
+    empty = {k for k, known in told.items() if k not in counts and known[0].rows == 0}
+    for key in sorted({*counts} | empty):
+        number, loaded_at = counts.get(key, (0, None))
+        known = told.get(key)
+        version, stamp = known or (
+            Version(key, "", run.started_at, run.started_at, run_id=run.run_id),
+            None,
+        )
+        same = version.rows == number and _same_load(number, loaded_at, stamp, version.committed)
+        run_id = version.run_id or run.run_id
+        modified = version.modified if version.etag and same else None
+        yield row_of_version(version, table, number, run_id, modified, same=same)
+
+
+def _same_load(
+    rows: int, loaded_at: datetime | None, stamp: datetime | None, committed: datetime
+) -> bool:
+    """Whether the rows that are there are those that the version told of."""
+    if rows == 0 or loaded_at is None:
+        return rows == 0
+    return loaded_at == stamp if stamp is not None else loaded_at <= committed
+
+
+def told_by_snapshots(lake: Lakehouse, table: str) -> list[str]:
+    """Files that are loaded, and of whose version nothing tells but the table's snapshots."""
+    told = {k: v for k, (v, stamp) in _told(lake, table).items() if stamp is None}
+    if not told:
+        return []
+    column = identifier(names.SOURCE_FILE)
+    rows = lake.client.rows(f"SELECT DISTINCT {column} FROM {lake.name(table)}")
+    live = {row[0] for row in rows}
+    return sorted(key for key, version in told.items() if key in live or version.rows == 0)
+
+
+def _told(lake: Lakehouse, table: str) -> dict[str, tuple[Version, datetime | None]]:
+    """What the table tells of each key: its version, and when its rows were loaded.
+
+    This sink writes into the table's comment, the sink `iceberg` into its snapshots.
+    """
+    properties, snapshots = lake.name(f"{table}$properties"), lake.name(f"{table}$snapshots")
+    found: dict[str, tuple[Version, datetime | None]] = {}
+    selects = [
+        f"SELECT element_at(summary, {literal(name)}), "
+        f"element_at(summary, {literal(names.RUN_ID)}), committed_at FROM {snapshots} "
+        f"WHERE element_at(summary, {literal(name)}) IS NOT NULL"
+        for name in (names.KEPT, names.FILES)
+    ]
+    selects.append(f"SELECT \"value\", NULL, NULL FROM {properties} WHERE key = 'comment'")
+    rows = lake.client.rows(" UNION ALL ".join(selects))
+    versions = [
+        version
+        for text, run_id, committed in rows
+        if committed is not None
+        for version in parse(text, committed.astimezone(UTC), run_id or "")
+    ]
+    # What maintenance kept has its own time.
+    for version in sorted(versions, key=lambda v: v.committed):
+        found[version.key] = (version, None)
+    for row in rows:
+        if row[2] is None:
+            found.update((k, (v, v.committed)) for k, v in comments.versions(row[0]).items())
+    return found
+
+
+def _utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)

@@ -7,17 +7,16 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from lakefall.common import sql
-from lakefall.contract.values import StoredReject
+from lakefall_plugins.sinks.lake import rejects
 from lakefall_plugins.sinks.lake.rejects import COLUMNS
-from lakefall_plugins.sinks.trino.replacing import Piece, Rows, Source, replace
-from lakefall_plugins.sinks.trino.retries import commit, until_committed
-from lakefall_plugins.sinks.trino.statements import Definition, Removal, pieces
-from lakefall_plugins.sinks.trino.values import TargetColumn
-from lakefall_plugins.trino_client.sql import literal, literals, timestamp
+from lakefall_plugins.sinks.trino.commits import commit, until_committed
+from lakefall_plugins.sinks.trino.replace import Piece, Rows, Source, replace
+from lakefall_plugins.sinks.trino.statements import Definition, Removal, TargetColumn
+from lakefall_plugins.trino_client.sql import literal, literals, pieces, timestamp
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
-    from lakefall.contract.values import Converted
+    from lakefall.contract.values import Converted, StoredReject
     from lakefall_plugins.sinks.lake.versions import Version
     from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
 
@@ -106,35 +105,28 @@ class Rejects:
         wanted = (("table_name", table_name), ("file_key", key))
         conditions = [f"{column} = {literal(value)}" for column, value in wanted if value]
         where = f"WHERE {' AND '.join(conditions)} " if conditions else ""
-        rows = self.lake.client.rows(
-            f"SELECT {', '.join(n for n, _, _ in COLUMNS[:7])} FROM {self.lake.name(self.name)} "
-            f"{where}ORDER BY file_key, line"
+        yield from rejects.current(
+            self.lake.client.rows(
+                f"SELECT {', '.join(rejects.SHOWN)} FROM {self.lake.name(self.name)} "
+                f"{where}ORDER BY file_key, line"
+            ),
+            current,
         )
-        for file_key, table, etag, line, column, reason, text in rows:
-            version = current.get(file_key)
-            if version is not None and version.etag == etag:
-                yield StoredReject(file_key, table, etag, line, column, reason, text)
 
 
 def _rows(run: Run, files: Sequence[Converted]) -> Rows:
     """The files' rejects with the table's columns."""
-    now = datetime.now(UTC)
     columns = tuple(TargetColumn(n, t) for n, t, _ in COLUMNS)
     paths = tuple(f.rejects for f in files if f.rejects is not None)
     numbers = _numbers(files)
     # Which file a reject is of is told by the Parquet file that it lies in.
-    values = {
-        "file_key": _by_file([f.file.key for f in files], paths),
-        "table_name": _by_file([f.file.table for f in files], paths),
-        "etag": _by_file([f.file.etag for f in files], paths),
-        "line": "line",
-        "column_name": "coalesce(\"column\", '')",
-        "reason": "coalesce(reason, '')",
-        "text": "coalesce(\"text\", '')",
-        "dag_run_id": sql.literal(run.run_id),
-        "rejected_at": _moment(now),
-        "modified": f"{_by_file([_naive(f.file.modified) for f in files], paths)}::TIMESTAMP",
-    }
+    values = rejects.values(
+        run.run_id,
+        _by_file([f.file.key for f in files], paths),
+        _by_file([f.file.table for f in files], paths),
+        _by_file([f.file.etag for f in files], paths),
+        _by_file([rejects.utc_text(f.file.modified) for f in files], paths),
+    )
     pieces_of = tuple(
         Piece(f"rejects of {f.file.key}", n) for f, n in zip(files, numbers, strict=True)
     )
@@ -154,11 +146,3 @@ def _by_file(values: Sequence[str], paths: Sequence[object]) -> str:
         f"{sql.literal(str(p))}: {sql.literal(v)}" for p, v in zip(paths, values, strict=True)
     )
     return f"MAP {{{pairs}}}[filename]"
-
-
-def _naive(moment: datetime) -> str:
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat()
-
-
-def _moment(moment: datetime) -> str:
-    return f"{sql.literal(_naive(moment))}::TIMESTAMP"

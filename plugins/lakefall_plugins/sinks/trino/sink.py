@@ -23,16 +23,16 @@ from lakefall.contract.values import (
     TableState,
 )
 from lakefall_plugins.sinks.lake import plan
-from lakefall_plugins.sinks.lake.registry import row_of
+from lakefall_plugins.sinks.lake.registry import forget, row_of
 from lakefall_plugins.sinks.lake.types import to_trino
 from lakefall_plugins.sinks.lake.versions import Version
-from lakefall_plugins.sinks.trino import load, maintenance, upkeep
+from lakefall_plugins.sinks.trino import load, maintenance, registry
 from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
 from lakefall_plugins.sinks.trino.options import TrinoOptions
 from lakefall_plugins.sinks.trino.query import query
 from lakefall_plugins.sinks.trino.registry import Registry
 from lakefall_plugins.sinks.trino.rejects import Rejects
-from lakefall_plugins.sinks.trino.staging import sweep
+from lakefall_plugins.sinks.trino.replace import sweep
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -67,11 +67,9 @@ class TrinoSink(Plugin[TrinoOptions]):
     def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:
         plan.refuse_name(self.options, table)
         shape = self.lake.shape(table)
-        if shape is None:
-            return plan.new_table(run, table, schema, to_trino)
-        if rebuild:
-            return plan.rebuilt_table(run, shape, schema, to_trino)
-        return plan.evolved_table(run, self.options, shape, schema, to_trino)
+        return plan.plan_load(
+            run, self.options, table, shape, schema, rebuild=rebuild, accept=to_trino
+        )
 
     @hookimpl
     def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
@@ -112,7 +110,13 @@ class TrinoSink(Plugin[TrinoOptions]):
 
     @hookimpl
     def forget(self, keys: Sequence[str]) -> int:
-        return upkeep.forget(self.lake, self.registry, self.rejects, set(keys))
+        return forget(
+            self.registry,
+            self.rejects.remove,
+            lambda table, some: registry.delete_rows(self.lake, table, some),
+            self.lake.data_tables,
+            set(keys),
+        )
 
     @hookimpl
     def release(self, keys: Sequence[str]) -> int:
@@ -120,7 +124,7 @@ class TrinoSink(Plugin[TrinoOptions]):
 
     @hookimpl
     def rebuild_registry(self, run: Run) -> int:
-        return upkeep.rebuild_registry(self.lake, self.registry, run)
+        return registry.rebuild_registry(self.lake, self.registry, run)
 
     @hookimpl
     def tables(self) -> Sequence[str]:

@@ -140,7 +140,7 @@ def add_deletes(found: Table, content: str, path: str, **more: Any) -> None:
     from pyiceberg.table.update.snapshot import _FastAppendFiles
     from pyiceberg.typedef import Record
 
-    from lakefall_plugins.sinks.iceberg.producers import DeletesWriter
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import DeletesWriter
 
     file = DataFile.from_args(
         content=DataFileContent[content],

@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakefall_plugins.sinks.iceberg.compaction import Group, plan
-from lakefall_plugins.sinks.iceberg.survey import Part
+from lakefall_plugins.sinks.iceberg.maintenance.compaction import Group, plan
+from lakefall_plugins.sinks.iceberg.reading import Part
 
 SMALL, TARGET = 8, 32
 

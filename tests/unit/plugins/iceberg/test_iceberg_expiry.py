@@ -23,8 +23,8 @@ from maintenance_support import (
 )
 
 from lakefall.contract.values import Status
-from lakefall_plugins.sinks.iceberg import snapshots
-from lakefall_plugins.sinks.iceberg.expiry import Rule, expired, files_of
+from lakefall_plugins.sinks.iceberg import metadata
+from lakefall_plugins.sinks.iceberg.maintenance.expiry import Rule, expired, files_of
 from lakefall_plugins.sinks.lake import names, versions
 
 ID = [("id", "INTEGER")]
@@ -187,7 +187,7 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(tz) + timedelta(seconds=seconds)
 
-    monkeypatch.setattr("lakefall_plugins.sinks.iceberg.maintenance.datetime", Later)
+    monkeypatch.setattr("lakefall_plugins.sinks.iceberg.maintenance.maintain.datetime", Later)
 
 
 def test_files_that_wait_are_not_forgotten_when_their_snapshot_expires(
@@ -220,7 +220,7 @@ def test_rebuild_after_an_expiry_loads_nothing_again(
     for turn in range(2):
         maintain(lakehouse, **EAGER)
         assert len(table(lakehouse).metadata.snapshots) == 1
-        kept = {v.key: v for v in snapshots.versions(table(lakehouse))}
+        kept = {v.key: v for v in metadata.versions(table(lakehouse))}
         assert set(kept) == {FILE.key, empty.key} | ({"orders/z.csv"} if turn else set())
         lakehouse.sink.lake.catalog.drop_table("lakehouse._ingest_registry")
         lakehouse.sink.rebuild_registry(lakehouse.run())
@@ -234,11 +234,11 @@ def test_rebuild_after_an_expiry_loads_nothing_again(
 
 def test_what_is_kept_has_its_own_time_and_run(lakehouse: Lakehouse) -> None:
     load(lakehouse, FILE, run=lakehouse.run("run-1"))
-    (before,) = snapshots.versions(table(lakehouse))
+    (before,) = metadata.versions(table(lakehouse))
     load(lakehouse, source("orders/b.csv"), run=lakehouse.run("run-2"))
     for _ in range(2):
         maintain(lakehouse, **EAGER)
-        after = {v.key: v for v in snapshots.versions(table(lakehouse))}
+        after = {v.key: v for v in metadata.versions(table(lakehouse))}
         assert after[FILE.key] == before
         assert after["orders/b.csv"].run_id == "run-2"
         load(lakehouse, source("orders/c.csv"), source("orders/d.csv"))
@@ -289,7 +289,7 @@ def test_own_tables_keep_nothing_of_files(lakehouse: Lakehouse) -> None:
 
 def test_objects_of_maintenance_are_no_leftovers(lakehouse: Lakehouse) -> None:
     """A load that died leaves a journal; what snapshots name stays when it is swept."""
-    from lakefall_plugins.sinks.iceberg import journals
+    from lakefall_plugins.sinks.iceberg.commit import sweep
 
     history(lakehouse, 4)
     maintain(lakehouse, **{**EAGER, "grace": "1h"})
@@ -298,6 +298,6 @@ def test_objects_of_maintenance_are_no_leftovers(lakehouse: Lakehouse) -> None:
     leftover = lakehouse.sink.lake.local / "0.json"
     lines = ['{"namespace": "lakehouse", "table": "orders"}', *(f'"{p}"' for p in objects)]
     leftover.write_text("\n".join(lines) + "\n")
-    assert journals.sweep(lakehouse.sink.lake) == 0
+    assert sweep(lakehouse.sink.lake) == 0
     assert objects <= stored(lakehouse)
     assert keys_of(data_files(lakehouse)[0]) == ["orders/a.csv"] * 2

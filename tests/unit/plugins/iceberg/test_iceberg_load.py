@@ -12,7 +12,7 @@ from iceberg_support import Lakehouse, convert, schema, source
 from lakefall.contract.errors import PlanOutdatedError
 from lakefall.contract.run import Run
 from lakefall.contract.values import Converted, Status, TablePlan
-from lakefall_plugins.sinks.iceberg import snapshots
+from lakefall_plugins.sinks.iceberg import metadata
 from lakefall_plugins.sinks.lake import names, versions
 
 ID = [("id", "INTEGER")]
@@ -85,7 +85,7 @@ def test_files_are_committed_together(lakehouse: Lakehouse) -> None:
     summary = found.metadata.snapshots[0].summary
     assert summary is not None
     assert summary[names.FILES] is None, "too long for a property"
-    assert len(list(snapshots.versions(found))) == 20
+    assert len(list(metadata.versions(found))) == 20
     again = lakehouse.sink.prepare(run, "orders", schema(*ID), rebuild=False)
     loaded = lakehouse.sink.load(run, again, [convert(run, again, f, "SELECT 2") for f in files])
     assert {o.rows_deleted for o in loaded.outcomes} == {1}

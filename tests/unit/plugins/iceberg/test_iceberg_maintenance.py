@@ -19,7 +19,7 @@ from maintenance_support import (
 )
 
 from lakefall.contract.values import Status
-from lakefall_plugins.sinks.iceberg.manifests import is_live
+from lakefall_plugins.sinks.iceberg.pyiceberg_internals import is_live
 from lakefall_plugins.sinks.lake import names
 
 ID = [("id", "INTEGER")]

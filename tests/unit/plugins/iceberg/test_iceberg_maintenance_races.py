@@ -27,7 +27,10 @@ from maintenance_support import (
 
 from lakefall.contract.errors import CommitConflictError, PlanOutdatedError
 from lakefall.contract.values import Maintained, Status
-from lakefall_plugins.sinks.iceberg import commit, maintenance, tombstones, transaction
+from lakefall_plugins.sinks.iceberg import commit as committing
+from lakefall_plugins.sinks.iceberg import load as loading
+from lakefall_plugins.sinks.iceberg.maintenance import expiry
+from lakefall_plugins.sinks.iceberg.maintenance import maintain as maintenance
 
 ID = [("id", "INTEGER")]
 FILES = 5
@@ -196,7 +199,7 @@ def before_the_commit(
         if not disturbed:
             disturbed.append(1)
             act()
-        return transaction.commit(staged)
+        return committing.commit(staged)
 
     monkeypatch.setattr(module, "commit", disturb)
     return disturbed
@@ -222,7 +225,7 @@ def test_others_that_always_win_are_told(
 
     def lose(staged: Any) -> Any:
         replace(lakehouse, 7, next(versions))
-        return transaction.commit(staged)
+        return committing.commit(staged)
 
     monkeypatch.setattr(maintenance, "commit", lose)
     with pytest.raises(CommitConflictError, match="table 'orders': other writers kept winning"):
@@ -240,7 +243,7 @@ def test_a_commit_whose_answer_was_lost_is_found_again(
     lost: list[int] = []
 
     def lose(staged: Any) -> Any:
-        done = transaction.commit(staged)
+        done = committing.commit(staged)
         if not lost:
             lost.append(1)
             raise CommitStateUnknownException("no answer")
@@ -276,7 +279,7 @@ def test_a_load_that_is_about_to_commit_tries_again(
 ) -> None:
     fill(lakehouse)
     disturbed = before_the_commit(
-        monkeypatch, commit, lambda: maintain(Lakehouse(lakehouse.folder))
+        monkeypatch, loading, lambda: maintain(Lakehouse(lakehouse.folder))
     )
     lakehouse.load(source("orders/2.csv", "e2", minute=2), ID, "SELECT 9 FROM range(10)")
     assert disturbed
@@ -369,18 +372,18 @@ def die_at(folder: Path, point: str) -> None:
     if point == "after the commit":
 
         def commit_and_die(staged: Any) -> None:
-            transaction.commit(staged)
+            committing.commit(staged)
             die()
 
         maintenance.commit = commit_and_die  # type: ignore[assignment,attr-defined]
     if point == "while files are deleted":
-        real_delete, deleted = tombstones._delete, Counter[str]()
+        real_delete, deleted = expiry._delete, Counter[str]()
 
         def delete_and_die(io: Any, path: str) -> bool:
             deleted[path] += 1
             return die() is None if deleted.total() > 4 else real_delete(io, path)
 
-        tombstones._delete = delete_and_die
+        expiry._delete = delete_and_die
     maintain(Lakehouse(folder), **EAGER)
 
 

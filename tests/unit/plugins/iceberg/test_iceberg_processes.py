@@ -16,7 +16,7 @@ from iceberg_support import Lakehouse, StubPipeline, convert, schema, source
 from lakefall.contract.errors import LakefallError, PlanOutdatedError, StorageFullError
 from lakefall.contract.run import Run
 from lakefall.contract.values import Event, Status
-from lakefall_plugins.sinks.iceberg import commit, transaction
+from lakefall_plugins.sinks.iceberg import commit, load
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv")
@@ -99,15 +99,15 @@ class Killer(StubPipeline):
 def die_at(folder: Path, point: str) -> None:
     lakehouse = Lakehouse(folder, Killer(point))
     if point == "before the commit":
-        commit.commit = die  # type: ignore[assignment,attr-defined]
+        load.commit = die  # type: ignore[assignment,attr-defined]
     if point == "after the commit":
-        real = transaction.commit
+        real = commit.commit
 
         def commit_and_die(staged: Any) -> None:
             real(staged)
             die()
 
-        commit.commit = commit_and_die  # type: ignore[assignment,attr-defined]
+        load.commit = commit_and_die  # type: ignore[assignment,attr-defined]
     lakehouse.load(CHANGED, ID, "SELECT 2 FROM range(4)", rejects=[(4, "", "short", "y")])
 
 

@@ -15,8 +15,7 @@ from hypothesis import strategies as st
 from iceberg_support import Lakehouse, source
 from maintenance_support import data_files, delete_positions, keys_of, maintain, named, rows, table
 
-from lakefall_plugins.sinks.iceberg.reading import Reader, Wanted
-from lakefall_plugins.sinks.iceberg.survey import rows_by, survey
+from lakefall_plugins.sinks.iceberg.reading import Reader, Wanted, rows_by, survey
 from lakefall_plugins.sinks.lake import names
 
 ID = [("id", "INTEGER")]
@@ -170,7 +169,7 @@ def test_row_groups_that_cannot_hold_a_key_are_not_read(lakehouse: Lakehouse) ->
 def test_what_an_attempt_wrote_is_used_by_the_next(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from lakefall_plugins.sinks.iceberg import commit, transaction
+    from lakefall_plugins.sinks.iceberg import commit, load
 
     for key in "abc":
         lakehouse.load(source(f"orders/{key}"), ID, "SELECT 1 FROM range(3)")
@@ -183,9 +182,9 @@ def test_what_an_attempt_wrote_is_used_by_the_next(
             other = Lakehouse(lakehouse.folder)
             other.load(source("orders/z", f"e{len(lost)}", minute=len(lost)), ID, "SELECT 1")
             lost[-1] = 1
-        return transaction.commit(staged)
+        return commit.commit(staged)
 
-    monkeypatch.setattr(commit, "commit", lose)
+    monkeypatch.setattr(load, "commit", lose)
     before = lakehouse.data_files("orders")
     lakehouse.load(source("orders/b", "e2", minute=1), ID, "SELECT 2")
     assert len(lost) == 3

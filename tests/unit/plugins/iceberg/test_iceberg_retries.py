@@ -10,7 +10,7 @@ from iceberg_support import Lakehouse, source
 
 from lakefall.contract.errors import CatalogUnreachableError, CommitConflictError, StorageFullError
 from lakefall.contract.values import Status
-from lakefall_plugins.sinks.iceberg.retries import is_certain
+from lakefall_plugins.sinks.iceberg.errors import is_certain
 
 exceptions = pytest.importorskip("pyiceberg.exceptions")
 CommitFailedException = exceptions.CommitFailedException

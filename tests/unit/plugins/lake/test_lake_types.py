@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from lakefall.contract.errors import TableError
-from lakefall_plugins.sinks.iceberg.schema import parse
+from lakefall_plugins.sinks.iceberg.metadata import parse_type
 from lakefall_plugins.sinks.lake import types
 
 
@@ -29,12 +29,12 @@ def unknown(name: str) -> str:
 )
 def test_names_of_the_specification_become_icebergs(name: str, iceberg: str) -> None:
     assert types.to_iceberg(name, unknown) == iceberg
-    assert str(parse(iceberg)) == iceberg
+    assert str(parse_type(iceberg)) == iceberg
 
 
 def test_a_type_that_iceberg_lacks_is_told() -> None:
     with pytest.raises(TableError, match="'roman'"):
-        parse("roman")
+        parse_type("roman")
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from lakefall.contract.values import Column, TableState
-from lakefall_plugins.registrars.superset import columns
-from lakefall_plugins.registrars.superset.api import Api, Dataset
-from lakefall_plugins.registrars.superset.memory import Memory
+from lakefall_plugins.registrars.superset import datasets
+from lakefall_plugins.registrars.superset.datasets import Api, Dataset
 from lakefall_plugins.registrars.superset.options import SupersetOptions
+from lakefall_plugins.registrars.superset.registrar import ComparedDatasets
 from lakefall_plugins.registrars.superset.session import Session
 
 GIVEN = {"url": "http://superset:8088", "username": "loader", "password": "very secret"}
@@ -73,7 +73,7 @@ def state(**types: str) -> TableState:
     return TableState("t", tuple(Column(n, n, t, nullable=True) for n, t in types.items()))
 
 
-def shown(**types: str) -> list[columns.Column]:
+def shown(**types: str) -> list[datasets.Column]:
     named = [{"column_name": n, "type": t} for n, t in types.items()]
     return [*named, {"column_name": "_source_file", "type": "VARCHAR"}]
 
@@ -81,10 +81,10 @@ def shown(**types: str) -> list[columns.Column]:
 def test_types_are_compared_as_both_write_them() -> None:
     ours = state(a="DECIMAL(18,2)", b="TIMESTAMP", c="VARCHAR", d="BIGINT")
     theirs = shown(a="DECIMAL(18, 2)", b="TIMESTAMP(6)", c="VARCHAR", d="BIGINT")
-    assert not columns.behind(theirs, ours)
+    assert not datasets.is_behind(theirs, ours)
     ours = state(a="TIME", b="TIMESTAMP WITH TIME ZONE", c="UUID", d="JSON")
     theirs = shown(a="TIME(6)", b="TIMESTAMP(6) WITH TIME ZONE", c="UNKNOWN", d="VARCHAR")
-    assert not columns.behind(theirs, ours)
+    assert not datasets.is_behind(theirs, ours)
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_types_are_compared_as_both_write_them() -> None:
     ],
 )
 def test_a_dataset_that_is_behind(theirs: dict[str, str], ours: dict[str, str]) -> None:
-    assert columns.behind(shown(**theirs), state(**ours))
+    assert datasets.is_behind(shown(**theirs), state(**ours))
 
 
 def test_a_calculated_column_is_no_column_of_the_table() -> None:
     calculated = {"column_name": "b", "type": "DOUBLE", "expression": "a * 2"}
-    assert not columns.behind([*shown(a="INTEGER"), calculated], state(a="INTEGER"))
-    assert not columns.behind([*shown(a="INTEGER"), calculated], state(a="INTEGER", b="DATE"))
+    assert not datasets.is_behind([*shown(a="INTEGER"), calculated], state(a="INTEGER"))
+    assert not datasets.is_behind([*shown(a="INTEGER"), calculated], state(a="INTEGER", b="DATE"))
 
 
 # --- memory ---
@@ -114,25 +114,25 @@ def test_a_calculated_column_is_no_column_of_the_table() -> None:
 def test_only_the_same_dataset_after_the_same_load_is_known(tmp_path: Path) -> None:
     api = Api(Session(options()), "lakehouse")
     dataset = Dataset(7, "t", "iceberg", "2026-01-01T00:00:00", virtual=False)
-    memory = Memory.load(tmp_path, api)
+    memory = ComparedDatasets.load(tmp_path, api)
     assert not memory.knows(dataset, AT)
     memory.keep(dataset, AT)
     memory.save()
-    again = Memory.load(tmp_path, api)
+    again = ComparedDatasets.load(tmp_path, api)
     assert again.knows(dataset, AT)
     assert not again.knows(dataset, AT.replace(day=2))
     assert not again.knows(Dataset(8, "t", "iceberg", dataset.changed, virtual=False), AT)
     assert not again.knows(Dataset(7, "t", "iceberg", "later", virtual=False), AT)
-    assert not Memory.load(tmp_path, Api(Session(options()), "other")).knows(dataset, AT)
+    assert not ComparedDatasets.load(tmp_path, Api(Session(options()), "other")).knows(dataset, AT)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", "\x00"])
 def test_a_damaged_memory_is_an_empty_one(tmp_path: Path, content: str) -> None:
     api = Api(Session(options()), "lakehouse")
     dataset = Dataset(7, "t", "iceberg", "", virtual=False)
-    memory = Memory.load(tmp_path, api)
+    memory = ComparedDatasets.load(tmp_path, api)
     memory.keep(dataset, AT)
     memory.save()
     (path,) = tmp_path.iterdir()
     path.write_text(content)
-    assert not Memory.load(tmp_path, api).knows(dataset, AT)
+    assert not ComparedDatasets.load(tmp_path, api).knows(dataset, AT)

@@ -15,7 +15,7 @@ from lakefall_plugins.trino_client.connection import TrinoConnection
 def test_pyiceberg_is_not_needed() -> None:
     code = (
         "import sys; sys.modules['pyiceberg'] = None\n"
-        "import lakefall_plugins.sinks.trino.sink, lakefall_plugins.sinks.trino.upkeep\n"
+        "import lakefall_plugins.sinks.trino.sink, lakefall_plugins.sinks.trino.registry\n"
         "print(*[m for m in ('trino', 'requests', 'duckdb', 'pyarrow') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

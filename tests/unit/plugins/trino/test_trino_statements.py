@@ -10,11 +10,10 @@ from lakefall.common import sql
 from lakefall.config.model import Engine
 from lakefall.contract.errors import ConservationError, TableError, UsageError
 from lakefall_plugins.sinks.lake import comments, types
-from lakefall_plugins.sinks.trino import statements, values
+from lakefall_plugins.sinks.trino import statements
 from lakefall_plugins.sinks.trino.query import _single
-from lakefall_plugins.sinks.trino.statements import Definition, Removal
-from lakefall_plugins.sinks.trino.values import TargetColumn
-from lakefall_plugins.trino_client.sql import identifier, literal
+from lakefall_plugins.sinks.trino.statements import Definition, Removal, TargetColumn
+from lakefall_plugins.trino_client.sql import identifier, literal, pieces
 
 COLUMNS = (TargetColumn("id", "int"), TargetColumn('a"b', "string"))
 EPOCH = "TIMESTAMP '1970-01-01 00:00:00.000000'"
@@ -56,15 +55,15 @@ def test_a_merge_names_its_keys_and_its_doubts() -> None:
 
 def test_pieces_hold_all_and_stay_short() -> None:
     texts = [f"key-{i:03d}" for i in range(100)]
-    groups = list(statements.pieces(texts, 200))
+    groups = list(pieces(texts, 200))
     assert [t for g in groups for t in g] == texts
     assert max(len(", ".join(map(literal, g))) for g in groups) <= 200
-    assert list(statements.pieces(["x" * 999], 10)) == [["x" * 999]]
+    assert list(pieces(["x" * 999], 10)) == [["x" * 999]]
 
 
-def _batches(folder: Path, query: str, rows: int, length: int) -> list[values.Batch]:
+def _batches(folder: Path, query: str, rows: int, length: int) -> list[statements.Batch]:
     with sql.connect(Engine(threads=1), folder) as connection:
-        return list(values.batches(connection, query, rows, length))
+        return list(statements.batches(connection, query, rows, length))
 
 
 def test_batches_are_bounded_in_rows_and_length(tmp_path: Path) -> None:
@@ -78,7 +77,7 @@ def test_batches_are_bounded_in_rows_and_length(tmp_path: Path) -> None:
 
 def test_a_row_that_is_too_long_is_named(tmp_path: Path) -> None:
     query = "SELECT if(i = 1234, repeat('x', 500), 'x') FROM range(2000) t(i)"
-    with pytest.raises(values.RowTooLongError) as raised:
+    with pytest.raises(statements.RowTooLongError) as raised:
         _batches(tmp_path, query, 500, 400)
     assert raised.value.row == 1234
 
@@ -89,10 +88,10 @@ def test_columns_that_a_file_lacks_are_null_and_strange_ones_refused(tmp_path: P
         path = tmp_path / "day=1" / "a.parquet"
         path.parent.mkdir()
         connection.execute(f"COPY (SELECT 1::INTEGER AS id) TO '{path}' (FORMAT parquet)")
-        query = values.of_parquet(connection, [path], COLUMNS)
+        query = statements.of_parquet(connection, [path], COLUMNS)
         assert connection.execute(query).fetchall() == [("(1, NULL)",)]
         with pytest.raises(ConservationError, match="id"):
-            values.of_parquet(connection, [path], COLUMNS[1:])
+            statements.of_parquet(connection, [path], COLUMNS[1:])
 
 
 LITERALS = [
@@ -119,7 +118,7 @@ def test_values_become_literals_of_their_type(tmp_path: Path, zone: str) -> None
             f"COPY (SELECT {cells} UNION ALL SELECT {nulls}) TO '{path}' (FORMAT parquet)"
         )
         connection.execute(f"SET TimeZone = '{zone}'")
-        query = values.of_parquet(connection, [path], columns)
+        query = statements.of_parquet(connection, [path], columns)
         assert connection.execute(query).fetchall() == [
             (f"({', '.join(text for _, _, text in LITERALS)})",),
             (f"({', '.join(['NULL'] * len(LITERALS))})",),

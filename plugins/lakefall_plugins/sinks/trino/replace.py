@@ -1,30 +1,107 @@
 """Rows of Parquet files put in place of others, in as few statements as they need.
 
 Rows that fit into one statement go there; more go through a staging table, so that they still
-become visible in one commit.
+become visible in one commit. It is dropped afterwards, and after a run that died: while a run has
+staging tables it holds a lock on a file of their name in the pipeline's cache folder. The kernel
+releases the lock when the process dies, so that the next run on this machine drops them; those of
+other machines are dropped when they are old.
 """
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakefall.common import sql
-from lakefall.contract.errors import TableError
+from lakefall.common import locks, sql
+from lakefall.contract.errors import SinkError, TableError
+from lakefall_plugins.sinks.lake.names import new_staging_name, staged_at
 from lakefall_plugins.sinks.trino import statements
-from lakefall_plugins.sinks.trino.retries import commit
-from lakefall_plugins.sinks.trino.staging import staging_table
-from lakefall_plugins.sinks.trino.statements import Definition, Removal
-from lakefall_plugins.sinks.trino.values import Batch, RowTooLongError, TargetColumn, batches
-from lakefall_plugins.trino_client.sql import identifier, literals
+from lakefall_plugins.sinks.trino.commits import commit
+from lakefall_plugins.sinks.trino.statements import (
+    Batch,
+    Definition,
+    Removal,
+    RowTooLongError,
+    TargetColumn,
+    batches,
+    of_parquet,
+    row_text,
+    value_literal,
+)
+from lakefall_plugins.trino_client.sql import identifier, literals, pieces
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
     from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
+
+_FOLDER = "trino-staging"
+
+
+def _folder(run: Run) -> Path:
+    return Path(run.pipeline.config.cache.dir) / _FOLDER
+
+
+def _place(lake: Lakehouse) -> list[str]:
+    options = lake.options
+    return [options.url, options.catalog, options.namespace]
+
+
+@contextmanager
+def staging_table(lake: Lakehouse, run: Run) -> Iterator[str]:
+    """The name of a staging table that is to be made; dropped at the end.
+
+    An interrupted run leaves it to the next.
+    """
+    name = new_staging_name(datetime.now(UTC))
+    path = _folder(run) / f"{name}.json"
+    with locks.new(path, json.dumps(_place(lake))):
+        try:
+            yield name
+        finally:
+            kind = sys.exc_info()[0]
+            if kind is None or issubclass(kind, Exception):
+                with suppress(SinkError):
+                    lake.drop(name)
+                    path.unlink(missing_ok=True)
+
+
+def sweep(lake: Lakehouse, run: Run) -> list[str]:
+    """Drop staging tables that no living run uses; their names."""
+    living, dead = _journals(lake, run)
+    oldest = datetime.now(UTC) - timedelta(seconds=lake.options.staging_ttl)
+    for name in lake.tables():
+        made = staged_at(name)
+        if made is not None and made < oldest and name not in living:
+            dead.setdefault(name, None)
+    dropped: list[str] = []
+    for name, journal in dead.items():
+        with suppress(SinkError):
+            lake.drop(name)
+            dropped.append(name)
+            if journal is not None:
+                journal.unlink(missing_ok=True)
+    return dropped
+
+
+def _journals(lake: Lakehouse, run: Run) -> tuple[set[str], dict[str, Path | None]]:
+    """Staging tables of this machine's runs: of those that live, and of those that died."""
+    living: set[str] = set()
+    dead: dict[str, Path | None] = {}
+    for path in _folder(run).glob("*.json"):
+        with suppress(OSError, ValueError), locks.left_behind(path) as journal:
+            if journal is None:
+                living.add(path.stem)
+            elif json.loads(journal.read() or "[]") == _place(lake):
+                dead[path.stem] = path
+    return living, dead
+
 
 _MARGIN = 2_000
 _PRUNE_SHARE = 8
@@ -128,11 +205,12 @@ class Source:
 
 
 def _query(connection: object, rows: Rows) -> str:
-    from lakefall_plugins.sinks.trino.values import literal, of_parquet, row_text
 
     if not rows.expressions:
         return of_parquet(connection, rows.paths, rows.columns)  # type: ignore[arg-type]
-    texts = [literal(e, c.iceberg) for e, c in zip(rows.expressions, rows.columns, strict=True)]
+    texts = [
+        value_literal(e, c.iceberg) for e, c in zip(rows.expressions, rows.columns, strict=True)
+    ]
     source = sql.parquet(rows.paths, "filename = true")
     return f"SELECT {row_text(texts)} FROM {source}"
 
@@ -172,7 +250,7 @@ def delete_insert(source: Source, table: str, column: str, keys: Sequence[str]) 
     """The letter of the specification: DELETE, then an INSERT for each batch; the last query."""
     lake = source.lake
     name = lake.name(table)
-    for group in statements.pieces(keys, lake.options.max_statement_chars // 2):
+    for group in pieces(keys, lake.options.max_statement_chars // 2):
         lake.execute(f"DELETE FROM {name} WHERE {identifier(column)} IN ({literals(group)})")
     last = ""
     if not source.rows.number:

@@ -1,4 +1,4 @@
-"""What catalogs, storages and engines raise, told in our own words."""
+"""Errors of catalogs, storages and engines: as ours, and what they mean for a commit."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ _DENIED = re.compile(
 _NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|NoSuchBucket")
 _AWS = re.compile(r"AWS Error|curlCode")
 _LONGEST = 300
+_MOMENTARY = ("database is locked", "already exists", "UNIQUE constraint")
+"""What SQLite says when two processes write, or make the same thing, at the same moment."""
 
 
 @contextmanager
@@ -209,3 +211,68 @@ def _reason(error: Any) -> str:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def is_conflict(error: Exception) -> bool:
+    """Whether the same work may succeed on the table as it is now."""
+    from pyiceberg.exceptions import (
+        CommitFailedException,
+        NamespaceAlreadyExistsError,
+        TableAlreadyExistsError,
+        ValidationException,
+    )
+    from sqlalchemy.exc import IntegrityError, OperationalError
+
+    if isinstance(error, IntegrityError | OperationalError):
+        return any(words in str(error) for words in _MOMENTARY)
+    return isinstance(
+        error,
+        CommitFailedException
+        | NamespaceAlreadyExistsError
+        | TableAlreadyExistsError
+        | ValidationException,
+    )
+
+
+def is_unknown_commit(error: BaseException) -> bool:
+    """Whether a commit that raised this may have been done all the same."""
+    from pyiceberg.exceptions import CommitStateUnknownException
+
+    return isinstance(error, CommitStateUnknownException)
+
+
+def is_unreachable(error: Exception) -> bool:
+    """Whether the catalog did not answer, or only to say that it cannot."""
+    return isinstance(translated(error, ""), CatalogUnreachableError)
+
+
+def is_certain(error: BaseException) -> bool:
+    """Whether a commit that raised this has not happened and never will."""
+    if isinstance(error, LakefallError):
+        return error.__cause__ is None or is_certain(error.__cause__)
+    if is_unknown_commit(error) or module_of(error) == "requests":
+        return False
+    if not isinstance(error, Exception):
+        return False
+    return isinstance(error, OSError) or is_conflict(error) or _is_refused(error)
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether a REST catalog answered that it did not do it."""
+    from pyiceberg.exceptions import RESTError, ServerError, ServiceUnavailableError
+
+    return isinstance(error, RESTError) and not isinstance(
+        error, ServerError | ServiceUnavailableError
+    )
+
+
+def leaves_doubt(error: Exception) -> bool:
+    """Whether a REST catalog that raised this during a commit may have done it, or may yet."""
+    from pydantic import ValidationError
+    from pyiceberg.exceptions import CommitStateUnknownException, ServerError
+    from pyiceberg.exceptions import ServiceUnavailableError as Unavailable
+
+    if isinstance(error, CommitStateUnknownException | ServerError | Unavailable):
+        return True
+    # An answer that is no JSON comes from something between us and the catalog.
+    return module_of(error) == "requests" or isinstance(error, ValidationError)

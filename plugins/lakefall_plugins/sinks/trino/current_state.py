@@ -1,4 +1,4 @@
-"""One look at what the tables say of some files: the statement before every replacement."""
+"""What the tables say of some files now: the one query before every replacement."""
 
 from __future__ import annotations
 
@@ -12,9 +12,8 @@ from lakefall_plugins.sinks.lake import names
 from lakefall_plugins.sinks.lake.types import from_trino
 from lakefall_plugins.sinks.lake.versions import EPOCH, Version
 from lakefall_plugins.sinks.trino.lakehouse import MISSING
-from lakefall_plugins.sinks.trino.statements import pieces
 from lakefall_plugins.trino_client.errors import TrinoQueryError
-from lakefall_plugins.trino_client.sql import identifier, literal, literals
+from lakefall_plugins.trino_client.sql import identifier, literal, literals, pieces
 
 if TYPE_CHECKING:
     from lakefall.contract.values import TablePlan
@@ -36,7 +35,7 @@ class KeyRows:
 
 
 @dataclass(slots=True)
-class Sight:
+class CurrentState:
     """What was there at one moment."""
 
     there: bool = False
@@ -66,10 +65,12 @@ class Sight:
         )
 
 
-def look(lake: Lakehouse, registry: Registry, plan: TablePlan, keys: Sequence[str]) -> Sight:
+def read_state(
+    lake: Lakehouse, registry: Registry, plan: TablePlan, keys: Sequence[str]
+) -> CurrentState:
     """What the registry, the table and the rejects have of these keys."""
     try:
-        return _look(lake, plan, keys)
+        return _read(lake, plan, keys)
     except TrinoQueryError as error:
         if error.name not in (*MISSING, "COLUMN_NOT_FOUND"):
             raise
@@ -80,11 +81,13 @@ def look(lake: Lakehouse, registry: Registry, plan: TablePlan, keys: Sequence[st
         registry.upgrade()
     shape = lake.shape(plan.table)
     ours = shape is None or {f.name for f in shape.fields} >= set(names.AUDIT_TYPES)
-    return _look(lake, plan, keys, ours=ours)
+    return _read(lake, plan, keys, ours=ours)
 
 
-def _look(lake: Lakehouse, plan: TablePlan, keys: Sequence[str], *, ours: bool = True) -> Sight:
-    seen = Sight(there=lake.has(plan.table) and not plan.created)
+def _read(
+    lake: Lakehouse, plan: TablePlan, keys: Sequence[str], *, ours: bool = True
+) -> CurrentState:
+    seen = CurrentState(there=lake.has(plan.table) and not plan.created)
     for group in pieces(sorted(keys), lake.options.max_statement_chars // 5):
         selects = _selects(lake, plan, seen, group)
         if seen.there and ours:
@@ -95,7 +98,9 @@ def _look(lake: Lakehouse, plan: TablePlan, keys: Sequence[str], *, ours: bool =
     return seen
 
 
-def _selects(lake: Lakehouse, plan: TablePlan, seen: Sight, keys: Sequence[str]) -> list[str]:
+def _selects(
+    lake: Lakehouse, plan: TablePlan, seen: CurrentState, keys: Sequence[str]
+) -> list[str]:
     options, wanted = lake.options, literals(keys)
     selects: list[str] = []
     if lake.has(options.rejects_table):
@@ -134,7 +139,7 @@ def _count(lake: Lakehouse, plan: TablePlan, keys: Sequence[str]) -> str:
     )
 
 
-def _take(seen: Sight, row: Sequence[Any]) -> None:
+def _take(seen: CurrentState, row: Sequence[Any]) -> None:
     kind, name, one, two, first, last, number = row
     if kind == "reject":
         seen.rejects.add((name, one))

@@ -1,26 +1,33 @@
-"""A table's schema: as planning sees it, changed as a plan says, and compared with the plan."""
+"""A table's metadata: its schema, changed as a plan says, and what its snapshots say of loads."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import PlanOutdatedError, TableError
 from lakefall.contract.values import Change
 from lakefall_plugins.sinks.lake import comments, names, types
 from lakefall_plugins.sinks.lake.plan import Field, Shape, iceberg_type
+from lakefall_plugins.sinks.lake.versions import Version, from_micros, parse
 
 if TYPE_CHECKING:
+    from pyiceberg.io import FileIO
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
     from pyiceberg.table.metadata import TableMetadata
+    from pyiceberg.table.snapshots import Snapshot
     from pyiceberg.types import IcebergType
 
     from lakefall.contract.run import Run
     from lakefall.contract.values import TablePlan
 
+SIDECARS = (names.FILES_LOCATION, names.KEPT_LOCATION, names.EXPIRED_LOCATION)
+"""Snapshot properties that name an object of ours."""
 
-def parse(iceberg: str) -> IcebergType:
+
+def parse_type(iceberg: str) -> IcebergType:
     """PyIceberg's object for a type's name.
 
     Raises:
@@ -51,6 +58,19 @@ def shape_of(table: Table, name: str) -> Shape:
     )
 
 
+def schema_of(columns: Sequence[tuple[str, str, bool]]) -> Schema:
+    """The schema of a new table of our own: name, Iceberg type and NOT NULL of each column."""
+    from pyiceberg.schema import Schema
+    from pyiceberg.types import NestedField
+
+    return Schema(
+        *(
+            NestedField(field_id=i, name=n, field_type=parse_type(t), required=r)
+            for i, (n, t, r) in enumerate(columns, start=1)
+        )
+    )
+
+
 def _fields(run: Run, plan: TablePlan) -> list[tuple[str, str, int]]:
     """Name, Iceberg type and id of every column that the data files hold."""
     columns = [(c.name, iceberg_type(run, c.type), c.field_id) for c in plan.columns]
@@ -65,7 +85,7 @@ def new_schema(run: Run, plan: TablePlan) -> Schema:
 
     return Schema(
         *(
-            NestedField(field_id=i, name=name, field_type=parse(kind), required=False)
+            NestedField(field_id=i, name=name, field_type=parse_type(kind), required=False)
             for name, kind, i in _fields(run, plan)
         )
     )
@@ -90,12 +110,12 @@ def _stage_columns(run: Run, transaction: Transaction, plan: TablePlan) -> tuple
             update.delete_column((name,))
         for name, kind, field_id in wanted:
             if name not in fields or name in gone:
-                update.add_column((name,), parse(kind))
+                update.add_column((name,), parse_type(kind))
                 added.append(name)
             elif changes.get(name) is Change.WIDEN and fields[name].field_id == field_id:
                 if not types.promotes(str(fields[name].field_type), kind):
                     continue
-                update.update_column((name,), field_type=parse(kind))
+                update.update_column((name,), field_type=parse_type(kind))
     return tuple(added)
 
 
@@ -174,3 +194,80 @@ def verify(
                 f"column {name!r} of table {plan.table!r} was planned as {kind} with id "
                 f"{field_id}, the table has {found.get(field_id)} there now"
             )
+
+
+def find_commit(table: Table, commit_id: str) -> Snapshot | None:
+    """The snapshot that a load committed."""
+    for snapshot in reversed(table.metadata.snapshots):
+        if property_of(snapshot, names.COMMIT_ID) == commit_id:
+            return snapshot
+    return None
+
+
+def versions(table: Table) -> Iterator[Version]:
+    """Every version that the table's snapshots know, newest first."""
+    for snapshot in reversed(table.metadata.snapshots):
+        yield from versions_of(snapshot, table.io)
+
+
+def latest(table: Table, keys: Collection[str], since: datetime) -> dict[str, Version]:
+    """The newest version of these keys that was committed since then."""
+    wanted = set(keys)
+    found: dict[str, Version] = {}
+    for snapshot in reversed(table.metadata.snapshots):
+        if _committed(snapshot) < since:
+            break
+        for version in versions_of(snapshot, table.io):
+            if version.key in wanted and version.committed >= since:
+                found.setdefault(version.key, version)
+    return found
+
+
+def reach_back(table: Table, since: datetime) -> bool:
+    """Whether every snapshot that was committed since then is still there."""
+    snapshot = table.current_snapshot()
+    while snapshot is not None:
+        if _committed(snapshot) < since:
+            return True
+        if snapshot.parent_snapshot_id is None:
+            # Expiry may take the parent's id away, too: only the first one has no number.
+            return (snapshot.sequence_number or 0) <= 1
+        snapshot = table.metadata.snapshot_by_id(snapshot.parent_snapshot_id)
+    return table.current_snapshot() is None
+
+
+def _committed(snapshot: Snapshot) -> datetime:
+    """Rounded up: a commit was not before what happened earlier in the same millisecond."""
+    return from_micros((snapshot.timestamp_ms + 1) * 1000)
+
+
+def versions_of(snapshot: Snapshot, io: FileIO) -> Iterator[Version]:
+    """Every version that one snapshot knows."""
+    for name, location in (
+        (names.FILES, names.FILES_LOCATION),
+        (names.KEPT, names.KEPT_LOCATION),
+    ):
+        text = property_of(snapshot, name)
+        if path := property_of(snapshot, location):
+            try:
+                with io.new_input(path).open() as stream:
+                    text = stream.read().decode()
+            except FileNotFoundError:
+                text = ""
+        yield from parse(text, _committed(snapshot), property_of(snapshot, names.RUN_ID))
+
+
+def property_of(snapshot: Snapshot, name: str) -> str:
+    """A property of a snapshot's summary; ``''`` where it has none."""
+    return str(snapshot.summary[name] or "") if snapshot.summary is not None else ""
+
+
+def objects_of(metadata: TableMetadata, of: Iterable[Snapshot]) -> set[str]:
+    """Objects beside the data that belong to snapshots: our notes, and statistics."""
+    some = list(of)
+    ids = {s.snapshot_id for s in some}
+    notes = (property_of(s, name) for s in some for name in SIDECARS)
+    statistics = (*metadata.statistics, *metadata.partition_statistics)
+    return {path for path in notes if path} | {
+        s.statistics_path for s in statistics if s.snapshot_id in ids
+    }

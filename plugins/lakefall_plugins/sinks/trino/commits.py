@@ -1,14 +1,14 @@
-"""Trying a whole replacement again while other writers win, bounded by time."""
+"""Statements that commit: each once, and a whole replacement again while other writers win."""
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from lakefall.contract.errors import CommitConflictError, SinkError
+from lakefall.common.backoff import Backoff
+from lakefall.contract.errors import SinkError
+from lakefall_plugins.sinks.lake import commits
 from lakefall_plugins.sinks.trino.statements import OVERTAKEN
 from lakefall_plugins.trino_client.errors import (
     TrinoConflictError,
@@ -25,8 +25,8 @@ T = TypeVar("T")
 
 _FIRST_WAIT = 0.1
 _LONGEST_WAIT = 2.0
-_FATE_SECONDS = 30.0
-"""How long a server that went away is waited for, to learn what became of a statement."""
+_ASK_SECONDS = 30.0
+"""How long a server that went away is asked whether it did a statement."""
 _ENDED = ("FINISHED", "FAILED")
 
 
@@ -40,26 +40,15 @@ def until_committed(attempt: Callable[[], T], timeout: float, subject: str) -> T
     Raises:
         CommitConflictError: other writers kept winning for ``timeout`` seconds.
     """
-    deadline = time.monotonic() + timeout
-    wait = _FIRST_WAIT
-    while True:
-        try:
-            return attempt()
-        except (TrinoQueryError, NotDoneError) as error:
-            if isinstance(error, TrinoQueryError) and not is_conflict(error):
-                raise
-            if time.monotonic() >= deadline:
-                raise CommitConflictError(
-                    f"{subject}: other writers kept winning for {timeout:g} seconds "
-                    f"({error}); the next run tries again"
-                ) from error
-        time.sleep(random.uniform(wait / 2, wait))  # noqa: S311 -- no secret
-        wait = min(wait * 2, _LONGEST_WAIT)
+    backoff = Backoff(_FIRST_WAIT, _LONGEST_WAIT, timeout, least=0.5)
+    return commits.until_committed(attempt, is_conflict, backoff, subject)
 
 
-def is_conflict(error: TrinoQueryError) -> bool:
+def is_conflict(error: Exception) -> bool:
     """Whether the same work may succeed on the tables as they are now."""
-    return isinstance(error, TrinoConflictError) or OVERTAKEN in str(error)
+    if isinstance(error, TrinoQueryError):
+        return isinstance(error, TrinoConflictError) or OVERTAKEN in str(error)
+    return isinstance(error, NotDoneError)
 
 
 def commit(lake: Lakehouse, table: str, sql: str) -> str:
@@ -85,24 +74,24 @@ def _landed(lake: Lakehouse, table: str, lost: TrinoLostError) -> bool:
     Raises:
         TrinoLostError: the server did not come back.
     """
-    begun = time.monotonic()
-    deadline = begun + _FATE_SECONDS
+    polls = Backoff(1.0, 1.0, _ASK_SECONDS, least=1.0)
+    half = Backoff(1.0, 1.0, _ASK_SECONDS / 2)
     while True:
         try:
             if _has_ended(lake, lost.query_id):
                 return bool(snapshot_of(lake, table, lost.query_id))
         except TrinoUnreachableError as error:
-            if time.monotonic() >= deadline:
+            if polls.over:
                 raise lost from error
-        if time.monotonic() >= deadline:
+        if polls.over:
             raise lost
-        if time.monotonic() >= begun + _FATE_SECONDS / 2:
+        if half.over:
             with suppress(SinkError):
                 lake.execute(
                     f"CALL system.runtime.kill_query(query_id => {literal(lost.query_id)}, "
                     "message => 'lakefall lost its connection')"
                 )
-        time.sleep(1.0)
+        polls.pause()
 
 
 def snapshot_of(lake: Lakehouse, table: str, query_id: str) -> str:

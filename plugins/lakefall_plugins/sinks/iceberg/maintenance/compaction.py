@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyiceberg.manifest import DataFile
 
-    from lakefall_plugins.sinks.iceberg.reading import Reader
-    from lakefall_plugins.sinks.iceberg.survey import Part
+    from lakefall_plugins.sinks.iceberg.reading import Part, Reader
     from lakefall_plugins.sinks.iceberg.writing import Writer
 
 _SORTED_BYTES = 128 << 20

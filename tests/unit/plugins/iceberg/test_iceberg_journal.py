@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from iceberg_support import Lakehouse, source
 
-from lakefall_plugins.sinks.iceberg import commit, journals, transaction
+from lakefall_plugins.sinks.iceberg import commit, load
 
 ID = [("id", "INTEGER")]
 FILE = source("orders/a.csv", "e1")
@@ -36,12 +36,12 @@ def before_commit(_: Any) -> None:
 
 
 def after_commit(staged: Any) -> None:
-    transaction.commit(staged)
+    commit.commit(staged)
     die()
 
 
 def load_and_die(folder: Path, when: Any) -> None:
-    commit.commit = when  # type: ignore[attr-defined]
+    load.commit = when  # type: ignore[attr-defined]
     Lakehouse(folder).load(CHANGED, ID, "SELECT 2 FROM range(4)")
 
 
@@ -55,7 +55,7 @@ def dies(processes: Any, lakehouse: Lakehouse, when: Any) -> None:
 
 
 def sweep(lakehouse: Lakehouse) -> int:
-    removed = journals.sweep(lakehouse.sink.lake)
+    removed = commit.sweep(lakehouse.sink.lake)
     assert not list(lakehouse.sink.lake.local.glob("*.json")), "it is looked at once"
     return removed
 
@@ -109,7 +109,7 @@ def test_what_was_not_committed_goes_when_the_table_was_renamed(
 def test_a_commit_without_files_leaves_nothing_to_judge(lakehouse: Lakehouse) -> None:
     lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
     lake = lakehouse.sink.lake
-    with journals.journal(lake.local) as entries:
+    with commit.journal(lake.local) as entries:
         entries.aim("of the table")
         (path,) = lake.local.glob("*.json")
         assert path.read_text() == ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lakefall_plugins.sinks.iceberg import footers
+from lakefall_plugins.sinks.iceberg import parquet_footers as footers
 
 pa = pytest.importorskip("pyarrow")
 parquet = pytest.importorskip("pyarrow.parquet")

@@ -6,43 +6,159 @@ they replaced are left alone, and the rest is committed on the table as it is th
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import TableError
 from lakefall.contract.values import Maintained
-from lakefall_plugins.sinks.iceberg import change, compaction, snapshots, tombstones
-from lakefall_plugins.sinks.iceberg.change import Change, Merged
-from lakefall_plugins.sinks.iceberg.expiry import SIDECARS
-from lakefall_plugins.sinks.iceberg.journals import sweep, turn
-from lakefall_plugins.sinks.iceberg.publish import put
-from lakefall_plugins.sinks.iceberg.reading import Reader
-from lakefall_plugins.sinks.iceberg.retries import until_committed
-from lakefall_plugins.sinks.iceberg.survey import rows_by, survey
-from lakefall_plugins.sinks.iceberg.transaction import (
+from lakefall_plugins.sinks.iceberg.commit import (
     abandon,
     commit,
     publishing,
-    stage_expiry,
     stage_replacement,
+    sweep,
+    turn,
+    until_committed,
 )
-from lakefall_plugins.sinks.iceberg.writing import Writer
+from lakefall_plugins.sinks.iceberg.maintenance import compaction, expiry
+from lakefall_plugins.sinks.iceberg.maintenance.expiry import ExpiredFiles
+from lakefall_plugins.sinks.iceberg.metadata import SIDECARS, find_commit, versions_of
+from lakefall_plugins.sinks.iceberg.reading import Reader, rows_by, survey
+from lakefall_plugins.sinks.iceberg.writing import Writer, put
 from lakefall_plugins.sinks.lake import names, versions
+from lakefall_plugins.sinks.lake.versions import to_micros
 
 if TYPE_CHECKING:
-    from pyiceberg.manifest import DataFile
+    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import DataFile, ManifestFile
     from pyiceberg.table import Table, Transaction
+    from pyiceberg.table.snapshots import Snapshot
 
     from lakefall.contract.run import Run
     from lakefall_plugins.sinks.iceberg.catalog import Lake
-    from lakefall_plugins.sinks.iceberg.compaction import Group
+    from lakefall_plugins.sinks.iceberg.maintenance.compaction import Group
     from lakefall_plugins.sinks.iceberg.options import IcebergMaintenance
-    from lakefall_plugins.sinks.iceberg.publish import Publication
-    from lakefall_plugins.sinks.iceberg.survey import Part
-    from lakefall_plugins.sinks.iceberg.tombstones import Tombstone
+    from lakefall_plugins.sinks.iceberg.reading import Part
+    from lakefall_plugins.sinks.iceberg.writing import Publication
     from lakefall_plugins.sinks.lake.versions import Version
+
+_FEW_MANIFESTS = 10
+"""As many as loads leave behind until they merge them."""
+_MANIFEST_BYTES = 8 << 20
+"""Size up to which manifests are merged (Iceberg's ``commit.manifest.target-size-bytes``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """A group, and the data files that its rows were written to."""
+
+    group: Group
+    files: Sequence[DataFile] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one attempt does."""
+
+    merged: tuple[Merged, ...]
+    """Groups of which every data file is still as it was."""
+    lost: int
+    """Data files of the others."""
+    dropped: frozenset[DataFile]
+    """Delete files that take rows from no data file any more."""
+    gone: tuple[Snapshot, ...]
+    """Snapshots that expire."""
+    unnamed: frozenset[str]
+    """Files that only those name."""
+    carried: frozenset[str]
+    """Manifests that the commit will keep, as far as that can be foreseen."""
+    crowded: bool
+    """The snapshot has more manifests than it needs."""
+    before: int
+    """Data files."""
+
+    def __bool__(self) -> bool:
+        return bool(self.merged or self.dropped or self.gone or self.crowded)
+
+    @property
+    def inputs(self) -> list[DataFile]:
+        return [p.file for m in self.merged for p in m.group.parts]
+
+    @property
+    def outputs(self) -> list[DataFile]:
+        return [f for m in self.merged for f in m.files]
+
+
+def find_change(
+    table: Table,
+    parts: Sequence[Part],
+    groups: Sequence[Merged],
+    options: IcebergMaintenance,
+    now: datetime,
+) -> Change:
+    """The change of these groups, whose data files may be gone, and of what has expired."""
+    from pyiceberg.manifest import ManifestContent
+
+    there = {p.identity for p in parts}
+    merged = tuple(m for m in groups if all(p.identity in there for p in m.group.parts))
+    lost = sum(len(m.group.parts) for m in groups if m not in merged)
+    replaced = {p.identity for m in merged for p in m.group.parts}
+    needed = {d for p in parts if p.identity not in replaced for d in p.deletes}
+    snapshot = table.current_snapshot()
+    manifests = snapshot.manifests(table.io) if snapshot is not None else []
+    data = [m for m in manifests if m.content == ManifestContent.DATA]
+    dropped = frozenset(_deletes(manifests, table.io) - needed)
+    packed = 1 + sum(m.manifest_length for m in data) // _MANIFEST_BYTES
+    crowded = len(data) > _FEW_MANIFESTS + packed
+    # A single manifest of which nothing changes is not written anew.
+    carried = {m.manifest_path for m in data if not merged and len(data) == 1}
+    gone = _expired(table, options, now)
+    if len(gone) == 1 and not (merged or dropped or crowded):
+        # The commit adds a snapshot: nothing would be won.
+        gone = ()
+    unnamed: set[str] = set()
+    if gone:
+        inputs = {p.file.file_path for m in merged for p in m.group.parts}
+        inputs |= {d.file_path for d in dropped}
+        unnamed = expiry.files_of(table.metadata, table.io, gone, inputs)
+        for listed in expiry.waiting(table.io, gone):
+            unnamed.update(listed.files)
+    return Change(
+        merged,
+        lost,
+        dropped,
+        gone,
+        frozenset(unnamed),
+        frozenset(carried),
+        crowded,
+        len(parts),
+    )
+
+
+def expires(table: Table) -> bool:
+    """Whether the table's owner lets its snapshots expire (Iceberg's ``gc.enabled``)."""
+    return table.properties.get("gc.enabled", "true").lower() != "false"
+
+
+def _expired(table: Table, options: IcebergMaintenance, now: datetime) -> tuple[Snapshot, ...]:
+    if not expires(table):
+        return ()
+    rule = expiry.Rule(options.keep_snapshots_for, options.keep_snapshots)
+    return tuple(expiry.expired(table.metadata, rule, to_micros(now) // 1000))
+
+
+def _deletes(manifests: Iterable[ManifestFile], io: FileIO) -> set[DataFile]:
+    from pyiceberg.manifest import ManifestContent
+
+    return {
+        entry.data_file
+        for m in manifests
+        if m.content == ManifestContent.DELETES
+        for entry in m.fetch_manifest_entry(io)
+    }
+
 
 _FORMAT = 2
 
@@ -116,18 +232,18 @@ class _Task:
 
     def foresee(self, groups: Sequence[Group]) -> Maintained:
         now = datetime.now(UTC)
-        would = change.find(self.table, self.parts, [Merged(g) for g in groups], self.options, now)
-        stones = tombstones.standing(self.table.io, self.table.metadata.snapshots)
+        would = find_change(self.table, self.parts, [Merged(g) for g in groups], self.options, now)
+        listed = expiry.waiting(self.table.io, self.table.metadata.snapshots)
         if would.gone:
-            stones.append(tombstones.Tombstone("", now, tuple(would.unnamed - would.carried)))
-        due = tombstones.due(stones, self.options.grace, now)
+            listed.append(ExpiredFiles("", now, tuple(would.unnamed - would.carried)))
+        due = expiry.due(listed, self.options.grace, now)
         number = sum(g.files_after(self.options.target_file) for g in groups)
-        return self._answer(would, number, sum(len(s.files) + 1 for s in due), stones, now)
+        return self._answer(would, number, sum(len(s.files) + 1 for s in due), listed, now)
 
     # --- doing ---
 
     def work(self, groups: Sequence[Group]) -> Maintained:
-        removed = self._bury(self.table)
+        removed = self._delete_due(self.table)
         with publishing(self.lake, self.subject.name, lambda: self.used) as publication:
             merged = [Merged(g, self._written(publication, g)) for g in groups]
             until_committed(
@@ -138,18 +254,18 @@ class _Task:
         after = self.lake.find(self.subject.name) if self.done else self.table
         if self.done is None or after is None:
             return Maintained(self.subject.name, left=("it was dropped meanwhile",))
-        removed += self._bury(after) if self.done else 0
-        stones = tombstones.standing(after.io, after.metadata.snapshots)
+        removed += self._delete_due(after) if self.done else 0
+        listed = expiry.waiting(after.io, after.metadata.snapshots)
         number = len(self.done.outputs)
-        return self._answer(self.done, number, removed, stones, datetime.now(UTC))
+        return self._answer(self.done, number, removed, listed, datetime.now(UTC))
 
-    def _bury(self, table: Table) -> int:
+    def _delete_due(self, table: Table) -> int:
         """Delete files that have waited long enough; their number."""
-        if not change.expires(table):
+        if not expires(table):
             return 0
-        stones = tombstones.standing(table.io, table.metadata.snapshots)
-        due = tombstones.due(stones, self.options.grace, datetime.now(UTC))
-        return tombstones.bury(table, due)
+        listed = expiry.waiting(table.io, table.metadata.snapshots)
+        due = expiry.due(listed, self.options.grace, datetime.now(UTC))
+        return expiry.delete(table, due)
 
     def _written(self, publication: Publication, group: Group) -> Sequence[DataFile]:
         key, target = self.subject.key, self.options.target_file if group.rolls else 0
@@ -158,19 +274,19 @@ class _Task:
         return compaction.rewrite(group, reader, writer, key, in_order=self.subject.in_order)
 
     def _attempt(self, publication: Publication, merged: Sequence[Merged]) -> None:
-        from lakefall_plugins.sinks.iceberg.staged import StagedChange
+        from lakefall_plugins.sinks.iceberg.pyiceberg_internals import StagedChange
 
         with turn(self.lake, self.subject.name):
             table = self.lake.find(self.subject.name)
             if table is None:
                 self.done = None
                 return
-            if snapshots.find_commit(table, publication.load_id) is not None:
+            if find_commit(table, publication.load_id) is not None:
                 publication.found_again = True
                 return
             self.used.clear()
             parts = survey(self.lake, table, (self.subject.key,))
-            self.done = change.find(table, parts, merged, self.options, datetime.now(UTC))
+            self.done = find_change(table, parts, merged, self.options, datetime.now(UTC))
             if not self.done:
                 return
             transaction = StagedChange(table)
@@ -198,7 +314,9 @@ class _Task:
         self.used.update(p for n in SIDECARS if (p := properties.get(n)))
         named = stage_replacement(transaction, done.inputs, done.outputs, done.dropped, properties)
         if done.gone:
-            put(tombstones.text(done.unnamed - named), expired, io)
+            put(expiry.listing(done.unnamed - named), expired, io)
+            from lakefall_plugins.sinks.iceberg.pyiceberg_internals import stage_expiry
+
             stage_expiry(transaction, [s.snapshot_id for s in done.gone])
 
     def _known(self, table: Table, done: Change) -> list[Version]:
@@ -207,7 +325,7 @@ class _Task:
         gone = {s.snapshot_id for s in done.gone}
         told: set[str] = set()
         for snapshot in reversed(table.metadata.snapshots):
-            for version in snapshots.versions_of(snapshot, table.io):
+            for version in versions_of(snapshot, table.io):
                 if snapshot.snapshot_id in gone and version.key not in told:
                     known[version.key] = version
                 told.add(version.key)
@@ -220,7 +338,7 @@ class _Task:
     # --- telling ---
 
     def _answer(
-        self, done: Change, number: int, removed: int, stones: Sequence[Tombstone], now: datetime
+        self, done: Change, number: int, removed: int, listed: Sequence[ExpiredFiles], now: datetime
     ) -> Maintained:
         return Maintained(
             self.subject.name,
@@ -230,19 +348,19 @@ class _Task:
             bytes_rewritten=sum(m.group.size for m in done.merged),
             snapshots_expired=len(done.gone),
             files_removed=removed,
-            left=tuple(self._left(done, stones, now)),
+            left=tuple(self._left(done, listed, now)),
         )
 
-    def _left(self, done: Change, stones: Sequence[Tombstone], now: datetime) -> Iterator[str]:
+    def _left(self, done: Change, listed: Sequence[ExpiredFiles], now: datetime) -> Iterator[str]:
         if done.lost:
             yield f"{done.lost:,} data files: somebody else replaced them meanwhile"
         others = sum(p.file.file_format.name != "PARQUET" for p in self.parts)
         if others:
             yield f"{others:,} data files that are no Parquet"
-        if not change.expires(self.table):
+        if not expires(self.table):
             yield "its snapshots: the table's property gc.enabled is false"
-        due = tombstones.due(stones, self.options.grace, now)
-        waiting = [s for s in stones if s not in due]
+        due = expiry.due(listed, self.options.grace, now)
+        waiting = [s for s in listed if s not in due]
         if waiting:
             last = max(s.since for s in waiting) + timedelta(seconds=self.options.grace)
             yield (

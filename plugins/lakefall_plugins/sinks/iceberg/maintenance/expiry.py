@@ -1,34 +1,37 @@
-"""Which snapshots of a table expire, and which files nobody but they name.
+"""Which snapshots of a table expire, which files nobody but they name, and when those are deleted.
 
 A snapshot's age counts from when another took its place: a reader that began on it a moment ago
-needs it, however long ago it was committed.
+needs it, however long ago it was committed. Whoever loaded a table's metadata before the expiry may
+still read by them. So the snapshot that comes with an expiry names an object that lists the files,
+and a later maintenance deletes them when they have waited for the grace period, and the object
+last: where that is gone, all is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import json
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from lakefall_plugins.sinks.iceberg import snapshots
+from lakefall_plugins.sinks.iceberg.metadata import objects_of, property_of
+from lakefall_plugins.sinks.iceberg.reading import at_once
 from lakefall_plugins.sinks.lake import names
+from lakefall_plugins.sinks.lake.versions import from_micros
 
 if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import ManifestEntry, ManifestFile
+    from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
 
-T = TypeVar("T")
-U = TypeVar("U")
-_AT_ONCE = 8
 _MAIN = "main"
 _DELETED = 2
 """Status of a manifest's entry for a file that is gone (Iceberg specification, "Manifests")."""
-SIDECARS = (names.FILES_LOCATION, names.KEPT_LOCATION, names.EXPIRED_LOCATION)
-"""Snapshot properties that name an object of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +111,7 @@ def files_of(
         data
         | manifests.paths(ids) - manifests.paths({s.snapshot_id for s in left})
         | {s.manifest_list for s in gone} - {s.manifest_list for s in left}
-        | ours(metadata, gone) - ours(metadata, left)
+        | objects_of(metadata, gone) - objects_of(metadata, left)
     )
 
 
@@ -120,19 +123,8 @@ def still_named(metadata: TableMetadata, io: FileIO) -> set[str]:
         manifests.live(everything)
         | manifests.paths(everything)
         | {s.manifest_list for s in metadata.snapshots}
-        | ours(metadata, metadata.snapshots)
+        | objects_of(metadata, metadata.snapshots)
     )
-
-
-def ours(metadata: TableMetadata, of: Iterable[Snapshot]) -> set[str]:
-    """Objects beside the data that belong to snapshots: our notes, and statistics."""
-    some = list(of)
-    ids = {s.snapshot_id for s in some}
-    notes = (snapshots.property_of(s, name) for s in some for name in SIDECARS)
-    statistics = (*metadata.statistics, *metadata.partition_statistics)
-    return {path for path in notes if path} | {
-        s.statistics_path for s in statistics if s.snapshot_id in ids
-    }
 
 
 class _Manifests:
@@ -142,7 +134,7 @@ class _Manifests:
         self._io = io
         self._gone = gone
         """Of these some may have been deleted already, by an expiry that died."""
-        found = _at_once(self._listed, metadata.snapshots)
+        found = at_once(self._listed, metadata.snapshots)
         self._of = {s.snapshot_id: m for s, m in zip(metadata.snapshots, found, strict=True)}
 
     def _listed(self, snapshot: Snapshot) -> list[ManifestFile]:
@@ -191,9 +183,59 @@ class _Manifests:
                 return []
             return [entry.data_file.file_path for entry in entries if wanted(entry)]
 
-        return {path for some in _at_once(paths, list(manifests)) for path in some}
+        return {path for some in at_once(paths, list(manifests)) for path in some}
 
 
-def _at_once(work: Callable[[T], U], items: Sequence[T]) -> list[U]:
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(work, items))
+@dataclass(frozen=True, slots=True)
+class ExpiredFiles:
+    """Files that only expired snapshots named, to be deleted."""
+
+    location: str
+    """Of the object that lists them."""
+    since: datetime
+    """When they were named last, UTC."""
+    files: tuple[str, ...]
+
+
+def listing(files: Collection[str]) -> str:
+    """The object's text."""
+    return json.dumps({"files": sorted(files)}, indent=0)
+
+
+def waiting(io: FileIO, snapshots: Iterable[Snapshot]) -> list[ExpiredFiles]:
+    """Files that these snapshots list for deletion and that nobody has deleted yet."""
+    found: list[ExpiredFiles] = []
+    for snapshot in snapshots:
+        location = property_of(snapshot, names.EXPIRED_LOCATION)
+        if not location:
+            continue
+        with suppress(FileNotFoundError), io.new_input(location).open() as stream:
+            files = tuple(json.loads(stream.read())["files"])
+            found.append(ExpiredFiles(location, from_micros(snapshot.timestamp_ms * 1000), files))
+    return found
+
+
+def due(waiting_files: Iterable[ExpiredFiles], grace: float, now: datetime) -> list[ExpiredFiles]:
+    """Those whose files have waited for ``grace`` seconds."""
+    return [s for s in waiting_files if s.since + timedelta(seconds=grace) <= now]
+
+
+def delete(table: Table, expired: Collection[ExpiredFiles]) -> int:
+    """Delete their files; the number of files that were still there."""
+    if not expired:
+        return 0
+    named = still_named(table.metadata, table.io) - {e.location for e in expired}
+    removed = 0
+    for each in expired:
+        files = [path for path in each.files if path not in named]
+        removed += sum(at_once(lambda path: _delete(table.io, path), files))
+        removed += _delete(table.io, each.location)
+    return removed
+
+
+def _delete(io: FileIO, path: str) -> bool:
+    try:
+        io.delete(path)
+    except FileNotFoundError:
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Maintenance of Iceberg tables: data files merged, snapshots expired, files deleted."""
