@@ -1,7 +1,6 @@
 """Pauses between attempts, and the loop that makes them.
 
-By hand, not with ``tenacity``: its loop, told when to stop, what to raise then and how long to
-pause, takes as many lines as this one.
+By hand, not with ``tenacity``: its stop, wait and retry conditions take as many lines as this loop.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Who is told of tables."""
+"""Catalogs that tables are registered in after a load."""

@@ -101,7 +101,7 @@ class Api:
 
         Raises:
             TableUnseenError: Trino answers, and does not show the table.
-            SupersetError: told apart from the server's words, and from a second look.
+            SupersetError: from the server's words, and from a second look.
         """
         body = {
             "database": self.database,
@@ -302,7 +302,7 @@ def refresh_columns(api: Api, dataset: int, before: Sequence[Column]) -> bool:
             lost = _lost(before, after)
             if not lost:
                 return _shape(before) != _shape(after)
-            # Whoever refreshes at the same time may add a column in between, which this
+            # Another refresh at the same time may add a column in between, which this
             # deletes: look again.
             settings = {c["id"]: c for c in lost}
             api.put_columns(dataset, [settings.get(c["id"], _named(c)) for c in after])
@@ -327,8 +327,8 @@ def _named(column: Column) -> dict[str, Any]:
 
 
 def _names(lost: Sequence[Column]) -> str:
-    told = ", ".join(str(c["column_name"]) for c in lost) or "none known"
-    return f"columns that lost their settings in the refresh: {told}"
+    listed = ", ".join(str(c["column_name"]) for c in lost) or "none known"
+    return f"columns that lost their settings in the refresh: {listed}"
 
 
 def _lost(before: Sequence[Column], after: Sequence[Column]) -> list[dict[str, Any]]:

@@ -78,7 +78,7 @@ class _OfRun:
     down: SupersetError | None = None
     """Why nothing can be registered: every further table would wait for the same."""
     in_order: set[str] = field(default_factory=set)
-    told: set[str] = field(default_factory=set)
+    warned: set[str] = field(default_factory=set)
     """Tables that a warning was given for."""
 
 
@@ -103,7 +103,7 @@ class SupersetRegistrar(Plugin[SupersetOptions]):
         """Make the table's dataset, or bring its columns up to date."""
         state, table = self._state(run), loaded.table
         if state.down is not None:
-            state.told.add(table)
+            state.warned.add(table)
             return Registered(NAME, table, ok=False, message=str(state.down))
         evolved = bool(loaded.columns_added or loaded.columns_widened)
         try:
@@ -111,7 +111,7 @@ class SupersetRegistrar(Plugin[SupersetOptions]):
             message = self._bring_up(run, state.api, table, dataset, evolved=evolved)
         except LakefallError as error:
             state.down = error if isinstance(error, SupersetError) and error.whole else None
-            state.told.add(table)
+            state.warned.add(table)
             return Registered(NAME, table, ok=False, message=str(error))
         finally:
             state.api.session.close()
@@ -151,12 +151,12 @@ class SupersetRegistrar(Plugin[SupersetOptions]):
                 if dataset is not None:
                     compared.keep(dataset, loaded)
             except TableUnseenError as error:
-                if table not in state.told and run.pipeline.describe(run, table) is not None:
+                if table not in state.warned and run.pipeline.describe(run, table) is not None:
                     yield Registered(NAME, table, ok=False, message=str(error))
             except LakefallError as error:
                 # Without the catalog's word on a table the others are not judged either.
                 whole = not isinstance(error, SupersetError) or error.whole
-                if table not in state.told:
+                if table not in state.warned:
                     yield Registered(NAME, "" if whole else table, ok=False, message=str(error))
                 if whole:
                     return

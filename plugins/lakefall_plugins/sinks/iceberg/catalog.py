@@ -80,7 +80,7 @@ class SqliteHome:
 
 
 _LOCAL_REGION = "us-east-1"
-"""What servers other than AWS sign with unless they are told otherwise."""
+"""What servers other than AWS sign with unless a region is given."""
 
 
 class RestHome:
@@ -305,10 +305,10 @@ class Lake:
 
 
 def check(lake: Lake) -> Iterator[Check]:
-    """The catalog, the names of our own tables, and the storage, each as far as it can be told.
+    """The catalog, the names of our own tables, and the storage, each as far as it can be seen.
 
     Raises:
-        CatalogUnreachableError, CatalogDeniedError: nothing else can be told then.
+        CatalogUnreachableError, CatalogDeniedError: nothing else can be checked then.
     """
     subject = f"sink iceberg ({lake.home.name})"
     if not lake.exists:

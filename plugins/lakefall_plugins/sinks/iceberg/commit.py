@@ -32,7 +32,7 @@ from lakefall_plugins.sinks.iceberg.errors import (
     translated,
 )
 from lakefall_plugins.sinks.iceberg.metadata import find_commit, objects_of
-from lakefall_plugins.sinks.iceberg.writing import Publication
+from lakefall_plugins.sinks.iceberg.writing import NewFiles
 from lakefall_plugins.sinks.lake import commits
 
 if TYPE_CHECKING:
@@ -100,23 +100,21 @@ class _Attempts:
 
 
 @contextmanager
-def publishing(
-    lake: Lake, table: str, used: Callable[[], Collection[str]]
-) -> Iterator[Publication]:
+def bring_files(lake: Lake, table: str, used: Callable[[], Collection[str]]) -> Iterator[NewFiles]:
     """The files of one load, in a journal until it has ended well.
 
     In the end those stay that are ``used``: that a snapshot names. Where it is not known whether
     the load's commit was done, all stay.
     """
     with journal(lake.local) as entries:
-        publication = Publication(lake.identifier(table), entries)
+        new_files = NewFiles(lake.identifier(table), entries)
         try:
-            yield publication
+            yield new_files
         except BaseException as error:
-            if has_failed(error, lake, table, publication.load_id):
-                publication.discard()
+            if has_failed(error, lake, table, new_files.load_id):
+                new_files.discard()
             raise
-        publication.discard(keep=used())
+        new_files.discard(keep=used())
 
 
 def stage_rows(

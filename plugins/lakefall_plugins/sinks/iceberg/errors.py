@@ -39,7 +39,7 @@ _MOMENTARY = ("database is locked", "already exists", "UNIQUE constraint")
 
 
 @contextmanager
-def foreseen(subject: str, secrets: Sequence[str] = ()) -> Iterator[None]:
+def translating(subject: str, secrets: Sequence[str] = ()) -> Iterator[None]:
     """Turn errors of the catalog and the storage into ours, and keep PyIceberg's log off stderr.
 
     ``secrets`` are never part of a message, whatever a server answers.

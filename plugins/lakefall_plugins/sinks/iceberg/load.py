@@ -12,14 +12,14 @@ from lakefall.contract.errors import PlanOutdatedError
 from lakefall_plugins.sinks.iceberg import metadata
 from lakefall_plugins.sinks.iceberg.commit import (
     abandon,
+    bring_files,
     commit,
-    publishing,
     stage_rows,
     turn,
     until_committed,
 )
-from lakefall_plugins.sinks.iceberg.reading import OfKeys, Removal, removal_of, rows_by, survey
-from lakefall_plugins.sinks.iceberg.writing import Publication, constant, describe
+from lakefall_plugins.sinks.iceberg.reading import OfKeys, Removal, list_parts, removal_of, rows_by
+from lakefall_plugins.sinks.iceberg.writing import NewFiles, constant, data_file_of
 from lakefall_plugins.sinks.lake import commits, names, versions
 from lakefall_plugins.sinks.lake.versions import Version
 
@@ -45,10 +45,10 @@ def load(
         CommitConflictError: other writers kept winning.
     """
     used: set[str] = set()
-    with publishing(lake, plan.table, lambda: used) as publication:
-        task = _Load(lake, registry, run, plan, tuple(files), publication, used)
-        with run.step("write", table=plan.table) as told:
-            told.update(bytes=task.bring())
+    with bring_files(lake, plan.table, lambda: used) as new_files:
+        task = _Load(lake, registry, run, plan, tuple(files), new_files, used)
+        with run.step("write", table=plan.table) as measured:
+            measured.update(bytes=task.bring())
         with run.step("commit", table=plan.table):
             return until_committed(
                 task.attempt, lake.options.commit_timeout, f"table {plan.table!r}"
@@ -62,7 +62,7 @@ class _Load:
     run: Run
     plan: TablePlan
     files: tuple[Converted, ...]
-    publication: Publication
+    new_files: NewFiles
     used: set[str]
     """Paths that the last attempt's snapshot names."""
     current: tuple[Converted, ...] = ()
@@ -86,7 +86,7 @@ class _Load:
         paths = [path for converted in self.files for path in converted.paths]
         with suppress(PlanOutdatedError):
             ids = metadata.relocation(self.run, self.plan, table.metadata)
-            self.publication.copies(paths, table.metadata, table.io, ids)
+            self.new_files.copies(paths, table.metadata, table.io, ids)
             self.brought = True
         return _bytes_of(paths) if self.brought else 0
 
@@ -96,12 +96,12 @@ class _Load:
 
     def _attempt(self, table: Table | None) -> Loaded:
         if table is not None:
-            mine = metadata.find_commit(table, self.publication.load_id)
+            mine = metadata.find_commit(table, self.new_files.load_id)
             if mine is not None:
-                self.publication.found_again = True
+                self.new_files.found_again = True
                 return self._loaded(str(mine.snapshot_id))
         self._check_base(table)
-        self._drop_superseded(table)
+        self._leave_out_superseded(table)
         if not self.current:
             return self._loaded("")
         transaction = self._begin(table)
@@ -110,7 +110,7 @@ class _Load:
         except BaseException:
             abandon(transaction)
             raise
-        self.publication.aim(transaction.table_metadata)
+        self.new_files.aim(transaction.table_metadata)
         done = commit(transaction)
         self.lake.remember(self.plan.table, done)
         committed = done.current_snapshot()
@@ -124,7 +124,7 @@ class _Load:
             if self.plan.snapshot != (str(snapshot.snapshot_id) if snapshot else ""):
                 raise PlanOutdatedError(f"table {self.plan.table!r} was loaded meanwhile")
 
-    def _drop_superseded(self, table: Table | None) -> None:
+    def _leave_out_superseded(self, table: Table | None) -> None:
         self.used.clear()
         if self.plan.rebuild or table is None:
             self.current = self.files
@@ -165,7 +165,7 @@ class _Load:
         removal = self._removal(table)
         self.used.update(f.file_path for f in removal.rest)
         properties = versions.properties(
-            self.publication.load_id,
+            self.new_files.load_id,
             self.run.run_id,
             [Version.of(f) for f in self.current],
             lambda text: self._note(text, transaction),
@@ -175,7 +175,7 @@ class _Load:
     def _note(self, text: str, transaction: Transaction) -> str:
         from lakefall_plugins.sinks.iceberg.pyiceberg_internals import storage
 
-        path = self.publication.note(text, transaction.table_metadata, storage(transaction))
+        path = self.new_files.note(text, transaction.table_metadata, storage(transaction))
         self.used.add(path)
         return path
 
@@ -185,12 +185,12 @@ class _Load:
         now, io = transaction.table_metadata, storage(transaction)
         brought = [(path, c.file.key) for c in self.current for path in c.paths]
         paths = [path for path, _ in brought]
-        with self.run.step("write", table=self.plan.table) as told:
-            copies = self.publication.copies(paths, now, io, ids)
-            told.update(bytes=0 if self.brought else _bytes_of(paths))
+        with self.run.step("write", table=self.plan.table) as measured:
+            copies = self.new_files.copies(paths, now, io, ids)
+            measured.update(bytes=0 if self.brought else _bytes_of(paths))
         found: list[DataFile] = []
         for (_, key), (path, footer) in zip(brought, copies, strict=True):
-            file = describe(now, path, footer, constant({names.SOURCE_FILE: key}))
+            file = data_file_of(now, path, footer, constant({names.SOURCE_FILE: key}))
             if file.record_count:
                 found.append(file)
         self.used.update(f.file_path for f in found)
@@ -200,12 +200,12 @@ class _Load:
         self.removed = Counter()
         if table is None:
             return Removal()
-        parts = survey(self.lake, table, (names.SOURCE_FILE,))
+        parts = list_parts(self.lake, table, (names.SOURCE_FILE,))
         if self.plan.rebuild:
             self.removed = rows_by(table, parts, names.SOURCE_FILE)
             return Removal([p.file for p in parts])
         keys = frozenset(f.file.key for f in self.current)
-        removal = removal_of(self.publication, table, parts, OfKeys(names.SOURCE_FILE, keys))
+        removal = removal_of(self.new_files, table, parts, OfKeys(names.SOURCE_FILE, keys))
         self.removed = removal.gone
         return removal
 

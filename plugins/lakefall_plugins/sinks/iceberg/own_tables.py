@@ -8,22 +8,22 @@ from typing import TYPE_CHECKING
 
 from lakefall_plugins.sinks.iceberg.commit import (
     abandon,
+    bring_files,
     commit,
-    publishing,
     stage_rows,
     turn,
     until_committed,
 )
 from lakefall_plugins.sinks.iceberg.metadata import find_commit, parse_type, schema_of
 from lakefall_plugins.sinks.iceberg.reading import (
-    Doomed,
     Part,
     Removal,
+    RowsToRemove,
     at_once,
+    list_parts,
     removal_of,
-    survey,
 )
-from lakefall_plugins.sinks.iceberg.writing import Publication, constant, describe
+from lakefall_plugins.sinks.iceberg.writing import NewFiles, constant, data_file_of
 from lakefall_plugins.sinks.lake import names
 
 if TYPE_CHECKING:
@@ -47,33 +47,33 @@ class Staging:
     table: Table
     """As it was when the attempt began."""
     transaction: Transaction
-    publication: Publication
+    new_files: NewFiles
     used: set[str]
     """Paths that the attempt's snapshot names."""
 
     def copy(self, local: Path, constants: dict[str, str]) -> DataFile:
         """A Parquet file of this machine as a data file of the table."""
         metadata = self.transaction.table_metadata
-        path, footer = self.publication.copy(local, metadata, self.table.io, {})
+        path, footer = self.new_files.copy(local, metadata, self.table.io, {})
         return self._describe(path, footer, constant(constants))
 
     def write(self, rows: pa.Table) -> DataFile:
         """Rows as a data file of the table."""
         metadata = self.transaction.table_metadata
-        return self._describe(*self.publication.write(rows, metadata, self.table.io), {})
+        return self._describe(*self.new_files.write(rows, metadata, self.table.io), {})
 
     def _describe(self, path: str, footer: Footer, bounds: dict[str, tuple[str, str]]) -> DataFile:
         self.used.add(path)
-        return describe(self.transaction.table_metadata, path, footer, bounds)
+        return data_file_of(self.transaction.table_metadata, path, footer, bounds)
 
-    def remove(self, parts: Iterable[Part], doomed: Doomed) -> Removal:
+    def remove(self, parts: Iterable[Part], chosen: RowsToRemove) -> Removal:
         """The removal of some rows, to be staged."""
-        return removal_of(self.publication, self.table, parts, doomed)
+        return removal_of(self.new_files, self.table, parts, chosen)
 
     def stage(self, removal: Removal, added: Sequence[DataFile] = ()) -> None:
         """Stage a removal and an addition under the load's id."""
         self.used.update(f.file_path for f in removal.rest)
-        properties = {names.COMMIT_ID: self.publication.load_id}
+        properties = {names.COMMIT_ID: self.new_files.load_id}
         stage_rows(self.transaction, removal, added, properties)
 
 
@@ -124,21 +124,19 @@ class OwnTable:
         if not make and self.seen() is None:
             return False
         used: set[str] = set()
-        with publishing(self.lake, self.name, lambda: used) as publication:
+        with bring_files(self.lake, self.name, lambda: used) as new_files:
             return until_committed(
-                lambda: self._attempt(stage, publication, used, make=make),
+                lambda: self._attempt(stage, new_files, used, make=make),
                 self.lake.options.commit_timeout,
                 f"table {self.name!r}",
             )
 
-    def _attempt(
-        self, stage: Stage, publication: Publication, used: set[str], *, make: bool
-    ) -> bool:
+    def _attempt(self, stage: Stage, new_files: NewFiles, used: set[str], *, make: bool) -> bool:
         with turn(self.lake, self.name) as changed:
-            return self._alone(stage, publication, used, changed, make=make)
+            return self._alone(stage, new_files, used, changed, make=make)
 
     def _alone(
-        self, stage: Stage, publication: Publication, used: set[str], changed: float, *, make: bool
+        self, stage: Stage, new_files: NewFiles, used: set[str], changed: float, *, make: bool
     ) -> bool:
         from lakefall_plugins.sinks.iceberg.pyiceberg_internals import StagedChange
 
@@ -147,19 +145,19 @@ class OwnTable:
             table = self.find_or_make()
         if table is None:
             return False
-        if find_commit(table, publication.load_id) is not None:
-            publication.found_again = True
+        if find_commit(table, new_files.load_id) is not None:
+            new_files.found_again = True
             return True
         used.clear()
         transaction = StagedChange(table)
         try:
             self._add_columns(transaction)
-            if not stage(Staging(table, transaction, publication, used)):
+            if not stage(Staging(table, transaction, new_files, used)):
                 return False
         except BaseException:
             abandon(transaction)
             raise
-        publication.aim(transaction.table_metadata)
+        new_files.aim(transaction.table_metadata)
         self.lake.remember(self.name, commit(transaction))
         return True
 
@@ -189,7 +187,7 @@ class OwnRows:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        parts = survey(self._lake, table, (self._key,))
+        parts = list_parts(self._lake, table, (self._key,))
         if any(p.deletes for p in parts) or not _as_written(table, parts):
             found = self._shaped(table.scan().to_arrow())
         else:

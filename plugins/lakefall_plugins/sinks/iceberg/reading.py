@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pyiceberg.table.metadata import TableMetadata
 
     from lakefall_plugins.sinks.iceberg.catalog import Lake
-    from lakefall_plugins.sinks.iceberg.writing import Publication
+    from lakefall_plugins.sinks.iceberg.writing import NewFiles
 
 _KEPT = 20_000
 """Data files of which a process remembers what their manifests say."""
@@ -96,7 +96,7 @@ class Part:
 
     @property
     def identity(self) -> tuple[str, frozenset[str]]:
-        """What its rows are told by: neither a data file nor a delete file ever changes."""
+        """Identifies its rows: neither a data file nor a delete file ever changes."""
         return self.file.file_path, frozenset(d.file_path for d in self.deletes)
 
     def constant(self, column: str) -> str | None:
@@ -115,7 +115,7 @@ class Part:
         return any(self.may_hold(column, value) for value in values)
 
 
-def survey(lake: Lake, table: Table, columns: Sequence[str]) -> list[Part]:
+def list_parts(lake: Lake, table: Table, columns: Sequence[str]) -> list[Part]:
     """The data files of a table with the bounds of some text columns. Reads manifests only.
 
     Raises:
@@ -314,7 +314,7 @@ class _Ranges:
         return at < len(self._values) and self._values[at] <= greatest
 
 
-class Doomed(Protocol):
+class RowsToRemove(Protocol):
     """Which rows go. Equal ones mean the same rows."""
 
     @property
@@ -369,9 +369,9 @@ class Removal:
 
 
 def removal_of(
-    publication: Publication, table: Table, parts: Iterable[Part], doomed: Doomed
+    new_files: NewFiles, table: Table, parts: Iterable[Part], chosen: RowsToRemove
 ) -> Removal:
-    """Remove the doomed rows of a table.
+    """Remove the chosen rows of a table.
 
     What an earlier attempt of the same load wrote is used again.
     """
@@ -379,51 +379,51 @@ def removal_of(
     files: list[DataFile] = []
     rest: list[DataFile] = []
     gone: Counter[str] = Counter()
-    key = doomed.columns[0]
+    key = chosen.columns[0]
     touched: list[Part] = []
     for part in parts:
         value = part.constant(key)
-        if doomed.takes_all(part) and value is not None and not part.deletes:
+        if chosen.takes_all(part) and value is not None and not part.deletes:
             files.append(part.file)
             gone[value] += part.file.record_count
-        elif part.may_hold_any(key, doomed.keys):
+        elif part.may_hold_any(key, chosen.keys):
             touched.append(part)
-    counts = at_once(lambda part: _count(reader, part, doomed), touched)
+    counts = at_once(lambda part: _count(reader, part, chosen), touched)
     for part, found in zip(touched, counts, strict=True):
-        if not found and not doomed.takes_all(part):
+        if not found and not chosen.takes_all(part):
             continue
         files.append(part.file)
         gone.update(found)
-        if not doomed.takes_all(part):
-            rest += _carve(publication, table, reader, part, doomed)
+        if not chosen.takes_all(part):
+            rest += _write_rest(new_files, table, reader, part, chosen)
     return Removal(files, rest, gone)
 
 
-def _count(reader: Reader, part: Part, doomed: Doomed) -> Counter[str]:
+def _count(reader: Reader, part: Part, chosen: RowsToRemove) -> Counter[str]:
     """Rows of a data file that go, by key."""
     counts: Counter[str] = Counter()
-    key = doomed.columns[0]
-    for batch in reader.batches(part, doomed.columns, Wanted(key, doomed.keys)):
-        going = batch.column(key).filter(doomed.mask(batch))
+    key = chosen.columns[0]
+    for batch in reader.batches(part, chosen.columns, Wanted(key, chosen.keys)):
+        going = batch.column(key).filter(chosen.mask(batch))
         for pair in going.value_counts().to_pylist():
             counts[pair["values"]] += pair["counts"]
     return counts
 
 
-def _carve(
-    publication: Publication, table: Table, reader: Reader, part: Part, doomed: Doomed
+def _write_rest(
+    new_files: NewFiles, table: Table, reader: Reader, part: Part, chosen: RowsToRemove
 ) -> Sequence[DataFile]:
     """The rows of a data file that stay, in a new one."""
     import pyarrow.compute as pc
 
-    name = (part.identity, doomed)
-    if name not in publication.carved:
-        writer = Writer(publication, table.metadata, table.io, doomed.columns[0])
+    name = (part.identity, chosen)
+    if name not in new_files.rests:
+        writer = Writer(new_files, table.metadata, table.io, chosen.columns[0])
         try:
             for batch in reader.batches(part):
-                writer.write(batch.filter(pc.invert(doomed.mask(batch))))
-            publication.carved[name] = writer.close()
+                writer.write(batch.filter(pc.invert(chosen.mask(batch))))
+            new_files.rests[name] = writer.close()
         except BaseException:
             writer.abandon()
             raise
-    return publication.carved[name]
+    return new_files.rests[name]

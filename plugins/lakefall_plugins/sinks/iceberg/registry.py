@@ -23,7 +23,14 @@ from lakefall.contract.values import Decision, RegistryEntry, SourceFile
 from lakefall_plugins.sinks.iceberg.errors import translated
 from lakefall_plugins.sinks.iceberg.metadata import latest, versions
 from lakefall_plugins.sinks.iceberg.own_tables import OwnRows, OwnTable, Staging
-from lakefall_plugins.sinks.iceberg.reading import OfKeys, Part, Removal, at_once, rows_by, survey
+from lakefall_plugins.sinks.iceberg.reading import (
+    OfKeys,
+    Part,
+    Removal,
+    at_once,
+    list_parts,
+    rows_by,
+)
 from lakefall_plugins.sinks.lake import names
 from lakefall_plugins.sinks.lake.registry import (
     COLUMNS,
@@ -111,7 +118,7 @@ class Registry:
             import pyarrow as pa
 
             new = to_arrow(rows)
-            crowded = _crowded(survey(self.lake, staging.table, ()))
+            crowded = _crowded(list_parts(self.lake, staging.table, ()))
             old = self._rows.read_parts(staging.table, crowded) if crowded else None
             if old is None:
                 crowded = []
@@ -130,7 +137,7 @@ class Registry:
             after = change(before)
             if after == before:
                 return False
-            parts = survey(self.lake, staging.table, ())
+            parts = list_parts(self.lake, staging.table, ())
             added = [staging.write(to_arrow(after))] if after else []
             staging.stage(Removal([p.file for p in parts]), added)
             return True
@@ -240,7 +247,7 @@ def delete_rows(lake: Lake, name: str, keys: Collection[str]) -> int:
         table = staging.table
         if names.SOURCE_FILE not in table.schema().column_names:
             return False
-        parts = survey(lake, table, (names.SOURCE_FILE,))
+        parts = list_parts(lake, table, (names.SOURCE_FILE,))
         removal = staging.remove(parts, OfKeys(names.SOURCE_FILE, frozenset(keys)))
         deleted = removal.gone.total()
         if deleted:
@@ -268,7 +275,7 @@ def _rows_of(lake: Lake, name: str, run: Run) -> list[Row]:
     table = lake.find(name)
     if table is None or names.SOURCE_FILE not in table.schema().column_names:
         return []
-    counts = rows_by(table, survey(lake, table, (names.SOURCE_FILE,)), names.SOURCE_FILE)
+    counts = rows_by(table, list_parts(lake, table, (names.SOURCE_FILE,)), names.SOURCE_FILE)
     known: dict[str, Version] = {}
     for version in versions(table):
         known.setdefault(version.key, version)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql
 from lakefall_plugins.sinks.iceberg.own_tables import OwnTable, Staging
-from lakefall_plugins.sinks.iceberg.reading import Doomed, OfKeys, Part, survey
+from lakefall_plugins.sinks.iceberg.reading import OfKeys, Part, RowsToRemove, list_parts
 from lakefall_plugins.sinks.lake import rejects
 from lakefall_plugins.sinks.lake.rejects import COLUMNS
 from lakefall_plugins.sinks.lake.versions import Version, from_micros
@@ -63,7 +63,7 @@ class Rejects:
         local = [(f.file, _as_data_file(run, f)) for f in bringing]
 
         def stage(staging: Staging) -> bool:
-            parts = survey(self.lake, staging.table, _KEYS)
+            parts = list_parts(self.lake, staging.table, _KEYS)
             removal = staging.remove(parts, OfVersions(versions))
             if not (local or removal):
                 return False
@@ -82,7 +82,7 @@ class Rejects:
         A version that another run is about to commit has a later modified time, and stays.
         """
 
-        def older(staging: Staging) -> Doomed:
+        def older(staging: Staging) -> RowsToRemove:
             field_id = staging.table.schema().find_field("modified").field_id
             return Replaced(frozenset((v.key, v.etag, v.modified) for v in current), field_id)
 
@@ -96,10 +96,10 @@ class Rejects:
         """Drop the rejects of these keys and ETags."""
         self._remove(lambda _: OfVersions(frozenset(versions)))
 
-    def _remove(self, doomed: Callable[[Staging], Doomed]) -> None:
+    def _remove(self, chosen: Callable[[Staging], RowsToRemove]) -> None:
         def stage(staging: Staging) -> bool:
-            parts = survey(self.lake, staging.table, _KEYS)
-            removal = staging.remove(parts, doomed(staging))
+            parts = list_parts(self.lake, staging.table, _KEYS)
+            removal = staging.remove(parts, chosen(staging))
             if removal:
                 staging.stage(removal)
             return bool(removal)

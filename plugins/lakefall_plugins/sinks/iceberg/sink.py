@@ -26,7 +26,7 @@ from lakefall.contract.values import (
 from lakefall_plugins.sinks.iceberg import catalog, load, registry
 from lakefall_plugins.sinks.iceberg.catalog import Lake
 from lakefall_plugins.sinks.iceberg.commit import sweep
-from lakefall_plugins.sinks.iceberg.errors import foreseen
+from lakefall_plugins.sinks.iceberg.errors import translating
 from lakefall_plugins.sinks.iceberg.maintenance.maintain import Subject, maintain
 from lakefall_plugins.sinks.iceberg.metadata import parse_type, shape_of
 from lakefall_plugins.sinks.iceberg.options import IcebergOptions
@@ -58,29 +58,29 @@ class IcebergSink(Plugin[IcebergOptions]):
         self.rejects = Rejects(self.lake)
 
     @contextmanager
-    def _foreseen(self, subject: str, run: Run | None = None) -> Iterator[None]:
+    def _translating(self, subject: str, run: Run | None = None) -> Iterator[None]:
         if run is not None:
             self.lake.cache = run.pipeline.config.cache.dir
-        with foreseen(subject, self.lake.home.secrets):
+        with translating(subject, self.lake.home.secrets):
             yield
 
     @hookimpl
     def pending(self, run: Run, files: Sequence[SourceFile]) -> Sequence[Decision]:
-        with self._foreseen("registry"):
+        with self._translating("registry"):
             return self.registry.decide(
                 files, self.lake.tables(), lambda t: run.for_table(t).pipeline.config.digest
             )
 
     @hookimpl
     def describe(self, table: str) -> TableState | None:
-        with self._foreseen(f"table {table!r}"):
+        with self._translating(f"table {table!r}"):
             found = self.lake.seen(table)
             return None if found is None else plan.describe(shape_of(found, table))
 
     @hookimpl
     def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:
         plan.refuse_name(self.options, table)
-        with self._foreseen(f"table {table!r}"):
+        with self._translating(f"table {table!r}"):
             found = self.lake.seen(table)
             shape = None if found is None else shape_of(found, table)
             return plan.plan_load(
@@ -89,7 +89,7 @@ class IcebergSink(Plugin[IcebergOptions]):
 
     @hookimpl
     def load(self, run: Run, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
-        with self._foreseen(f"table {plan.table!r}", run):
+        with self._translating(f"table {plan.table!r}", run):
             sweep(self.lake)
             with run.step("rejects", table=plan.table):
                 self.rejects.replace(run, files)
@@ -108,7 +108,7 @@ class IcebergSink(Plugin[IcebergOptions]):
     def record(self, run: Run, outcomes: Sequence[Outcome]) -> bool:
         worth = [o for o in outcomes if o.status in (Status.SUCCESS, Status.FAILED)]
         now = datetime.now(UTC)
-        with self._foreseen("registry", run):
+        with self._translating("registry", run):
             if worth:
                 self.registry.append([row_of(o, run.run_id, now) for o in worth])
             run.emit("record.registry_written")
@@ -120,7 +120,7 @@ class IcebergSink(Plugin[IcebergOptions]):
 
     @hookimpl
     def history(self) -> Sequence[RegistryEntry]:
-        with self._foreseen("registry"):
+        with self._translating("registry"):
             return self.registry.history()
 
     @hookimpl
@@ -128,13 +128,13 @@ class IcebergSink(Plugin[IcebergOptions]):
         return self._stored_rejects(table, key)
 
     def _stored_rejects(self, table: str, key: str) -> Iterator[StoredReject]:
-        with self._foreseen("rejects"):
+        with self._translating("rejects"):
             current = self.registry.latest_successes()
             yield from self.rejects.read(current, table, key)
 
     @hookimpl
     def forget(self, run: Run, keys: Sequence[str]) -> int:
-        with self._foreseen("forget", run):
+        with self._translating("forget", run):
             return forget(
                 self.registry,
                 self.rejects.remove,
@@ -145,17 +145,17 @@ class IcebergSink(Plugin[IcebergOptions]):
 
     @hookimpl
     def release(self, run: Run, keys: Sequence[str]) -> int:
-        with self._foreseen("registry", run):
+        with self._translating("registry", run):
             return self.registry.release(set(keys))
 
     @hookimpl
     def rebuild_registry(self, run: Run) -> int:
-        with self._foreseen("registry", run):
+        with self._translating("registry", run):
             return registry.rebuild_registry(self.lake, self.registry, run)
 
     @hookimpl
     def tables(self) -> Sequence[str]:
-        with self._foreseen("tables"):
+        with self._translating("tables"):
             own = {self.options.registry_table, self.options.rejects_table} & self.lake.tables()
             return [*self.lake.data_tables(), *sorted(own)]
 
@@ -163,21 +163,21 @@ class IcebergSink(Plugin[IcebergOptions]):
     def maintain(self, run: Run, table: str) -> Maintained:
         options = self.options
         if table == options.registry_table:
-            # Whoever reads it sorts its rows.
+            # Its rows are sorted when they are read.
             subject = Subject(table, "file_key", in_order=False)
         elif table == options.rejects_table:
             subject = Subject(table, "file_key")
         else:
             subject = Subject(table, names.SOURCE_FILE)
-        with self._foreseen(f"table {table!r}", run):
+        with self._translating(f"table {table!r}", run):
             return maintain(self.lake, run, subject, options.maintenance)
 
     @hookimpl
     def query(self, run: Run, sql: str) -> pa.Table:
-        with self._foreseen("query"):
+        with self._translating("query"):
             return query(self.lake, run, sql)
 
     @hookimpl
     def check(self) -> Iterable[Check]:
-        with self._foreseen("sink iceberg"):
+        with self._translating("sink iceberg"):
             return list(catalog.check(self.lake))

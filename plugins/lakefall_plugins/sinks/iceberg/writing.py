@@ -26,7 +26,7 @@ _AT_ONCE = 8
 _CHUNK = 1 << 20
 
 
-class Publication:
+class NewFiles:
     """The files that one load brings into one table.
 
     A file is named ``lakefall-<load>-<number>.parquet``.
@@ -40,7 +40,7 @@ class Publication:
         self.found_again = False
         """Whether the commit was one of which the catalog had not said that it was done: which
         of the attempts it was, and which of the files are its, is the sweep's to find out."""
-        self.carved: dict[object, Sequence[DataFile]] = {}
+        self.rests: dict[object, Sequence[DataFile]] = {}
         """Data files with what is left of others, by what was taken from which."""
         self._copies: dict[tuple[Path, tuple[tuple[int, int], ...]], tuple[str, Footer]] = {}
         self._journal = entries
@@ -176,7 +176,7 @@ def _copy(local: Path, path: str, io: FileIO, footer: Footer | None) -> None:
             stream.write(footer.tail)
 
 
-def describe(
+def data_file_of(
     metadata: TableMetadata, path: str, footer: Footer, bounds: Mapping[str, tuple[str, str]]
 ) -> DataFile:
     """The data file as Iceberg wants it, with statistics from its footer.
@@ -216,7 +216,7 @@ class Writer:
 
     def __init__(
         self,
-        publication: Publication,
+        new_files: NewFiles,
         metadata: TableMetadata,
         io: FileIO,
         key: str,
@@ -226,7 +226,7 @@ class Writer:
 
         self.files: list[DataFile] = []
         """Those that are complete."""
-        self._publication = publication
+        self._new_files = new_files
         self._metadata = metadata
         self._io = io
         self._key = key
@@ -275,7 +275,7 @@ class Writer:
         return self.files
 
     def abandon(self) -> None:
-        """Let go of what is open; whoever has the publication removes the file."""
+        """Let go of what is open; whoever has the new_files removes the file."""
         for opened in filter(None, (self._parquet, self._stream)):
             with suppress(Exception):
                 opened.close()
@@ -290,7 +290,7 @@ class Writer:
         self._waiting.clear()
         self._rows = self._bytes = 0
         if self._parquet is None:
-            self._path = self._publication.begin("parquet", self._metadata, self._io)
+            self._path = self._new_files.begin("parquet", self._metadata, self._io)
             self._stream = self._io.new_output(self._path).create(overwrite=True)
             self._parquet = parquet.ParquetWriter(
                 self._stream, self._schema, compression="zstd", store_schema=False
@@ -309,7 +309,7 @@ class Writer:
         bounds = {}
         if not self._strange and self._least is not None and self._greatest is not None:
             bounds[self._key] = self._least, self._greatest
-        self.files.append(describe(self._metadata, self._path, footer, bounds))
+        self.files.append(data_file_of(self._metadata, self._path, footer, bounds))
         self._parquet = self._stream = self._least = self._greatest = None
         self._strange = False
 

@@ -36,9 +36,9 @@ def read(comment: str | None) -> dict[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def write(comment: str | None, **said: Any) -> str:
-    """The comment with this said; None takes a thing back."""
-    known = {k: v for k, v in {**read(comment), **said}.items() if v not in (None, "")}
+def write(comment: str | None, **notes: Any) -> str:
+    """The comment with these notes; None removes one."""
+    known = {k: v for k, v in {**read(comment), **notes}.items() if v not in (None, "")}
     words = comment or ""
     if read(comment):
         words = words.rpartition(MARK)[0]
@@ -53,11 +53,11 @@ def properties(comments: Mapping[str, str | None]) -> dict[str, str]:
     """Formats and types of columns as the table properties that say the same."""
     found: dict[str, str] = {}
     for column, comment in comments.items():
-        said = read(comment)
-        if said.get(FORMAT):
-            found[names.format_property(column)] = str(said[FORMAT])
-        if said.get(TYPE):
-            found[names.type_property(column)] = str(said[TYPE])
+        notes = read(comment)
+        if notes.get(FORMAT):
+            found[names.format_property(column)] = str(notes[FORMAT])
+        if notes.get(TYPE):
+            found[names.type_property(column)] = str(notes[TYPE])
     return found
 
 

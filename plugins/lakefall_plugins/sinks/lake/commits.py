@@ -1,4 +1,4 @@
-"""What the loads of all sinks share: attempts until a commit is done, what became of each file."""
+"""What the loads of all sinks share: attempts until a commit is done, and each file's outcome."""
 
 from __future__ import annotations
 

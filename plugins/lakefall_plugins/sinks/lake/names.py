@@ -13,7 +13,7 @@ AUDIT_TYPES = {SOURCE_FILE: "string", INGESTED_AT: "timestamp"}
 """Iceberg types of the audit columns, in the order of a new table."""
 
 COMMIT_ID = "lakefall.commit"
-"""Snapshot property: id of the load, looked for after a commit whose fate is unknown."""
+"""Snapshot property: id of the load, looked for after a commit that may have been done or not."""
 RUN_ID = "lakefall.run-id"
 FILES = "lakefall.files"
 """Snapshot property: the files of the load (see ``snapshots``)."""

@@ -112,10 +112,10 @@ def parse(text: str, committed: datetime, run_id: str) -> Iterator[Version]:
     ``committed`` and ``run_id`` are the snapshot's, and count where the property has none.
     """
     rows: list[list[Any]] = json.loads(text) if text else []
-    # Snapshots of earlier versions do not tell the origin, those of loads no more than that.
-    unsaid = ["", None, run_id]
-    for told in rows:
-        row = [*told, *unsaid[len(told) - 6 :]]
+    # Snapshots of earlier versions have no origin, those of loads nothing after it.
+    missing = ["", None, run_id]
+    for given in rows:
+        row = [*given, *missing[len(given) - 6 :]]
         key, etag, modified, loaded, rejected, size, origin, at, run = row
         when = committed if at is None else from_micros(at)
         yield Version(key, etag, from_micros(modified), when, loaded, rejected, size, run, origin)

@@ -118,7 +118,7 @@ class Lakehouse:
             return None
         self.note(table)
         columns = sorted((r for r in rows if r[0]), key=lambda r: int(r[0]))
-        said = {str(r[1]): r[4] for r in columns}
+        notes = {str(r[1]): r[4] for r in columns}
         given = {str(r[1]): str(r[4]) for r in rows if not r[0]}
         return Shape(
             table,
@@ -127,7 +127,7 @@ class Lakehouse:
                 Field(str(r[1]), types.from_trino(str(r[2])), at, r[3] == "NO")
                 for at, r in enumerate(columns, start=1)
             ),
-            {**given, **comments.properties(said)},
+            {**given, **comments.properties(notes)},
             len(columns),
             "" if given.get(_SNAPSHOT) in (None, "none") else given[_SNAPSHOT],
         )

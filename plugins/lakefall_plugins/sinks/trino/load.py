@@ -161,9 +161,9 @@ class _Load:
         planned = [TargetColumn(c.name, iceberg_type(run, c.type)) for c in self.plan.columns]
         return (*planned, *(TargetColumn(n, t) for n, t in names.AUDIT_TYPES.items()))
 
-    def _said(self) -> dict[str, dict[str, str]]:
+    def _notes(self) -> dict[str, dict[str, str]]:
         """What the comments of the plan's columns have to say."""
-        said: dict[str, dict[str, str]] = {}
+        notes: dict[str, dict[str, str]] = {}
         for column in self.plan.columns:
             implied = types.from_iceberg(iceberg_type(self.run, column.type))
             about: dict[str, str] = {}
@@ -172,8 +172,8 @@ class _Load:
             if column.type not in (implied, "TIMESTAMP(6)"):
                 about[comments.TYPE] = column.type
             if about:
-                said[column.name] = about
-        return said
+                notes[column.name] = about
+        return notes
 
     def _rows(self) -> Rows:
         return Rows(
@@ -186,13 +186,13 @@ class _Load:
 
     def _create(self, source: Source) -> None:
         """A new table with its rows in one commit, where its columns need no comments."""
-        said, table, lake = self._said(), self.plan.table, self.lake
+        notes, table, lake = self._notes(), self.plan.table, self.lake
         letter = lake.options.replace == "delete_insert"
         lake.make_namespace()
         comment = self._versions("")
-        if said or letter or not source.rows.number:
+        if notes or letter or not source.rows.number:
             columns = [
-                Definition(c.name, c.iceberg, comment=comments.write("", **said.get(c.name, {})))
+                Definition(c.name, c.iceberg, comment=comments.write("", **notes.get(c.name, {})))
                 for c in source.rows.columns
             ]
             if not self.created:
@@ -213,18 +213,18 @@ class _Load:
         lake.note(table)
 
     def _evolve(self, seen: CurrentState) -> None:
-        table, said = self.lake.name(self.plan.table), self._said()
+        table, notes = self.lake.name(self.plan.table), self._notes()
         for column in self._columns():
             name, found = column.name, seen.types.get(column.name)
-            about = said.get(name, {})
+            about = notes.get(name, {})
             if found is None:
                 new = Definition(name, column.iceberg, comment=comments.write("", **about))
-                self._patiently(f"ALTER TABLE {table} ADD COLUMN {new.sql()}")
+                self._change(f"ALTER TABLE {table} ADD COLUMN {new.sql()}")
                 if name not in names.AUDIT_TYPES:
                     self.added = (*self.added, name)
                 continue
             if found != column.iceberg:
-                self._patiently(
+                self._change(
                     f"ALTER TABLE {table} ALTER COLUMN {identifier(name)} "
                     f"SET DATA TYPE {types.to_trino(column.iceberg).upper()}"
                 )
@@ -267,7 +267,7 @@ class _Load:
             )
             self.query_id = commit(lake, table, text)
         self._let_others_record()
-        for name, about in self._said().items():
+        for name, about in self._notes().items():
             self._comment(name, comments.write("", **about))
 
     def _refuse_newer(self, table: str, snapshot: str) -> None:
@@ -299,9 +299,9 @@ class _Load:
 
     def _comment(self, column: str, text: str) -> None:
         name = f"{self.lake.name(self.plan.table)}.{identifier(column)}"
-        self._patiently(f"COMMENT ON COLUMN {name} IS {literal(text)}")
+        self._change(f"COMMENT ON COLUMN {name} IS {literal(text)}")
 
-    def _patiently(self, text: str) -> None:
+    def _change(self, text: str) -> None:
         """A change of the table's metadata, again while others change it at the same moment."""
         until_committed(
             lambda: commit(self.lake, self.plan.table, text),
@@ -319,7 +319,7 @@ class _Load:
         if not (self.plan.created or self.plan.rebuild):
             table = self.lake.name(self.plan.table)
             text = self._versions(seen.comment)
-            self._patiently(f"COMMENT ON TABLE {table} IS {literal(text)}")
+            self._change(f"COMMENT ON TABLE {table} IS {literal(text)}")
 
     def _versions(self, comment: str) -> str:
         """The table's comment with the versions of this load."""

@@ -16,7 +16,7 @@ from lakefall.contract.values import Maintained
 from lakefall_plugins.sinks.lake import names
 from lakefall_plugins.sinks.trino.commits import commit, until_committed
 from lakefall_plugins.sinks.trino.lakehouse import Lakehouse
-from lakefall_plugins.sinks.trino.registry import told_by_snapshots
+from lakefall_plugins.sinks.trino.registry import known_by_snapshots
 from lakefall_plugins.trino_client.errors import TrinoQueryError, TrinoUnreachableError
 from lakefall_plugins.trino_client.sql import literal
 
@@ -67,7 +67,7 @@ def maintain(lake: Lakehouse, table: str, *, is_own: bool, dry_run: bool) -> Mai
     """Maintain a table; a dry run only looks. ``is_own``: the registry or the rejects.
 
     Raises:
-        TrinoUnreachableError: nothing can be said.
+        TrinoUnreachableError: nothing can be notes.
     """
     if not is_own:
         shape = lake.shape(table)
@@ -149,7 +149,7 @@ class _Task:
         number = sum(age > retention for age in ages)
         if not number:
             return None
-        if has_objects or (not self.is_own and told_by_snapshots(self.lake, self.table)):
+        if has_objects or (not self.is_own and known_by_snapshots(self.lake, self.table)):
             self.left.append(
                 "its snapshots: they alone tell which versions of files are loaded, which "
                 "`registry rebuild` needs; maintain this table with the sink iceberg"

@@ -299,11 +299,11 @@ def _rows_of(lake: Lakehouse, table: str, run: Run) -> Iterator[Row]:
             raise
         return
     counts = {str(key): (int(number), _utc(when)) for key, number, when in found}
-    told = _told(lake, table)
-    empty = {k for k, known in told.items() if k not in counts and known[0].rows == 0}
+    known_versions = _known_versions(lake, table)
+    empty = {k for k, known in known_versions.items() if k not in counts and known[0].rows == 0}
     for key in sorted({*counts} | empty):
         number, loaded_at = counts.get(key, (0, None))
-        known = told.get(key)
+        known = known_versions.get(key)
         version, stamp = known or (
             Version(key, "", run.started_at, run.started_at, run_id=run.run_id),
             None,
@@ -323,18 +323,22 @@ def _same_load(
     return loaded_at == stamp if stamp is not None else loaded_at <= committed
 
 
-def told_by_snapshots(lake: Lakehouse, table: str) -> list[str]:
+def known_by_snapshots(lake: Lakehouse, table: str) -> list[str]:
     """Files that are loaded, and of whose version nothing tells but the table's snapshots."""
-    told = {k: v for k, (v, stamp) in _told(lake, table).items() if stamp is None}
-    if not told:
+    known_versions = {
+        k: v for k, (v, stamp) in _known_versions(lake, table).items() if stamp is None
+    }
+    if not known_versions:
         return []
     column = identifier(names.SOURCE_FILE)
     rows = lake.client.rows(f"SELECT DISTINCT {column} FROM {lake.name(table)}")
     live = {row[0] for row in rows}
-    return sorted(key for key, version in told.items() if key in live or version.rows == 0)
+    return sorted(
+        key for key, version in known_versions.items() if key in live or version.rows == 0
+    )
 
 
-def _told(lake: Lakehouse, table: str) -> dict[str, tuple[Version, datetime | None]]:
+def _known_versions(lake: Lakehouse, table: str) -> dict[str, tuple[Version, datetime | None]]:
     """What the table tells of each key: its version, and when its rows were loaded.
 
     This sink writes into the table's comment, the sink `iceberg` into its snapshots.

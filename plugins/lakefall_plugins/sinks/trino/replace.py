@@ -159,9 +159,9 @@ class Source:
         width = len(rows.columns)
         with sql.connect(engine, self.run.workdir / "values", columns=width) as connection:
             query = _query(connection, rows)
-            yield self._told(batches(connection, query, options.batch_rows, self.room))
+            yield self._checked(batches(connection, query, options.batch_rows, self.room))
 
-    def _told(self, found: Iterator[Batch]) -> Iterator[Batch]:
+    def _checked(self, found: Iterator[Batch]) -> Iterator[Batch]:
         try:
             yield from found
         except RowTooLongError as error:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from iceberg_support import Lakehouse, source
 from maintenance_support import data_files, delete_positions, keys_of, maintain, named, rows, table
 
-from lakefall_plugins.sinks.iceberg.reading import Reader, Wanted, rows_by, survey
+from lakefall_plugins.sinks.iceberg.reading import Reader, Wanted, list_parts, rows_by
 from lakefall_plugins.sinks.lake import names
 
 ID = [("id", "INTEGER")]
@@ -88,7 +88,7 @@ def test_the_rows_of_the_keys_go_and_no_other(
 ) -> None:
     before = lay(lake, content)
     assert present(lake) == before
-    parts = survey(lake.sink.lake, table(lake), (names.SOURCE_FILE,))
+    parts = list_parts(lake.sink.lake, table(lake), (names.SOURCE_FILE,))
     counted = rows_by(table(lake), parts, names.SOURCE_FILE)
     per_key = Counter(key for _, key in before.elements() if key is not None)
     assert counted == per_key
@@ -145,7 +145,7 @@ def test_row_groups_that_cannot_hold_a_key_are_not_read(lakehouse: Lakehouse) ->
     lakehouse.load(source("orders/a"), ID, "SELECT 1")
     content: Files = [[(KEYS[i // 4], False) for i in range(12)]]
     lay(lakehouse, content, group=4)
-    (part,) = survey(lakehouse.sink.lake, table(lakehouse), (names.SOURCE_FILE,))
+    (part,) = list_parts(lakehouse.sink.lake, table(lakehouse), (names.SOURCE_FILE,))
     reader = Reader.of(table(lakehouse))
 
     def read(*values: str) -> list[str]:
@@ -156,7 +156,7 @@ def test_row_groups_that_cannot_hold_a_key_are_not_read(lakehouse: Lakehouse) ->
     assert read(KEYS[1]) == [KEYS[1]] * 4
     assert read("orders/aa", "orders/zzz") == []
     delete_positions(lakehouse, {part.file.file_path: [0, 4, 11]})
-    (part,) = survey(lakehouse.sink.lake, table(lakehouse), (names.SOURCE_FILE,))
+    (part,) = list_parts(lakehouse.sink.lake, table(lakehouse), (names.SOURCE_FILE,))
     assert read(KEYS[1]) == [KEYS[1]] * 3
     assert read(KEYS[0], KEYS[2]) == [KEYS[0]] * 3 + [KEYS[2]] * 3
     with table(lakehouse).update_schema() as update:

@@ -15,8 +15,8 @@ from lakefall.contract.errors import TableError
 from lakefall.contract.values import Maintained
 from lakefall_plugins.sinks.iceberg.commit import (
     abandon,
+    bring_files,
     commit,
-    publishing,
     stage_replacement,
     sweep,
     turn,
@@ -25,7 +25,7 @@ from lakefall_plugins.sinks.iceberg.commit import (
 from lakefall_plugins.sinks.iceberg.maintenance import compaction, expiry
 from lakefall_plugins.sinks.iceberg.maintenance.expiry import ExpiredFiles
 from lakefall_plugins.sinks.iceberg.metadata import SIDECARS, find_commit, versions_of
-from lakefall_plugins.sinks.iceberg.reading import Reader, rows_by, survey
+from lakefall_plugins.sinks.iceberg.reading import Reader, list_parts, rows_by
 from lakefall_plugins.sinks.iceberg.writing import Writer, put
 from lakefall_plugins.sinks.lake import names, versions
 from lakefall_plugins.sinks.lake.versions import to_micros
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from lakefall_plugins.sinks.iceberg.maintenance.compaction import Group
     from lakefall_plugins.sinks.iceberg.options import IcebergMaintenance
     from lakefall_plugins.sinks.iceberg.reading import Part
-    from lakefall_plugins.sinks.iceberg.writing import Publication
+    from lakefall_plugins.sinks.iceberg.writing import NewFiles
     from lakefall_plugins.sinks.lake.versions import Version
 
 _FEW_MANIFESTS = 10
@@ -165,7 +165,7 @@ _FORMAT = 2
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A table, and what its rows are told by."""
+    """A table, and the column that says which file a row is of."""
 
     name: str
     key: str
@@ -189,7 +189,7 @@ def maintain(lake: Lake, run: Run, subject: Subject, options: IcebergMaintenance
     if refusal := _refusal(table, subject):
         return Maintained(subject.name, left=(refusal,))
     try:
-        parts = survey(lake, table, (subject.key,))
+        parts = list_parts(lake, table, (subject.key,))
     except TableError as error:
         return Maintained(subject.name, left=(str(error),))
     # A load that does not find its snapshot any more would commit its files a second time.
@@ -244,10 +244,10 @@ class _Task:
 
     def work(self, groups: Sequence[Group]) -> Maintained:
         removed = self._delete_due(self.table)
-        with publishing(self.lake, self.subject.name, lambda: self.used) as publication:
-            merged = [Merged(g, self._written(publication, g)) for g in groups]
+        with bring_files(self.lake, self.subject.name, lambda: self.used) as new_files:
+            merged = [Merged(g, self._written(new_files, g)) for g in groups]
             until_committed(
-                lambda: self._attempt(publication, merged),
+                lambda: self._attempt(new_files, merged),
                 self.lake.options.commit_timeout,
                 f"table {self.subject.name!r}",
             )
@@ -267,13 +267,13 @@ class _Task:
         due = expiry.due(listed, self.options.grace, datetime.now(UTC))
         return expiry.delete(table, due)
 
-    def _written(self, publication: Publication, group: Group) -> Sequence[DataFile]:
+    def _written(self, new_files: NewFiles, group: Group) -> Sequence[DataFile]:
         key, target = self.subject.key, self.options.target_file if group.rolls else 0
-        writer = Writer(publication, self.table.metadata, self.table.io, key, target)
+        writer = Writer(new_files, self.table.metadata, self.table.io, key, target)
         reader = Reader.of(self.table)
         return compaction.rewrite(group, reader, writer, key, in_order=self.subject.in_order)
 
-    def _attempt(self, publication: Publication, merged: Sequence[Merged]) -> None:
+    def _attempt(self, new_files: NewFiles, merged: Sequence[Merged]) -> None:
         from lakefall_plugins.sinks.iceberg.pyiceberg_internals import StagedChange
 
         with turn(self.lake, self.subject.name):
@@ -281,34 +281,34 @@ class _Task:
             if table is None:
                 self.done = None
                 return
-            if find_commit(table, publication.load_id) is not None:
-                publication.found_again = True
+            if find_commit(table, new_files.load_id) is not None:
+                new_files.found_again = True
                 return
             self.used.clear()
-            parts = survey(self.lake, table, (self.subject.key,))
+            parts = list_parts(self.lake, table, (self.subject.key,))
             self.done = find_change(table, parts, merged, self.options, datetime.now(UTC))
             if not self.done:
                 return
             transaction = StagedChange(table)
             try:
-                self._stage(publication, transaction, table, self.done)
+                self._stage(new_files, transaction, table, self.done)
             except BaseException:
                 abandon(transaction)
                 raise
-            publication.aim(transaction.table_metadata)
+            new_files.aim(transaction.table_metadata)
             self.lake.remember(self.subject.name, commit(transaction))
 
     def _stage(
-        self, publication: Publication, transaction: Transaction, table: Table, done: Change
+        self, new_files: NewFiles, transaction: Transaction, table: Table, done: Change
     ) -> None:
         metadata, io = table.metadata, table.io
-        properties = {names.COMMIT_ID: publication.load_id, names.RUN_ID: self.run.run_id}
+        properties = {names.COMMIT_ID: new_files.load_id, names.RUN_ID: self.run.run_id}
         expired = ""
         if done.gone:
             properties |= versions.kept_properties(
-                self._known(table, done), lambda text: publication.note(text, metadata, io)
+                self._known(table, done), lambda text: new_files.note(text, metadata, io)
             )
-            expired = publication.begin("json", metadata, io)
+            expired = new_files.begin("json", metadata, io)
             properties[names.EXPIRED_LOCATION] = expired
         self.used.update(f.file_path for f in done.outputs)
         self.used.update(p for n in SIDECARS if (p := properties.get(n)))
@@ -323,12 +323,12 @@ class _Task:
         """What the snapshots that expire know of files which have rows, or never had any."""
         known: dict[str, Version] = {}
         gone = {s.snapshot_id for s in done.gone}
-        told: set[str] = set()
+        newer: set[str] = set()
         for snapshot in reversed(table.metadata.snapshots):
             for version in versions_of(snapshot, table.io):
-                if snapshot.snapshot_id in gone and version.key not in told:
+                if snapshot.snapshot_id in gone and version.key not in newer:
                     known[version.key] = version
-                told.add(version.key)
+                newer.add(version.key)
         if not known:
             return []
         if self.live is None:
