@@ -37,7 +37,7 @@ _BUSY_SECONDS = 30
 
 
 class SqliteHome:
-    """Where the catalog is, and how it is opened."""
+    """A catalog for one machine: an SQLite file beside the tables."""
 
     remembers = 0.0
     settles = 0.0
@@ -84,7 +84,7 @@ _LOCAL_REGION = "us-east-1"
 
 
 class RestHome:
-    """Where the catalog is, and how it is opened."""
+    """A catalog behind the Iceberg REST protocol."""
 
     remembers = 5.0
     settles = 600.0

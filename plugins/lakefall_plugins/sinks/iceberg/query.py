@@ -31,7 +31,11 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class RemoteFiles:
-    """The data files that one query may read."""
+    """Data files on S3 that one query may read: through PyIceberg's storage, no extension needed.
+
+    The engine is given names of our own, ``lakefall://N``, and the file system opens those data
+    files and nothing else, whatever a statement asks for.
+    """
 
     def __init__(self) -> None:
         self.paths: dict[str, tuple[FileIO, DataFile]] = {}

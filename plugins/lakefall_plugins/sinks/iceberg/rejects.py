@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from lakefall_plugins.sinks.iceberg.catalog import Lake
 
 
+# PyIceberg's own constructors are untyped for positional arguments.
 def equal(column: str, value: str) -> BooleanExpression:
     from pyiceberg import expressions
 

@@ -38,8 +38,8 @@ class NewFiles:
         self.paths: list[str] = []
         """Every file of this load in the table's location, complete or not."""
         self.found_again = False
-        """Whether the commit was one of which the catalog had not said that it was done: which
-        of the attempts it was, and which of the files are its, is the sweep's to find out."""
+        """Whether the catalog gave no answer to the commit, which was found in the table later: the
+        sweep finds out which attempt it was, and which files are its."""
         self.rests: dict[object, Sequence[DataFile]] = {}
         """Data files with what is left of others, by what was taken from which."""
         self._copies: dict[tuple[Path, tuple[tuple[int, int], ...]], tuple[str, Footer]] = {}
@@ -275,7 +275,7 @@ class Writer:
         return self.files
 
     def abandon(self) -> None:
-        """Let go of what is open; whoever has the new_files removes the file."""
+        """Close what is open; the file is removed with the others of its load."""
         for opened in filter(None, (self._parquet, self._stream)):
             with suppress(Exception):
                 opened.close()
