@@ -17,6 +17,12 @@ _ALL = (
         "formats.csv.stdlib_sniffer:StdlibSniffer",
         "formats.csv.stdlib_sniffer:StdlibSnifferOptions",
     ),
+    (
+        "sniffer",
+        "parquet",
+        "formats.parquet.sniffer:ParquetSniffer",
+        "formats.parquet.sniffer:ParquetSnifferOptions",
+    ),
     ("reader", "csv", "formats.csv.reader:CsvReader", "formats.csv.options:CsvReaderOptions"),
     (
         "sniffer",
@@ -29,6 +35,12 @@ _ALL = (
         "excel",
         "formats.excel.plugins:ExcelReader",
         "formats.excel.options:ExcelReaderOptions",
+    ),
+    (
+        "reader",
+        "parquet",
+        "formats.parquet.reader:ParquetReader",
+        "formats.parquet.reader:ParquetReaderOptions",
     ),
     (
         "type_inferer",
