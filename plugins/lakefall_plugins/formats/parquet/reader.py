@@ -41,29 +41,18 @@ class ParquetReaderOptions(ReaderOptions):
 class ParquetReader(Plugin[ParquetReaderOptions]):
     """Parquet files: the declared types are kept, nothing is inferred.
 
-    ======================================= ========================================================
-    in the file                             in the table
-    ======================================= ========================================================
-    integers up to 32 bits, signed          INTEGER; BIGINT for unsigned ones of 32 bits
-    64 bits, signed                         BIGINT
-    64 bits, unsigned                       BIGINT where all values of the file fit, else
-                                            DECIMAL(20,0)
-    float of 16, 32, 64 bits                DOUBLE, the same number
-    decimal                                 DECIMAL up to 38 digits, else VARCHAR with all digits
-    date                                    DATE
-    time of day                             TIME
-    timestamp                               TIMESTAMP; TIMESTAMP WITH TIME ZONE where it is an
-                                            instant (adjusted to UTC), whatever zone it is shown in
-    time or timestamp of nanoseconds        the same where no value of the file has digits below the
-                                            microsecond, else VARCHAR with nine of them
-    text, enum, dictionary of text          VARCHAR: never inferred, an empty text stays one
-    JSON, UUID                              JSON, UUID
-    bytes (of fixed length or not)          VARCHAR of lower case hexadecimal digits
-    interval                                VARCHAR: ``1 month 3 days 05:00:00``
-    a column without type (all NULL)        VARCHAR
-    struct, list, map, variant              JSON: integers and decimals with all digits, bytes in
-                                            hexadecimal digits, a map as an object
-    ======================================= ========================================================
+    Integers become INTEGER, beyond 32 bits BIGINT; unsigned ones of 64 bits BIGINT where all values
+    of the file fit, else DECIMAL(20,0). Floats of any width become DOUBLE, the same number.
+    Decimals keep up to 38 digits; longer ones become VARCHAR with all digits. Dates, booleans, UUID
+    and JSON stay what they are. Times of day become TIME; timestamps TIMESTAMP, or where they are
+    instants (adjusted to UTC) TIMESTAMP WITH TIME ZONE, whatever zone the writer shows them in.
+    Times and timestamps of nanoseconds do the same where no value of the file has digits below the
+    microsecond, else they become VARCHAR with nine of them; in the old form (INT96) such digits
+    fail the file. Texts, enums and dictionaries of text become VARCHAR; an empty text stays one.
+    Bytes become VARCHAR of lower case hexadecimal digits, intervals VARCHAR such as
+    `1 month 3 days 05:00:00`, a column without a type VARCHAR. Structs, lists, maps and variants
+    become JSON, in which integers and decimals keep all digits, infinite numbers and NaN are text,
+    bytes are hexadecimal digits, and a map is an object.
 
     Columns are read by position: names may be empty, equal, or differ in case alone. Rows are in
     the order of the file. A text that is no UTF-8, a page whose checksum is wrong, or a number of
@@ -305,6 +294,10 @@ def _misfit(array: Any) -> str:
     import pyarrow as pa
     import pyarrow.compute as pc
 
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if isinstance(array, pa.DictionaryArray):
+        array = array.dictionary
     kind = array.type
     if kind == pa.uint64():
         top = pc.max(array).as_py()
