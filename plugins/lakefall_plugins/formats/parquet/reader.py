@@ -120,9 +120,11 @@ def _relation(
     link.unlink(missing_ok=True)
     link.symlink_to(local.path.absolute())
     source = sql.parquet([link])
-    with sql.connect(run.pipeline.config.engine, run.workdir) as connection:
+    width = len(proof.file.schema_arrow)
+    with sql.connect(run.pipeline.config.engine, run.workdir, columns=width) as connection:
         try:
             kinds = list(connection.sql(f"SELECT * FROM {source}").types)
+            sql.rows(connection, f"SELECT hash(*COLUMNS(*)) FROM {source} LIMIT 1")
         except duckdb.Error as error:
             raise UnsupportedFormatError(
                 f"{local.name}: the engine does not read the file ({error}); write it again"

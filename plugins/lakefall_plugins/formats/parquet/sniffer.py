@@ -129,7 +129,7 @@ def opened(local: LocalFile, **options: Any) -> Iterator[pq.ParquetFile]:
             local.path, buffer_size=BUFFER, page_checksum_verification=True, **options
         ) as file:
             yield file
-    except (pa.ArrowNotImplementedError, pa.ArrowInvalid, OSError) as error:
+    except (pa.ArrowException, UnicodeDecodeError, OSError) as error:
         text = " ".join(str(error).split())
         if "crypt" in text:
             raise _encrypted(local) from error
