@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 PIPELINE = """\
 version: 1
 name: mixed
-source: {{use: folder, path: {0}/in, include: ["**/*.csv", "**/*.parquet", "**/*.pq"]}}
+source: {{use: folder, path: {0}/in}}
 sniffer: [csv, parquet]
 type_inferer: {{use: threshold}}
 sink: {{use: iceberg, catalog: {{type: sqlite, warehouse: {0}/lake}}}}
