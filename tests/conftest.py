@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 from typing import Any
@@ -22,11 +23,35 @@ MISSING = (
 )
 
 
+SHARING = (
+    "acceptance/test_values.py::test_value_law",
+    "airflow/test_airflow_runs.py",
+    "airflow/test_airflow_structure.py",
+    "e2e/test_acceptance_criteria.py",
+    "e2e/test_superset.py",
+    "e2e/test_trino_registrar.py",
+    "e2e/test_types.py",
+)
+"""Tests that look at what a fixture of their module made with much work: one process makes it."""
+WITH_SERVERS = re.compile(r"\b(acceptance|airflow|e2e)/")
+SINK = re.compile(r"\[(embedded|s3-iceberg|s3-trino|iceberg|trino)[-\]]")
+
+
 class Grouped(LoadScopeScheduling):
-    """Tests one by one to whoever is idle, but those that share the second stack to one process."""
+    """Tests one by one to whoever is idle, but to one process those that share something.
+
+    Groups come first, large ones before small ones, so that no process works alone at the end.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
-        return "outages" if stops_servers(nodeid) else nodeid
+        return "outages" if stops_servers(nodeid) else shared(nodeid) or nodeid
+
+
+def shared(nodeid: str) -> str:
+    """The tests of ``SHARING`` that it is one of, for each sink; empty for a test of its own."""
+    part = next((each for each in SHARING if each in f"/{nodeid}"), "")
+    sink = SINK.search(nodeid)
+    return f"{part} {sink.group(1)}" if part and sink else part
 
 
 def stops_servers(nodeid: str) -> bool:
@@ -50,6 +75,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 f"{item.nodeid} uses the fixture `stack`: it belongs into a file test_celery_*.py "
                 "or test_outages.py, so that it runs in the same process as the others"
             )
+        if WITH_SERVERS.search(item.nodeid) and not stops_servers(item.nodeid):
+            made = module_fixtures(item)
+            if made and not shared(item.nodeid):
+                raise pytest.UsageError(
+                    f"{item.nodeid} shares {', '.join(made)} with its module: name it in SHARING "
+                    f"of {__file__}, so that one process makes it and not each"
+                )
+
+
+def module_fixtures(item: pytest.Item) -> list[str]:
+    """The fixtures of the scope `module` that a test uses and that are made of other fixtures."""
+    info = getattr(item, "_fixtureinfo", None)
+    found = {n: defs[-1] for n, defs in info.name2fixturedefs.items()} if info else {}
+    return sorted(n for n, made in found.items() if made.scope == "module" and made.argnames)
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ are real, and the imports are paid once.
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import os
@@ -30,9 +31,14 @@ PRELOAD = [
     "lakefall.cli.plugins",
     "lakefall.cli.tables",
     "lakefall.cli.output",
+    "lakefall.cli.profiles",
+    "lakefall.cli.progress",
+    "lakefall.cli.reports",
+    "lakefall.cli.rows",
     "lakefall.config.loader",
     "lakefall.run.runner",
     "lakefall.run.planning",
+    "lakefall.run.wording",
     "lakefall_plugins.catalogue",
     "lakefall_plugins.sources.folder",
     "lakefall_plugins.formats.csv.reader",
@@ -40,6 +46,8 @@ PRELOAD = [
     "lakefall_plugins.formats.csv.sniffer",
     "lakefall_plugins.inference.threshold",
     "lakefall_plugins.sinks.iceberg.sink",
+    "lakefall_plugins.sinks.iceberg.producers",
+    "lakefall_plugins.sinks.iceberg.staged",
     "lakefall_plugins.sources.s3",
     "lakefall_plugins.sinks.trino.sink",
     "lakefall_plugins.registrars.trino.registrar",
@@ -63,6 +71,9 @@ PRELOAD = [
     "sqlite3",
     "rich.console",
     "rich.table",
+    "typer._adapters",
+    "fsspec.core",
+    "encodings.utf_8_sig",
 ]
 TIME_LIMIT = 120.0
 """Seconds after which a command counts as hanging."""
@@ -151,6 +162,8 @@ def _command(
     args: Sequence[str], env: Mapping[str, str], cwd: str, out: str, err: str, limits: Limits
 ) -> None:
     """The child's whole life."""
+    # What the server imported is not looked through again: that would copy every page of it.
+    gc.freeze()
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(env)

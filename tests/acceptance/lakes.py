@@ -13,7 +13,6 @@ import os
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +20,8 @@ from typing import Any, ClassVar
 
 import yaml
 
-from .commands import Command, Limits, Result, Row, RunResult, start_command
+from .commands import Command, Limits, Result, RunResult, start_command
+from .reading import Row, read
 
 REPOSITORY = Path(__file__).parents[2]
 OUTCOME_KEYS = [
@@ -50,6 +50,11 @@ def merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return result
 
 
+REJECTED = (
+    "SELECT file_key, count(*) AS n FROM lakehouse._ingest_rejects SEMI JOIN (SELECT file_key, "
+    "max_by(etag, ingested_at) AS etag FROM lakehouse._ingest_registry WHERE status = 'success' "
+    "GROUP BY file_key) USING (file_key, etag) GROUP BY file_key"
+)
 LISTENER = '''
 import json, os, signal, sys, time
 from pathlib import Path
@@ -95,6 +100,7 @@ class Lake(ABC):
 
     pipeline: Path = Path()
     """The YAML file that commands are given."""
+    namespace: str = "lakehouse"
     many_rows: ClassVar[int] = 1_000_000
     """Rows that a command loads well within its time limit."""
     longest_cell: ClassVar[int] = 16_000_000
@@ -119,6 +125,10 @@ class Lake(ABC):
     @abstractmethod
     def snapshots(self, table: str) -> list[Any]:
         """Ids of the table's snapshots, oldest first; empty when there is no table."""
+
+    @abstractmethod
+    def catalog(self) -> Any:
+        """A PyIceberg client of the catalog that the tables are in."""
 
     @abstractmethod
     def environment(self) -> dict[str, str]:
@@ -179,7 +189,7 @@ class Lake(ABC):
     def _conserved(self, outcomes: Sequence[Row]) -> None:
         """Every record is a row or a reject; a file that failed changed no row."""
         done = [o for o in outcomes if o["status"] == "success"]
-        rejects = Counter(r["key"] for r in self.rejects()) if done else {}
+        rejects = self._rejected() if any(o["table"] for o in done) else {}
         for o in done:
             assert o["rows_read"] == o["rows_loaded"] + o["rows_rejected"], o
             assert rejects.get(o["key"], 0) == o["rows_rejected"] + o["cells_nulled"], (o, rejects)
@@ -198,36 +208,46 @@ class Lake(ABC):
             for t in sorted(tables)
             if self.exists(t)
         ]
-        rows = self.query(" UNION ALL ".join(selects)) if selects else []
+        rows = self.read(" UNION ALL ".join(selects)) if selects else []
         return {(r["t"], r["k"]): r["n"] for r in rows}
+
+    def _rejected(self) -> Mapping[str, int]:
+        """Rejects by key, of the versions that are loaded."""
+        if not self.exists("_ingest_rejects") or not self.exists("_ingest_registry"):
+            return {}
+        rows = self.read(REJECTED)
+        return {r["file_key"]: r["n"] for r in rows}
 
     def row_counts(self, table: str) -> dict[str, int]:
         """Rows by ``_source_file``; empty when there is no table."""
         return {key: number for (_, key), number in self._counts([table]).items()}
 
     def query(self, sql: str) -> list[Row]:
+        """``lakefall query``."""
         result = self.cli("query", self.pipeline, sql, "--json")
         assert result.code == 0, result.stderr
         return result.objects
+
+    def read(self, sql: str) -> list[Row]:
+        """The same question to PyIceberg and DuckDB, without a command."""
+        return read(self.catalog(), self.namespace, sql)
 
     def rows(self, table: str, order: str = "") -> list[list[Any]]:
         """The table's rows as text without the audit columns, in the order of a column."""
         sql = f'SELECT COLUMNS(*)::VARCHAR FROM lakehouse."{table}"'
         audit = ("_source_file", "_ingested_at")
-        rows = self.query(sql + (f" ORDER BY {order}" if order else ""))
+        rows = self.read(sql + (f" ORDER BY {order}" if order else ""))
         cells = [[v for k, v in row.items() if k not in audit] for row in rows]
         return cells if order else sorted(cells, key=repr)
 
     def column(self, table: str, name: str, order: str = "id") -> list[Any]:
         """One column as text, in the order of another."""
-        rows = self.query(
-            f'SELECT "{name}"::VARCHAR AS v FROM lakehouse."{table}" ORDER BY {order}'
-        )
+        rows = self.read(f'SELECT "{name}"::VARCHAR AS v FROM lakehouse."{table}" ORDER BY {order}')
         return [r["v"] for r in rows]
 
     def types(self, table: str) -> dict[str, str]:
         """Column name -> type in the specification's words, audit columns left out."""
-        rows = self.query(
+        rows = self.read(
             f'SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM lakehouse."{table}")'
         )
         audit = ("_source_file", "_ingested_at")
@@ -238,7 +258,7 @@ class Lake(ABC):
         if not self.exists("_ingest_registry"):
             return []
         where = "WHERE file_key = '" + key.replace("'", "''") + "'" if key else ""
-        return self.query(f"SELECT * FROM lakehouse._ingest_registry {where} ORDER BY ingested_at")
+        return self.read(f"SELECT * FROM lakehouse._ingest_registry {where} ORDER BY ingested_at")
 
     def rejects(self, *args: str) -> list[Row]:
         result = self.cli("rejects", self.pipeline, "--json", *args)
@@ -313,31 +333,31 @@ class EmbeddedLake(Lake):
         self.path(key).unlink()
 
     def drop(self, table: str) -> None:
-        self._catalog().drop_table(("lakehouse", table))
+        self.catalog().drop_table(("lakehouse", table))
         self.expected = {k: n for k, n in self.expected.items() if k[0] != table}
 
     def exists(self, table: str) -> bool:
         databases = list(self.lakehouse.glob("*.db"))
-        return bool(databases) and self._catalog().table_exists(("lakehouse", table))
+        return bool(databases) and self.catalog().table_exists(("lakehouse", table))
 
     def snapshots(self, table: str) -> list[Any]:
         if not self.exists(table):
             return []
-        return [s.snapshot_id for s in self._catalog().load_table(("lakehouse", table)).snapshots()]
+        return [s.snapshot_id for s in self.catalog().load_table(("lakehouse", table)).snapshots()]
 
     def expire(self, table: str) -> None:
         """Expire every snapshot but the current one."""
-        loaded = self._catalog().load_table(("lakehouse", table))
+        loaded = self.catalog().load_table(("lakehouse", table))
         current = loaded.current_snapshot().snapshot_id
         old = [s.snapshot_id for s in loaded.snapshots() if s.snapshot_id != current]
         loaded.maintenance.expire_snapshots().by_ids(old).commit()
 
     def data_files(self, table: str) -> set[Path]:
         """Data files that any of the table's snapshots knows."""
-        files = self._catalog().load_table(("lakehouse", table)).inspect.all_files()
+        files = self.catalog().load_table(("lakehouse", table)).inspect.all_files()
         return {Path(p.removeprefix("file://")).resolve() for p in files["file_path"].to_pylist()}
 
-    def _catalog(self) -> Any:
+    def catalog(self) -> Any:
         from pyiceberg.catalog.sql import SqlCatalog
 
         databases = sorted(self.lakehouse.glob("*.db")) + sorted(self.lakehouse.glob("*.sqlite"))

@@ -24,7 +24,6 @@ class ServerLake(Lake):
     """The pipeline's file in ``pipelines/``."""
     servers: Servers = field(default_factory=lambda: Servers({}))
     bucket: str = ""
-    namespace: str = ""
     registrars: bool = False
     """Whether Trino and Superset are told, as the pipeline's file says."""
 
@@ -45,8 +44,11 @@ class ServerLake(Lake):
         self.pipeline = self.folder / "pipeline.yaml"
         (self.folder / "tmp").mkdir()
         self._s3 = self.servers.s3()
-        self._catalog = self.servers.catalog()
+        self._client = self.servers.catalog()
         self.configure()
+
+    def catalog(self) -> Any:
+        return self._client
 
     def environment(self) -> dict[str, str]:
         return {
@@ -83,24 +85,22 @@ class ServerLake(Lake):
         self._s3.delete_object(Bucket=self.bucket, Key=key)
 
     def drop(self, table: str) -> None:
-        self._catalog.drop_table((self.namespace, table))
+        self._client.drop_table((self.namespace, table))
         self.expected = {k: n for k, n in self.expected.items() if k[0] != table}
 
     def exists(self, table: str) -> bool:
-        return bool(self._catalog.table_exists((self.namespace, table)))
+        return bool(self._client.table_exists((self.namespace, table)))
 
     def tables(self) -> set[str]:
         """Names of all tables of the namespace."""
-        if not self._catalog.namespace_exists((self.namespace,)):
+        if not self._client.namespace_exists((self.namespace,)):
             return set()
-        return {name for *_, name in self._catalog.list_tables((self.namespace,))}
+        return {name for *_, name in self._client.list_tables((self.namespace,))}
 
     def snapshots(self, table: str) -> list[Any]:
         if not self.exists(table):
             return []
-        return [
-            s.snapshot_id for s in self._catalog.load_table((self.namespace, table)).snapshots()
-        ]
+        return [s.snapshot_id for s in self._client.load_table((self.namespace, table)).snapshots()]
 
     def query(self, sql: str) -> list[Row]:
         return super().query(sql.replace("lakehouse.", f"{self.namespace}."))
