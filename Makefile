@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+CORES := $(shell getconf _NPROCESSORS_ONLN)
 # Tests wait for servers part of their time: one more than there are cores.
-WORKERS ?= $(shell expr `getconf _NPROCESSORS_ONLN` + 1)
+WORKERS ?= $(shell expr $(CORES) + 1)
 # With AIRFLOW=1. AIRFLOW=local is the smaller one: no workers, SQLite.
 CELERY_WORKERS ?= 2
 UV := $(shell command -v uv || echo $(BIN)/uv)
@@ -11,7 +12,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test bench lint types format lock docs env \
+.PHONY: help install demo check quick test bench lint types format lock docs env \
   stack-up stack-down stack-status stack-env stack-remove
 
 help: ## list the targets
@@ -51,6 +52,13 @@ lint: $(INSTALLED) ## ruff
 
 types: $(INSTALLED) ## mypy --strict
 	$(BIN)/mypy
+
+# Properties are tried with a third of their usual examples; `make test` tries all.
+check: $(INSTALLED) ## lint, types, unit, contract and documentation tests: under 3 minutes
+	@$(MAKE) --no-print-directory -j2 lint types quick
+
+quick: $(INSTALLED)
+	LAKEFALL_TEST_EXAMPLES=8 $(BIN)/pytest -q -n $(CORES) tests/unit tests/contracts tests/docs
 
 test: lint types ## lint, types, and every test, with servers of their own
 	$(BIN)/python -m stack run -- $(BIN)/pytest -n $(WORKERS)

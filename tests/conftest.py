@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from e2e.servers import Servers, running
+from hypothesis import settings
 from xdist.scheduler import LoadScopeScheduling
 
 from stack import Stack
@@ -35,6 +36,10 @@ SHARING = (
 """Tests that look at what a fixture of their module made with much work: one process makes it."""
 WITH_SERVERS = re.compile(r"\b(acceptance|airflow|e2e)/")
 SINK = re.compile(r"\[(embedded|s3-iceberg|s3-trino|iceberg|trino)[-\]]")
+
+
+EXAMPLES = int(os.environ.get("LAKEFALL_TEST_EXAMPLES", "25")) / 25
+"""Share of its usual examples that each property is tried with; 2000 looks harder."""
 
 
 class Grouped(LoadScopeScheduling):
@@ -70,6 +75,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Grouped:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What the scheduler takes from names has to be so."""
     for item in items:
+        if EXAMPLES != 1:
+            scale(item)
         if "stack" in getattr(item, "fixturenames", ()) and not stops_servers(item.nodeid):
             raise pytest.UsageError(
                 f"{item.nodeid} uses the fixture `stack`: it belongs into a file test_celery_*.py "
@@ -82,6 +89,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                     f"{item.nodeid} shares {', '.join(made)} with its module: name it in SHARING "
                     f"of {__file__}, so that one process makes it and not each"
                 )
+
+
+def scale(item: pytest.Item) -> None:
+    """Try a property with more or fewer examples than its settings say."""
+    test = getattr(item, "obj", None)
+    usual = getattr(test, "_hypothesis_internal_use_settings", None)
+    if usual is not None and not hasattr(test, "scaled"):
+        number = max(3, round(usual.max_examples * EXAMPLES))
+        test._hypothesis_internal_use_settings = settings(usual, max_examples=number)
+        test.scaled = True
 
 
 def module_fixtures(item: pytest.Item) -> list[str]:

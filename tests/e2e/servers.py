@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -31,17 +32,12 @@ class Servers:
     env: Mapping[str, str]
 
     def s3(self) -> Any:
-        """A boto3 client of the object store."""
-        import boto3
-        from botocore.config import Config
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self.env["S3_ENDPOINT_URL"],
-            aws_access_key_id=self.env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=self.env["AWS_SECRET_ACCESS_KEY"],
-            region_name=self.env["AWS_REGION"],
-            config=Config(s3={"addressing_style": "path"}),
+        """A boto3 client of the object store; threads may share it."""
+        return _client(
+            self.env["S3_ENDPOINT_URL"],
+            self.env["AWS_ACCESS_KEY_ID"],
+            self.env["AWS_SECRET_ACCESS_KEY"],
+            self.env["AWS_REGION"],
         )
 
     def catalog(self) -> Any:
@@ -97,6 +93,22 @@ class Servers:
                 for table in catalog.list_tables((name,)):
                     catalog.drop_table(table)
                 catalog.drop_namespace((name,))
+
+
+@cache
+def _client(endpoint: str, key: str, secret: str, region: str) -> Any:
+    """Made once a process: it reads the description of the whole service."""
+    import boto3
+    from botocore.config import Config
+
+    return boto3.client(
+        "s3",
+        endpoint_url=endpoint,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+        region_name=region,
+        config=Config(s3={"addressing_style": "path"}),
+    )
 
 
 def running() -> Servers | None:

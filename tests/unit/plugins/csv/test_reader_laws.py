@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import random
 import tempfile
 from pathlib import Path
@@ -15,14 +14,13 @@ from reader_support import Opened, dialect, open_bytes, oracle
 
 from lakefall_plugins.formats.csv.dialect import Dialect
 
-# LAKEFALL_TEST_EXAMPLES=2000 looks harder.
 CHARACTERS = " \t'\"\\#;,|aé€\n\r0N"
 CELLS = st.one_of(
     st.sampled_from(["", "x", "\\N", "1", " ", '"', "a\nb", "a\r\nb", "é", "#1", "N"]),
     st.text(CHARACTERS, max_size=6),
 )
 QUICK = settings(
-    max_examples=int(os.environ.get("LAKEFALL_TEST_EXAMPLES", "25")),
+    max_examples=25,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     print_blob=True,

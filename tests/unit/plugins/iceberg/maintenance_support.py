@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,25 @@ if TYPE_CHECKING:
 
 EAGER: dict[str, Any] = {"keep_snapshots_for": 0, "keep_snapshots": 1, "grace": 0}
 """Options under which everything that may go goes at once."""
+
+
+def empty(basetemp: Path) -> Lakehouse:
+    """An empty lake, always at the same place: files of Iceberg name each other by their paths."""
+    folder = basetemp / "lake"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    return Lakehouse(folder)
+
+
+def filled(lakehouse: Lakehouse, name: str, load: Callable[[], None]) -> None:
+    """Load, or copy what the same loads left in this place when they came first."""
+    copy = lakehouse.folder.with_name(f"{lakehouse.folder.name}-{name}")
+    assert not any(lakehouse.folder.iterdir()), "only an empty lake is filled"
+    if copy.exists():
+        shutil.copytree(copy, lakehouse.folder, dirs_exist_ok=True)
+    else:
+        load()
+        shutil.copytree(lakehouse.folder, copy)
 
 
 def maintaining(lakehouse: Lakehouse, **options: Any) -> Lakehouse:

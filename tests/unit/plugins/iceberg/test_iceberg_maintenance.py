@@ -9,6 +9,8 @@ from maintenance_support import (
     add_deletes,
     data_files,
     delete_positions,
+    empty,
+    filled,
     keys_of,
     maintain,
     named,
@@ -26,16 +28,25 @@ ID = [("id", "INTEGER")]
 TABLES = ("orders", "_ingest_registry", "_ingest_rejects")
 
 
+@pytest.fixture
+def lakehouse(tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+    return empty(tmp_path_factory.getbasetemp())
+
+
 def fill(lakehouse: Lakehouse, number: int = 6, *, times: int = 1) -> None:
     """Files with rows and rejects of their own, each loaded some times."""
-    for version in range(1, times + 1):
-        for i in range(number):
-            lakehouse.load(
-                source(f"orders/{i}.csv", f"e{version}", minute=version),
-                ID,
-                f"SELECT {100 * i} + j FROM range({i + 1}) r(j)",
-                rejects=[(i, "", "short", "x")],
-            )
+
+    def load() -> None:
+        for version in range(1, times + 1):
+            for i in range(number):
+                lakehouse.load(
+                    source(f"orders/{i}.csv", f"e{version}", minute=version),
+                    ID,
+                    f"SELECT {100 * i} + j FROM range({i + 1}) r(j)",
+                    rejects=[(i, "", "short", "x")],
+                )
+
+    filled(lakehouse, f"{number}-files-{times}", load)
 
 
 def test_small_data_files_become_one_and_every_row_stays(lakehouse: Lakehouse) -> None:

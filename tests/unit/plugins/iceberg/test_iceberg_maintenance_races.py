@@ -17,6 +17,8 @@ from maintenance_support import (
     EAGER,
     data_files,
     delete_positions,
+    empty,
+    filled,
     keys_of,
     maintain,
     named,
@@ -36,9 +38,17 @@ ID = [("id", "INTEGER")]
 FILES = 5
 
 
+@pytest.fixture
+def lakehouse(tmp_path_factory: pytest.TempPathFactory) -> Lakehouse:
+    return empty(tmp_path_factory.getbasetemp())
+
+
 def fill(lakehouse: Lakehouse) -> None:
-    for i in range(FILES):
-        lakehouse.load(source(f"orders/{i}.csv"), ID, f"SELECT {i} FROM range({i + 1})")
+    def load() -> None:
+        for i in range(FILES):
+            lakehouse.load(source(f"orders/{i}.csv"), ID, f"SELECT {i} FROM range({i + 1})")
+
+    filled(lakehouse, "races", load)
 
 
 def counts(lakehouse: Lakehouse) -> dict[str, int]:
@@ -396,12 +406,13 @@ def die_at(folder: Path, point: str) -> None:
         "while files are deleted",
     ],
 )
-def test_a_maintenance_that_dies_loses_nothing(tmp_path: Path, processes: Any, point: str) -> None:
-    lakehouse = Lakehouse(tmp_path)
+def test_a_maintenance_that_dies_loses_nothing(
+    lakehouse: Lakehouse, processes: Any, point: str
+) -> None:
     fill(lakehouse)
     replace(lakehouse)
     before = rows(lakehouse)
-    child = processes.Process(target=die_at, args=(tmp_path, point))
+    child = processes.Process(target=die_at, args=(lakehouse.folder, point))
     child.start()
     child.join(120)
     assert child.exitcode == -signal.SIGKILL
@@ -412,7 +423,7 @@ def test_a_maintenance_that_dies_loses_nothing(tmp_path: Path, processes: Any, p
     maintain(lakehouse, **EAGER)
     assert counts(lakehouse) == {**REPLACED, "orders/4.csv": 10}
     assert {p for p in stored(lakehouse) if "/data/" in p} <= named(lakehouse)
-    assert not list((tmp_path / "wh" / ".lakefall").iterdir())
+    assert not list((lakehouse.folder / "wh" / ".lakefall").iterdir())
     lakehouse.sink.rebuild_registry(lakehouse.run())
     files = [source("orders/0.csv"), source("orders/2.csv", "e2", minute=2)]
     assert lakehouse.reasons(*files) == ["skip: unchanged"] * 2
