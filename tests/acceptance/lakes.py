@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import yaml
 
 from .commands import Command, Limits, Result, RunResult, start_command
-from .reading import Row, read
+from .reading import Row, read, row_counts
 
 REPOSITORY = Path(__file__).parents[2]
 OUTCOME_KEYS = [
@@ -203,13 +203,12 @@ class Lake(ABC):
 
     def _counts(self, tables: Collection[str]) -> dict[tuple[str, str], int]:
         """Rows by table and ``_source_file``."""
-        selects = [
-            f"SELECT '{t}' AS t, _source_file AS k, count(*) AS n FROM lakehouse.\"{t}\" GROUP BY 2"
-            for t in sorted(tables)
-            if self.exists(t)
-        ]
-        rows = self.read(" UNION ALL ".join(selects)) if selects else []
-        return {(r["t"], r["k"]): r["n"] for r in rows}
+        return {
+            (table, key): number
+            for table in tables
+            if self.exists(table)
+            for key, number in row_counts(self.catalog(), self.namespace, table).items()
+        }
 
     def _rejected(self) -> Mapping[str, int]:
         """Rejects by key, of the versions that are loaded."""

@@ -32,5 +32,12 @@ def read(catalog: Any, namespace: str, sql: str) -> list[Row]:
         return [dict(zip(names, map(_plain, row), strict=True)) for row in found.fetchall()]
 
 
+def row_counts(catalog: Any, namespace: str, table: str) -> dict[str, int]:
+    """Rows by ``_source_file``; no other column is read."""
+    scan = catalog.load_table((namespace, table)).scan(selected_fields=("_source_file",))
+    counted = scan.to_arrow()["_source_file"].value_counts().to_pylist()
+    return {each["values"]: each["counts"] for each in counted}
+
+
 def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date | datetime | time) else value

@@ -16,8 +16,10 @@ from .iceberg_support import Lakehouse
 from .servers import Servers
 
 PROCESSES, FILES = 8, 80
-LIMIT = 90.0
-"""Seconds."""
+LIMIT = 180.0
+"""Seconds of CPU of all processes: 90 s of two cores. The wall is for a quiet machine to tell."""
+HANGS = 360.0
+"""Seconds after which a process is killed."""
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +40,29 @@ def processes() -> Any:
 
 
 def at_once(context: Any, work: Callable[..., None], *arguments: Any) -> float:
-    """Seconds until all processes have ended well."""
+    """Seconds of CPU that the processes took; all of them have ended well."""
     barrier = context.Barrier(PROCESSES + 1)
+    used = context.Array("d", PROCESSES)
     children = [
-        context.Process(target=work, args=(barrier, number, *arguments))
+        context.Process(target=measured, args=(used, work, barrier, number, *arguments))
         for number in range(PROCESSES)
     ]
     for child in children:
         child.start()
     barrier.wait(300)
-    began = time.monotonic()
     for child in children:
-        child.join(4 * LIMIT)
-    seconds = time.monotonic() - began
+        child.join(HANGS)
     for child in children:
         if child.is_alive():
             child.kill()
     assert [child.exitcode for child in children] == [0] * PROCESSES
-    return seconds
+    return sum(used)
+
+
+def measured(used: Any, work: Callable[..., None], barrier: Any, number: int, *more: Any) -> None:
+    began = time.process_time()
+    work(barrier, number, *more)
+    used[number] = time.process_time() - began
 
 
 def content(number: int) -> str:
@@ -85,7 +92,7 @@ def test_eight_processes_load_eighty_files(
         lakehouse.put(f"orders/{number:03d}.csv", content(number))
     _ = lakehouse.file
     seconds = at_once(processes, load_one_by_one, lakehouse)
-    print(f"{FILES} loads by {PROCESSES} processes in {seconds:.1f} s")
+    print(f"{FILES} loads by {PROCESSES} processes in {seconds:.1f} s of CPU")
     expected = sorted(n * 10 + i for n in range(FILES) for i in range(3))
     assert lakehouse.ask("SELECT id FROM orders ORDER BY id") == [(i,) for i in expected]
     columns = set(lakehouse.table("orders").schema().column_names)
@@ -119,6 +126,6 @@ def test_eight_processes_write_to_the_registry(
     lakehouse = Lakehouse(servers, tmp_path, namespace)
     _ = lakehouse.file
     seconds = at_once(processes, fail_often, lakehouse)
-    print(f"{PROCESSES * 5} entries by {PROCESSES} processes in {seconds:.1f} s")
+    print(f"{PROCESSES * 5} entries by {PROCESSES} processes in {seconds:.1f} s of CPU")
     counted = "SELECT count(*), count(DISTINCT file_key) FROM _ingest_registry"
     assert lakehouse.ask(counted) == [(PROCESSES * 5, PROCESSES * 5)]
