@@ -16,47 +16,19 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from pkgutil import walk_packages
 from typing import Any
+
+import lakefall
+import lakefall_plugins
 
 Row = dict[str, Any]
 
-PRELOAD = [
+LIBRARIES = [
     "pytest",  # a child imports the parent's main module anew
     "yaml",
-    "lakefall.cli.app",
-    "lakefall.cli.files",
-    "lakefall.cli.load",
-    "lakefall.cli.pipelines",
-    "lakefall.cli.plugins",
-    "lakefall.cli.tables",
-    "lakefall.cli.output",
-    "lakefall.cli.profiles",
-    "lakefall.cli.progress",
-    "lakefall.cli.reports",
-    "lakefall.cli.rows",
-    "lakefall.config.loader",
-    "lakefall.run.runner",
-    "lakefall.run.planning",
-    "lakefall.run.wording",
-    "lakefall_plugins.catalogue",
-    "lakefall_plugins.sources.folder",
-    "lakefall_plugins.formats.csv.reader",
-    "lakefall.tabular.conversion",
-    "lakefall_plugins.formats.csv.sniffer",
-    "lakefall_plugins.inference.threshold",
-    "lakefall_plugins.sinks.iceberg.sink",
-    "lakefall_plugins.sinks.iceberg.producers",
-    "lakefall_plugins.sinks.iceberg.staged",
-    "lakefall_plugins.sources.s3",
-    "lakefall_plugins.sinks.trino.sink",
-    "lakefall_plugins.registrars.trino.registrar",
-    "lakefall_plugins.registrars.superset",
-    "lakefall_plugins.types.boolean",
-    "lakefall_plugins.types.date",
-    "lakefall_plugins.types.numbers",
-    "lakefall_plugins.types.timestamp",
-    "lakefall_plugins.types.varchar",
     "duckdb",
     "pyarrow.parquet",
     "boto3",
@@ -194,9 +166,17 @@ def _command(
     os._exit(code)
 
 
+def ours() -> list[str]:
+    """Every module of the framework and its plugins; what cannot be imported is left out."""
+    packages = [lakefall, lakefall_plugins]
+    found = [m for p in packages for m in walk_packages(p.__path__, f"{p.__name__}.")]
+    return [module.name for module in found if not module.name.endswith("__main__")]
+
+
+@cache
 def _forkserver() -> Any:
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(PRELOAD)
+    context.set_forkserver_preload([*ours(), *LIBRARIES])
     return context
 
 

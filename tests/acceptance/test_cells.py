@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from .cells import NOT_ON_SERVERS, ON_SERVERS
-from .commands import PRELOAD
+from .commands import LIBRARIES, ours
 
 OF_THE_SPECIFICATION = re.compile(r"test_(ac|fr|nfr|row)_")
 CRITERIA = {2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15}
@@ -45,6 +45,7 @@ def test_cells_hold_each_acceptance_criterion_on_both_sinks() -> None:
     assert found == CRITERIA
 
 
-def test_what_commands_are_forked_with_exists() -> None:
+def test_commands_are_forked_with_everything_imported() -> None:
     """A name that is gone would be left out in silence, and each command import it anew."""
-    assert [name for name in PRELOAD if find_spec(name) is None] == []
+    assert [name for name in LIBRARIES if find_spec(name) is None] == []
+    assert {"lakefall.cli.app", "lakefall_plugins.catalogue"} <= set(ours())
