@@ -43,6 +43,18 @@ _ALL = (
         "formats.parquet.reader:ParquetReaderOptions",
     ),
     (
+        "sniffer",
+        "jsonl",
+        "formats.jsonl.sniffer:JsonlSniffer",
+        "formats.jsonl.format:JsonlSnifferOptions",
+    ),
+    (
+        "reader",
+        "jsonl",
+        "formats.jsonl.reader:JsonlReader",
+        "formats.jsonl.format:JsonlReaderOptions",
+    ),
+    (
         "type_inferer",
         "threshold",
         "inference.threshold:ThresholdInferer",

@@ -1,0 +1,1 @@
+"""JSON lines, and JSON files that hold one array of objects."""
