@@ -27,6 +27,8 @@ LONG, OTHER = 16, 32
 """Of numbers: integers beyond 32 bits, and what is no integer of 64 bits."""
 _WRONG = 64
 """NaN, Infinity and the like."""
+_LONG_KEY = 100
+"""Bytes of a key from which on keys are compared otherwise."""
 _LOOSE = r"[:,\[]\s*-?(?i:nan|inf)|,\s*[\]}]"
 """Where an object or array may not be JSON after all."""
 
@@ -288,12 +290,15 @@ class Fields:
 
         if not len(self._rows):
             return
-        numbers = self._numbers(columns, base)
+        width = self._alike()
+        numbers = self._numbers(columns, base, width or len(self._rows))
+        if width:
+            numbers = np.tile(numbers, len(self._rows) // width)
         raw = np.array([column.raw for column in columns.found])
         bare = (self._kinds == STRING) & ~raw[numbers]
         begin, end = self._values
         values = slices(self._block, begin + bare, end - bare)
-        for number, found in self._by_column(numbers):
+        for number, found in self._by_column(numbers, width):
             fields = found
             if levels and (self._kinds[fields] == NESTED).any():
                 fields = yield from self._inside(columns, levels, base, number, fields)
@@ -319,15 +324,34 @@ class Fields:
             kind |= _size(values)
         return Cells(number, self._rows[fields], values, kind)
 
-    def _numbers(self, columns: Columns, base: int) -> Int64s:
-        """The column of every field."""
+    def _alike(self) -> int:
+        """How many keys all objects have, where these are the same in the same order; else 0."""
         import numpy as np
 
-        encoded = texts(self._block, self._begin, self._end).dictionary_encode()
+        width = int(np.searchsorted(self._rows, self._rows[0], side="right"))
+        if len(self._rows) % width:
+            return 0
+        rows, begin = self._rows.reshape(-1, width), self._begin.reshape(-1, width)
+        sizes = (self._end - self._begin).reshape(-1, width)
+        apart = (rows[:, 0] == rows[:, -1]).all() and (np.diff(rows[:, 0]) > 0).all()
+        if not apart or (sizes != sizes[0]).any() or sizes[0].max() > _LONG_KEY:
+            return 0
+        for at, size in zip(begin.T, sizes[0].tolist(), strict=True):
+            keys = self._block[at[:, None] + np.arange(size)]
+            if (keys != keys[0]).any():
+                return 0
+        return width
+
+    def _numbers(self, columns: Columns, base: int, count: int) -> Int64s:
+        """The column of so many first fields."""
+        import numpy as np
+
+        begin, end = self._begin[:count], self._end[:count]
+        encoded = texts(self._block, begin, end).dictionary_encode()
         own = encoded.indices.to_numpy()
         first = np.empty(len(encoded.dictionary), dtype=np.int64)
         # Of several assignments to one element the last one stays.
-        first[own[::-1]] = self._places[::-1]
+        first[own[::-1]] = self._places[:count][::-1]
         names = unescaped(encoded.dictionary).to_pylist()
         known = [
             columns.number((*self._above, name), base + at)
@@ -336,20 +360,12 @@ class Fields:
         numbers: Int64s = np.array(known, dtype=np.int64)[own]
         return numbers
 
-    def _by_column(self, numbers: Int64s) -> Iterator[tuple[int, Int64s]]:
+    def _by_column(self, numbers: Int64s, width: int) -> Iterator[tuple[int, Int64s]]:
         """Each column with its fields; notes rows that have a column twice."""
         import numpy as np
 
-        objects = int((np.diff(self._rows) != 0).sum()) + 1
-        width = len(numbers) // objects
-        alike = numbers.reshape(-1, width) if width * objects == len(numbers) else None
-        if (
-            alike is not None
-            and (alike == alike[0]).all()
-            and len(set(alike[0].tolist())) == width
-            and (self._rows.reshape(-1, width)[:, 0] == self._rows.reshape(-1, width)[:, -1]).all()
-        ):
-            for position, number in enumerate(alike[0].tolist()):
+        if width and len(set(numbers[:width].tolist())) == width:
+            for position, number in enumerate(numbers[:width].tolist()):
                 yield number, np.arange(position, len(numbers), width)
             return
         order = np.argsort(numbers.astype(np.int16), kind="stable")
