@@ -20,8 +20,8 @@ def pipeline_run(*sets: str) -> Iterator[Any]:
     Args:
         sets: ``sniffer.header=present`` and the like.
     """
-    from lakefall.cli.common import open_pipeline
     from lakefall.cli.files import DEFAULTS
+    from lakefall.cli.parameters import open_pipeline
     from lakefall.run.runner import Runner
 
     with tempfile.TemporaryDirectory(prefix="detection_") as folder:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from lakefall.cli.common import open_pipeline
+from lakefall.cli.parameters import open_pipeline
 from lakefall.plugin_loading.pipeline import Pipeline
 from lakefall.run.report import RunReport
 from lakefall.run.runner import Runner

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.cli.common import open_pipeline
+from lakefall.cli.parameters import open_pipeline
 from lakefall.contract.errors import UsageError
 from lakefall.contract.run import Run
 from lakefall.run import cleaning

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakefall.cli.common import open_pipeline
+from lakefall.cli.parameters import open_pipeline
 from lakefall.contract.values import Column
 from lakefall.run import single_file
 from lakefall.run.runner import Runner

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lakefall.cli.common import open_pipeline
+from lakefall.cli.parameters import open_pipeline
 from lakefall.contract.errors import TableError
 from lakefall.contract.values import Status
 from lakefall.run import planning

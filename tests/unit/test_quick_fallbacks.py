@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from test_quick_types import PIPELINE, Watched, told
 
-from lakefall.cli.common import open_pipeline
+from lakefall.cli.parameters import open_pipeline
 from lakefall.run.runner import Runner
 
 

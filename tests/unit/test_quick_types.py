@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lakefall.cli.common import open_pipeline
+from lakefall.cli.parameters import open_pipeline
 from lakefall.contract.values import Outcome
 from lakefall.plugin_loading.pipeline import Pipeline
 from lakefall.run.runner import Runner

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lakefall.cli import main
-from lakefall.cli.common import open_pipeline
+from lakefall.cli.parameters import open_pipeline
 from lakefall.contract.run import Run
 from lakefall.contract.values import SourceFile, Status
 from lakefall.plugin_loading.pipeline import Pipeline

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from lakefall.cli import files, load, maintenance, pipelines, plugins, tables
+from lakefall.cli import files, pipelines, plugins, runs, tables
 
 app = typer.Typer(
     name="lakefall",
@@ -50,11 +50,11 @@ def lakefall(
 
 
 COMMANDS = (
-    *(load.run, load.plan),
+    *(runs.run, runs.plan),
     *(files.sniff, files.infer, files.clean),
     *(pipelines.lint, pipelines.schema, pipelines.explain, pipelines.check),
-    *(tables.status, tables.rejects, load.retry, tables.forget),
-    *(load.rebuild, maintenance.maintain, tables.query),
+    *(tables.status, tables.rejects, runs.retry, tables.forget),
+    *(runs.rebuild, tables.maintain, tables.query),
 )
 for command in COMMANDS:
     app.command()(command)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lakefall.cli.common import Files, Json, Set
+from lakefall.cli.parameters import Files, Json, Set
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -172,7 +172,7 @@ def _scratch_run(pipeline: Path | None, sets: list[str]) -> Iterator[Run]:
     import json
     from tempfile import TemporaryDirectory
 
-    from lakefall.cli.common import open_pipeline
+    from lakefall.cli.parameters import open_pipeline
     from lakefall.run.runner import Runner
 
     with TemporaryDirectory(prefix="lakefall_") as folder:

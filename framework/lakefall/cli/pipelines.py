@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lakefall.cli.common import Json, PipelineFile, Set
+from lakefall.cli.parameters import Json, PipelineFile, Set
 
 
 def lint(
@@ -110,8 +110,8 @@ def check(
     \b
     Example: lakefall check pipelines/local.yaml --connect
     """
-    from lakefall.cli.common import running
     from lakefall.cli.output import emit, say, table
+    from lakefall.cli.parameters import running
     from lakefall.cli.reports import check_object
     from lakefall.plugin_loading import requirements
 

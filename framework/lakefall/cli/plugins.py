@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakefall.cli.common import Json
+from lakefall.cli.parameters import Json
 
 if TYPE_CHECKING:
     from lakefall.contract.plugin import Options, Plugin
@@ -63,9 +63,9 @@ def describe(
     \b
     Example: lakefall plugins describe threshold
     """
-    from lakefall.cli.describing import described
     from lakefall.cli.output import emit, table
     from lakefall.cli.reports import lines
+    from lakefall.plugin_loading.description import described
 
     for plugin in _named(name):
         told = described(plugin)
@@ -95,9 +95,9 @@ def check(
     \b
     Example: lakefall plugins check money
     """
-    from lakefall.cli.describing import problems_of
     from lakefall.cli.output import emit, table
     from lakefall.plugin_loading.catalogue import Catalogue
+    from lakefall.plugin_loading.description import problems_of
 
     rows: list[dict[str, Any]] = []
     catalogue = Catalogue.default()

@@ -1,4 +1,4 @@
-"""The reports of ``run``, ``plan`` and ``rebuild``, as JSON lines and as tables."""
+"""The reports of commands, as JSON lines and as tables."""
 
 from __future__ import annotations
 
@@ -10,12 +10,14 @@ from lakefall.contract.values import (
     Change,
     Check,
     Column,
+    Maintained,
     Outcome,
     PlannedColumn,
     Schema,
     Status,
 )
 from lakefall.run.outcomes import with_key
+from lakefall.run.profile import StepTime
 from lakefall.run.report import (
     Chance,
     FilePlan,
@@ -27,6 +29,7 @@ from lakefall.run.report import (
 
 MOST_UNCHANGED = 50
 """Unchanged files up to which each has a line in a table."""
+_SIZES = (("GB", 10**9), ("MB", 10**6), ("kB", 10**3))
 
 # --- run ---
 
@@ -165,6 +168,32 @@ def _summary(report: RunReport) -> str:
         lead += "nothing to do: "
     told = ", ".join(counts) or "no files"
     return f"{lead}{told}; {loaded:,} rows in {report.seconds:.1f} s"
+
+
+def profile(report: RunReport, *, json: bool) -> None:
+    """Where the time of a run went."""
+    other = max(0.0, report.seconds - sum(s.seconds for s in report.steps))
+    steps = [*report.steps, StepTime("other", 1, other, 0)]
+    if json:
+        found = [
+            {"step": s.name, "calls": s.calls, "seconds": round(s.seconds, 3), "bytes": s.bytes}
+            for s in steps
+        ]
+        emit({"profile": found, "seconds": round(report.seconds, 3)})
+        return
+    whole = report.seconds or 1e-9
+    table(
+        ["step", "calls", "seconds", "share", "MB/s"],
+        [
+            (s.name, s.calls, f"{s.seconds:.3f}", f"{s.seconds / whole:.0%}", _speed(s))
+            for s in steps
+        ],
+        right="calls,seconds,share,MB/s",
+    )
+
+
+def _speed(step: StepTime) -> str:
+    return f"{step.bytes / step.seconds / 1e6:.0f}" if step.bytes and step.seconds else ""
 
 
 # --- plan ---
@@ -312,6 +341,85 @@ def rebuild(report: RebuildReport, *, json: bool) -> None:
         if report.dry_run
         else f"rebuilt {report.table} from {len(report.outcomes)} files, {rows:,} rows"
     )
+
+
+# --- maintain ---
+
+
+def maintain(done: Sequence[Maintained], *, dry_run: bool, json: bool) -> None:
+    """What maintenance did to every table, or would do; its lines of JSON are printed before."""
+    if not json:
+        _show_maintained(done)
+    _tell_maintained(done, dry_run=dry_run, json=json)
+
+
+def maintained_object(done: Maintained) -> dict[str, Any]:
+    """One line of ``maintain --json``; names and order are a contract."""
+    return {
+        "table": done.table,
+        "files_before": done.files_before,
+        "files_after": done.files_after,
+        "files_merged": done.files_merged,
+        "bytes_rewritten": done.bytes_rewritten,
+        "snapshots_expired": done.snapshots_expired,
+        "files_removed": done.files_removed,
+        "left": list(done.left),
+        "seconds": round(done.seconds, 3),
+        "error": done.error,
+    }
+
+
+def _show_maintained(done: Sequence[Maintained]) -> None:
+    if not done:
+        return
+    table(
+        ["table", "data files", "merged", "rewritten", "snapshots expired", "files removed", "s"],
+        [
+            [
+                d.table,
+                f"{_number(d.files_before)} -> {_number(d.files_after)}",
+                d.files_merged,
+                _size(d.bytes_rewritten),
+                d.snapshots_expired,
+                d.files_removed,
+                f"{d.seconds:.2f}",
+            ]
+            for d in done
+        ],
+        right="merged,rewritten,snapshots expired,files removed,s",
+        whole="table,data files",
+    )
+
+
+def _tell_maintained(done: Sequence[Maintained], *, dry_run: bool, json: bool) -> None:
+    for answer in done:
+        for sentence in answer.left:
+            say(f"left alone: {answer.table}: {sentence}")
+        if answer.error:
+            say(f"failed: {answer.table}: {answer.error}")
+    if json:
+        return
+    if not done:
+        say("there are no tables yet")
+        return
+    failed = sum(bool(d.error) for d in done)
+    told = f"{len(done)} tables maintained"
+    if dry_run:
+        told = f"dry run, nothing was written: {len(done)} tables looked at"
+    say(told + (f", {failed} of them failed" if failed else ""))
+
+
+def _number(value: int | None) -> str:
+    return "?" if value is None else f"{value:,}"
+
+
+def _size(value: int | None) -> str | None:
+    if value is None:
+        return None
+    for unit, size in _SIZES:
+        if value >= size:
+            return f"{value / size:,.1f} {unit}"
+    return f"{value} B"
 
 
 # --- check ---

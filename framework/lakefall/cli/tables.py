@@ -1,4 +1,4 @@
-"""What is there: ``status``, ``rejects``, ``query``, ``forget``, ``registry``."""
+"""``status``, ``rejects``, ``forget``, ``registry``, ``maintain``, ``query``: what is there."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakefall.cli.common import Json, Keys, OfKey, OfTable, PipelineFile, Set
+from lakefall.cli.parameters import Json, Keys, OfKey, OfTable, PipelineFile, Set
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lakefall.contract.values import RegistryEntry
+    from lakefall.contract.values import Maintained, RegistryEntry
 
 registry = typer.Typer(
     no_args_is_help=True,
@@ -34,9 +34,9 @@ def status(
     \b
     Example: lakefall status pipelines/local.yaml --table orders
     """
-    from lakefall.cli.common import running
     from lakefall.cli.output import emit, say
     from lakefall.cli.output import table as show
+    from lakefall.cli.parameters import running
 
     with running(pipeline, sets) as run:
         entries = [e for e in run.pipeline.history(run) if not table or e.table == table]
@@ -98,9 +98,9 @@ def rejects(
     \b
     Example: lakefall rejects pipelines/local.yaml --file orders/2024.csv
     """
-    from lakefall.cli.common import running
     from lakefall.cli.output import emit, say
     from lakefall.cli.output import table as show
+    from lakefall.cli.parameters import running
 
     with running(pipeline, sets) as run:
         found = run.pipeline.stored_rejects(run, table, file)
@@ -139,7 +139,7 @@ def forget(
     \b
     Example: lakefall forget pipelines/local.yaml orders/2024.csv
     """
-    from lakefall.cli.common import known, running
+    from lakefall.cli.parameters import known, running
 
     with running(pipeline, sets) as run:
         known(run, key)
@@ -161,10 +161,49 @@ def registry_rebuild(pipeline: PipelineFile, sets: Set = [], json: Json = False)
     \b
     Example: lakefall registry rebuild pipelines/local.yaml
     """
-    from lakefall.cli.common import running
+    from lakefall.cli.parameters import running
 
     with running(pipeline, sets) as run:
         _told({"keys": run.pipeline.rebuild_registry(run)}, "{keys} files in the registry", json)
+
+
+def maintain(
+    pipeline: PipelineFile,
+    table: Annotated[
+        list[str], typer.Option("--table", metavar="TABLE", help="Only this table.")
+    ] = [],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Merge small data files, and let old snapshots expire.
+
+    Of the tables that files feed, the registry and the rejects, with the sink's options
+    `maintenance`. Rows stay as they are, and loads may run meanwhile. An error of one table stops
+    no other. With --json, each object holds: table, files_before, files_after, files_merged,
+    bytes_rewritten, snapshots_expired, files_removed (null where it cannot be known), left (what
+    was left alone, and why), seconds, error.
+
+    \b
+    Example: lakefall maintain pipelines/local.yaml --dry-run
+    """
+    from lakefall.cli import reports
+    from lakefall.cli.output import emit, listener
+    from lakefall.cli.parameters import open_pipeline
+    from lakefall.run.maintenance import maintain as work
+    from lakefall.run.runner import Runner
+
+    done: list[Maintained] = []
+    with listener() as told:
+        runner = Runner(open_pipeline(pipeline, sets, told))
+        for answer in work(runner, table, dry_run=dry_run):
+            done.append(answer)
+            if json:
+                emit(reports.maintained_object(answer))
+    reports.maintain(done, dry_run=dry_run, json=json)
+    raise typer.Exit(1 if any(d.error for d in done) else 0)
 
 
 def query(
@@ -182,17 +221,16 @@ def query(
     \b
     Example: lakefall query pipelines/local.yaml "SELECT count(*) FROM orders" --json
     """
-    from lakefall.cli.common import running
-    from lakefall.cli.output import emit, table
-    from lakefall.cli.rows import names, objects
+    from lakefall.cli.output import column_names, emit, row_objects, table
+    from lakefall.cli.parameters import running
 
     with running(pipeline, sets) as run:
         answer: pa.Table = run.pipeline.query(run, sql)
     if json:
-        for row in objects(answer):
+        for row in row_objects(answer):
             emit(row)
     else:
-        table(names(answer), (_shown(row) for row in objects(answer)))
+        table(column_names(answer), (_shown(row) for row in row_objects(answer)))
 
 
 def _shown(row: dict[str, Any]) -> list[object]:

@@ -162,6 +162,6 @@ def test_a_sink_that_maintains_nothing_is_told(
     ("size", "words"), [(0, "0 B"), (999, "999 B"), (1_000, "1.0 kB"), (2_345_678_901, "2.3 GB")]
 )
 def test_sizes_in_words(size: int, words: str) -> None:
-    from lakefall.cli.maintenance import _size
+    from lakefall.cli.reports import _size
 
     assert _size(size) == words

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from lakefall.cli import profiles, reports
+from lakefall.cli import reports
 from lakefall.contract.values import (
     Change,
     Column,
@@ -194,7 +194,7 @@ def test_rebuild(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_the_profile_adds_up_to_the_whole_run(capsys: pytest.CaptureFixture[str]) -> None:
     steps = (StepTime("fetch", 2, 0.25, 5_000_000), StepTime("commit", 1, 0.5, 0))
-    profiles.profile(report(steps=steps), json=True)
+    reports.profile(report(steps=steps), json=True)
     assert objects(capsys.readouterr().out) == [
         {
             "profile": [
@@ -205,7 +205,7 @@ def test_the_profile_adds_up_to_the_whole_run(capsys: pytest.CaptureFixture[str]
             "seconds": 1.25,
         }
     ]
-    profiles.profile(report(steps=steps), json=False)
+    reports.profile(report(steps=steps), json=False)
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["fetch", "2", "0.250", "20%", "20"] in lines
     assert ["other", "1", "0.500", "40%"] in lines

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from lakefall.cli import INTERRUPTED
-from lakefall.cli.common import (
+from lakefall.cli.parameters import (
     Json,
     Keys,
     OnlyKeys,
@@ -43,9 +43,9 @@ def run(
     \b
     Example: lakefall run pipelines/local.yaml --table orders
     """
-    from lakefall.cli import profiles, reports
-    from lakefall.cli.common import open_pipeline
-    from lakefall.cli.progress import listener
+    from lakefall.cli import reports
+    from lakefall.cli.output import listener
+    from lakefall.cli.parameters import open_pipeline
     from lakefall.run.runner import Runner
 
     with listener() as told:
@@ -53,7 +53,7 @@ def run(
         report = runner.run(tables=table, keys=file, dry_run=dry_run, force=force)
     reports.run(report, json=json)
     if profile:
-        profiles.profile(report, json=json)
+        reports.profile(report, json=json)
     raise typer.Exit(INTERRUPTED if report.interrupted else 1 if report.failed else 0)
 
 
@@ -80,8 +80,8 @@ def retry(
     Example: lakefall retry pipelines/local.yaml --rejected --table orders
     """
     from lakefall.cli import reports
-    from lakefall.cli.common import known, open_pipeline
-    from lakefall.cli.progress import listener
+    from lakefall.cli.output import listener
+    from lakefall.cli.parameters import known, open_pipeline
     from lakefall.contract.errors import UsageError
     from lakefall.run import retry_rejected
     from lakefall.run.runner import Runner
@@ -129,8 +129,8 @@ def plan(
     Example: lakefall plan pipelines/local.yaml --file orders/2024.csv
     """
     from lakefall.cli import reports
-    from lakefall.cli.common import open_pipeline
-    from lakefall.cli.progress import listener
+    from lakefall.cli.output import listener
+    from lakefall.cli.parameters import open_pipeline
     from lakefall.run import planning
     from lakefall.run.runner import Runner
 
@@ -161,8 +161,8 @@ def rebuild(
     Example: lakefall rebuild pipelines/local.yaml orders --dry-run
     """
     from lakefall.cli import reports
-    from lakefall.cli.common import open_pipeline
-    from lakefall.cli.progress import listener
+    from lakefall.cli.output import listener
+    from lakefall.cli.parameters import open_pipeline
     from lakefall.run import planning
     from lakefall.run.runner import Runner
 
