@@ -32,6 +32,7 @@ OUTCOME_KEYS = [
     "rows_loaded",
     "rows_rejected",
     "lines_skipped",
+    "lines_skipped_by_rule",
     "cells_nulled",
     "rows_deleted",
     "columns_added",

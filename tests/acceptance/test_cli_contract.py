@@ -63,6 +63,7 @@ def test_cli_run_json_has_the_promised_keys_in_order(lake: Lake) -> None:
         "rows_loaded": 5,
         "rows_rejected": 1,
         "lines_skipped": outcome["lines_skipped"],
+        "lines_skipped_by_rule": {"blank": outcome["lines_skipped"]},
         "cells_nulled": 0,
         "rows_deleted": 0,
         "columns_added": outcome["columns_added"],

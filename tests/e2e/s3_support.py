@@ -76,7 +76,7 @@ class Inbox:
 
     def list(self, **more: Any) -> list[SourceFile]:
         run = self.run(**more)
-        return run.pipeline.discover(run)
+        return [f for f in run.pipeline.discover(run) if not f.unread]
 
     def keys(self, **more: Any) -> list[str]:
         return [f.key for f in self.list(**more)]

@@ -7,9 +7,10 @@ people. What a later step needs of them it finds out again.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter
@@ -32,6 +33,8 @@ SHOWN = 8_000
 """Characters that the names in a list have together."""
 MAX_LISTING = 40_000
 """Bytes of JSON up to which a listing travels; a longer one is made again."""
+MOST_SUFFIXES = 50
+"""Kinds of objects that no format reads, as far as they travel."""
 MAX_TEXT = 2_000
 """Characters of a message."""
 
@@ -46,6 +49,8 @@ class Listing:
     bytes: int
     found: tuple[SourceFile, ...] | None = None
     """None where they are too many to travel."""
+    unread: dict[str, int] = field(default_factory=dict)
+    """Objects that no format reads, by suffix: they are counted and do not travel."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,9 +216,10 @@ def bounded(outcome: Outcome) -> Outcome:
     )
 
 
-def listing(listed_at: datetime, files: Sequence[SourceFile]) -> Listing:
+def listing(listed_at: datetime, files: Sequence[SourceFile], unread: Mapping[str, int]) -> Listing:
     """A listing that carries its files where they are few."""
-    whole = Listing(listed_at, len(files), sum(f.size for f in files), tuple(files))
+    first = dict(islice(unread.items(), MOST_SUFFIXES))
+    whole = Listing(listed_at, len(files), sum(f.size for f in files), tuple(files), first)
     # A file takes 150 bytes at the least: no need to write out what is too long anyhow.
     small = len(files) * 150 <= MAX_LISTING and len(to_json(whole)) <= MAX_LISTING
     return whole if small else dataclasses.replace(whole, found=None)

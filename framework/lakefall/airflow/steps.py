@@ -44,7 +44,7 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall.run import deletion, runner
+from lakefall.run import deletion, duplicates, runner
 from lakefall.run.outcomes import judged, warn_of
 from lakefall.run.runner import Runner
 from lakefall.run.schema_cache import Remembered, Schemas
@@ -111,7 +111,7 @@ class Steps:
         """
         with self._runner.start(run_id=self._run_id) as run:
             files = self._runner.list_files(run, tables=tables, keys=keys)
-            return listing(run.started_at, files)
+            return listing(run.started_at, files, self._runner.unread)
 
     def filter(
         self,
@@ -134,6 +134,8 @@ class Steps:
                 else list(found.found)
             )
             decisions = self._runner.judge(run, files, force=force, at_most=at_most)
+            for decision in filter(duplicates.is_skipped, decisions):
+                run.warn(decision.reason, key=decision.file.key)
             pending = [d.file for d in decisions if d.pending]
             groups = [[f] for f in pending]
             if by_table:

@@ -31,6 +31,7 @@ from lakefall.airflow.steps import (
 from lakefall.airflow.telling import Told, told_of
 from lakefall.contract.errors import LakefallError, SinkError
 from lakefall.contract.values import Outcome, Status
+from lakefall.run import unread
 from lakefall.run.outcomes import with_key
 
 FAILURE = "failure"
@@ -53,6 +54,8 @@ def scan(path: str) -> Any:
     except LakefallError as error:
         raise _airflow_error(error) from None
     log.info("%s files, %s bytes", f"{listing.files:,}", f"{listing.bytes:,}")
+    if listing.unread:
+        log.info("%s", unread.sentence(listing.unread))
     return as_plain(listing)
 
 

@@ -94,13 +94,14 @@ def clean(
 
     For people and other tools, as RFC 4180 says. Values stay as they are written. What cannot be
     read as a record is written beside each file, to NAME.rejects.csv. With --json, each object
-    holds: path, out, rejects, rows_read, rows_written, rows_rejected, lines_skipped; or path and
-    error.
+    holds: path, out, rejects, rows_read, rows_written, rows_rejected, lines_skipped,
+    lines_skipped_by_rule (the rule's name: lines); or path and error.
 
     \b
     Example: lakefall clean exports/*.csv --out cleaned
     """
     from lakefall.cli.output import emit, say
+    from lakefall.cli.reports import by_rule
     from lakefall.run import cleaning
 
     taken: dict[str, Path] = {}
@@ -116,7 +117,8 @@ def clean(
                     "rows_read": cleaned.rows_read,
                     "rows_written": cleaned.rows_written,
                     "rows_rejected": cleaned.rows_rejected,
-                    "lines_skipped": cleaned.lines_skipped,
+                    "lines_skipped": sum(by_rule(cleaned.skipped).values()),
+                    "lines_skipped_by_rule": by_rule(cleaned.skipped),
                 }
             )
         else:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lakefall.cli.output import emit, say, table
@@ -14,8 +15,10 @@ from lakefall.contract.values import (
     Outcome,
     PlannedColumn,
     Schema,
+    Skipped,
     Status,
 )
+from lakefall.run import unread
 from lakefall.run.outcomes import with_key
 from lakefall.run.profile import StepTime
 from lakefall.run.report import (
@@ -50,6 +53,7 @@ def run(report: RunReport, *, json: bool) -> None:
             say(f"{outcome.status}: {with_key(outcome.file.key, outcome.error)}")
     if not json:
         say(_summary(report))
+    _say_unread(report.unread)
 
 
 def retry(report: RetryReport, *, json: bool) -> None:
@@ -109,6 +113,7 @@ def outcome_object(outcome: Outcome) -> dict[str, Any]:
         "rows_loaded": outcome.rows_loaded,
         "rows_rejected": outcome.rows_rejected,
         "lines_skipped": outcome.lines_skipped,
+        "lines_skipped_by_rule": by_rule(outcome.skipped),
         "cells_nulled": outcome.cells_nulled,
         "rows_deleted": outcome.rows_deleted,
         "columns_added": list(outcome.columns_added),
@@ -132,6 +137,7 @@ def _show_outcomes(outcomes: Sequence[Outcome]) -> None:
         "read": [o.rows_read for o in outcomes],
         "loaded": [o.rows_loaded for o in outcomes],
         "rejected": [o.rows_rejected for o in outcomes],
+        "skipped": [o.lines_skipped for o in outcomes],
         "nulled": [o.cells_nulled for o in outcomes],
         "replaced": [o.rows_deleted if o.status is not Status.DELETED else 0 for o in outcomes],
         "deleted": [o.rows_deleted if o.status is Status.DELETED else 0 for o in outcomes],
@@ -146,7 +152,7 @@ def _show_outcomes(outcomes: Sequence[Outcome]) -> None:
     table(
         list(kept),
         list(zip(*kept.values(), strict=True)),
-        right="read,loaded,rejected,nulled,replaced,deleted,s",
+        right="read,loaded,rejected,skipped,nulled,replaced,deleted,s",
         whole="status",
     )
 
@@ -220,6 +226,7 @@ def plan(report: PlanReport, *, json: bool) -> None:
         told += [f"rows of {gone} files to delete"] if gone else []
         idle = f"nothing to do: {len(report.files)} files unchanged or skipped"
         say("; ".join(told) or idle)
+    _say_unread(report.unread)
 
 
 def plan_object(plan: FilePlan) -> dict[str, Any]:
@@ -237,6 +244,8 @@ def plan_object(plan: FilePlan) -> dict[str, Any]:
         "notes": list(target.notes) if target else [],
         "rows_read": plan.records.rows_read if plan.records else 0,
         "rows_rejected": plan.records.rows_rejected if plan.records else 0,
+        "lines_skipped": plan.records.lines_skipped if plan.records else 0,
+        "lines_skipped_by_rule": by_rule(plan.records.skipped if plan.records else ()),
         "rows_replaced": plan.rows_replaced,
         "error": plan.error,
         **(chance_object(plan.chance) if plan.chance else {}),
@@ -437,6 +446,19 @@ def check_object(check: Check) -> dict[str, Any]:
 
 
 # --- parts ---
+
+
+def _say_unread(counts: Mapping[str, int]) -> None:
+    if counts:
+        say(unread.sentence(counts))
+
+
+def by_rule(skipped: Sequence[Skipped]) -> dict[str, int]:
+    """Lines that each rule left out; its sum is ``lines_skipped``."""
+    lines: Counter[str] = Counter()
+    for each in skipped:
+        lines[each.rule] += each.lines
+    return dict(lines)
 
 
 def columns_list(schema: Schema) -> list[dict[str, Any]]:

@@ -35,10 +35,13 @@ def run(
     Each file's rows replace those that its earlier version brought, in one commit a table. A file
     that fails stops no other, and leaves its old rows where they are. With --json, each object
     holds: key, table, status (success, failed, superseded, skipped, unchanged, deleted), rows_read,
-    rows_loaded, rows_rejected, lines_skipped, cells_nulled, rows_deleted, columns_added, seconds,
-    error. With `on_source_deleted: delete`, files that are gone from the source lose their rows.
-    With --profile, seconds and MB/s of every step follow; with --json as a last object, `profile`.
-    A table is loaded while the next one is converted: steps may add up to more than the run took.
+    rows_loaded, rows_rejected, lines_skipped, lines_skipped_by_rule (`{"preamble": 2, "blank": 1}`:
+    no records, left out by a rule), cells_nulled, rows_deleted, columns_added, seconds, error.
+    Objects that no format of the pipeline reads have no line: the last sentence on standard error
+    counts them, and `status --all --json` lists them. With `on_source_deleted: delete`, files that
+    are gone from the source lose their rows. With --profile, seconds and MB/s of every step follow;
+    with --json as a last object, `profile`. A table is loaded while the next one is converted:
+    steps may add up to more than the run took.
 
     \b
     Example: lakefall run pipelines/local.yaml --table orders
@@ -120,10 +123,13 @@ def plan(
 
     Nothing is written. For each file: its dialect, with how sure that is and what the second choice
     was; each column's type with the evidence; what changes in the table; how many rows would be
-    replaced. Exits with 0 when there is nothing to do, 2 when there are changes, 1 when a file
-    would fail. With --rejected, the files that have rejects are read to the end, and it says how
-    many of them `retry --rejected` would win; --json then adds rows_won, rows_left, cells_won,
-    cells_left, and exit code 2 means that something would be won.
+    replaced; at the end, how many objects no format reads. Exits with 0 when there is nothing to
+    do, 2 when there are changes, 1 when a file would fail. With --json, each object holds: key,
+    table, pending, reason, dialect, columns, created, changes, notes, rows_read, rows_rejected,
+    lines_skipped, lines_skipped_by_rule, rows_replaced, error. With --rejected, the files that have
+    rejects are read to the end, and it says how many of them `retry --rejected` would win; --json
+    then adds rows_won, rows_left, cells_won, cells_left, and exit code 2 means that something would
+    be won.
 
     \b
     Example: lakefall plan pipelines/local.yaml --file orders/2024.csv

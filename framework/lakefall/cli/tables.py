@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -11,7 +12,7 @@ from lakefall.cli.parameters import Json, Keys, OfKey, OfTable, PipelineFile, Se
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from lakefall.contract.values import Maintained, RegistryEntry
+    from lakefall.contract.values import Maintained, RegistryEntry, SourceFile
 
 registry = typer.Typer(
     no_args_is_help=True,
@@ -23,13 +24,18 @@ registry = typer.Typer(
 def status(
     pipeline: PipelineFile,
     table: OfTable = "",
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also list the objects that no format reads.")
+    ] = False,
     sets: Set = [],
     json: Json = False,
 ) -> None:
     """Show the latest state of every file that was processed.
 
     With --json, each object holds: key, table, status, row_count, rejected, error, etag, size,
-    seconds, ingested_at, run_id.
+    seconds, ingested_at, run_id. With --all the source is listed, and the objects follow that no
+    format of the pipeline reads: their size and when they were modified; with --json the same
+    fields (status `unread`, ingested_at null) and `modified`.
 
     \b
     Example: lakefall status pipelines/local.yaml --table orders
@@ -40,14 +46,33 @@ def status(
 
     with running(pipeline, sets) as run:
         entries = [e for e in run.pipeline.history(run) if not table or e.table == table]
+        listed = run.pipeline.discover(run) if everything else []
     entries.sort(key=lambda e: (e.table, e.key))
+    others = [f for f in listed if f.unread and (not table or f.table == table)]
+    others.sort(key=lambda f: f.key)
     if json:
         for entry in entries:
             emit(_entry_object(entry))
+        for file in others:
+            emit(_unread_object(file))
         return
-    if not entries:
+    if entries:
+        _show_entries(entries)
+    else:
         say("no file was processed yet")
-        return
+    if others:
+        show(
+            ["no format reads", "bytes", "modified (UTC)"],
+            [[f.key, f.size, f"{f.modified:%Y-%m-%d %H:%M:%S}"] for f in others],
+            right="bytes",
+        )
+    elif everything:
+        say("the source has no object that no format reads")
+
+
+def _show_entries(entries: Sequence[RegistryEntry]) -> None:
+    from lakefall.cli.output import table as show
+
     show(
         ["file", "table", "status", "rows", "rejected", "at (UTC)", "error"],
         [
@@ -80,6 +105,24 @@ def _entry_object(entry: RegistryEntry) -> dict[str, Any]:
         "seconds": entry.seconds,
         "ingested_at": entry.ingested_at.isoformat(),
         "run_id": entry.run_id,
+    }
+
+
+def _unread_object(file: SourceFile) -> dict[str, Any]:
+    """The fields of ``_entry_object``, and ``modified``."""
+    return {
+        "key": file.key,
+        "table": "",
+        "status": "unread",
+        "row_count": 0,
+        "rejected": 0,
+        "error": "",
+        "etag": file.etag,
+        "size": file.size,
+        "seconds": 0.0,
+        "ingested_at": None,
+        "run_id": "",
+        "modified": file.modified.isoformat(),
     }
 
 

@@ -79,6 +79,10 @@ class UnsafeKeyError(LakefallError):
     """A key or a link leads out of the source."""
 
 
+class RefusedFileError(LakefallError):
+    """An option refuses the file (``SourceFile.problem``)."""
+
+
 class FileVanishedError(LakefallError):
     """The file was deleted between listing and fetching."""
 

@@ -62,6 +62,9 @@ class SourceFile:
     origin: str = ""
     """Which bucket or folder it lies in, as a URI: ``s3://bucket``, ``file:///inbox``. A file
     whose origin is not known is never taken for deleted."""
+    unread: bool = False
+    """No format of the pipeline reads it: it is counted, and never fetched. ``etag`` may be
+    ``''``: nobody compares its content."""
 
 
 @dataclass(frozen=True, slots=True)

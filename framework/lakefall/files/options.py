@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
 from annotated_types import Gt, Le
 from pydantic import Field
@@ -48,6 +48,10 @@ class FileOptions(SourceOptions):
     """An archive with more entries fails; folders and hidden files count."""
     max_archive_size: Annotated[Size, Gt(0), Le(1 << 60)] = LIMITS.size
     """A compressed file or an archive that expands to more bytes fails."""
+    on_duplicate_content: Literal["warn", "skip", "fail"] = "warn"
+    """When a new file of a table has the same content (equal ETag and size) as another one under
+    a second key: load it and `warn` with both keys, `skip` it, or let it `fail`. An S3 object that
+    was uploaded in parts has another ETag than the same content in one piece."""
 
     @property
     def archive_limits(self) -> ArchiveLimits:

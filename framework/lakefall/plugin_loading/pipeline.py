@@ -158,21 +158,28 @@ class Pipeline:
     # --- source ---
 
     def discover(self, run: Run) -> list[SourceFile]:
-        """Every listed file, oldest first.
+        """Every listed file, oldest first; also those that no source reads.
 
         Raises:
             ConfigError: two sources list the same key, which is what the registry knows files by.
         """
         found: dict[str, SourceFile] = {}
+        unread: dict[tuple[str, str], SourceFile] = {}
         for source, call in self._each("discover"):
             for file in call(run=run):
+                if file.unread:
+                    unread[file.origin, file.key] = file
+                    continue
                 if file.key in found:
                     raise ConfigError(
                         f"{self.config.path}: sources {found[file.key].source!r} and {source!r} "
                         f"both have a file {file.key!r}; give each folders of its own"
                     )
                 found[file.key] = dataclasses.replace(file, source=source)
-        return sorted(found.values(), key=lambda f: (f.modified, f.key))
+        for file in found.values():
+            # Another source of the same place reads it.
+            unread.pop((file.origin, file.key), None)
+        return sorted([*found.values(), *unread.values()], key=lambda f: (f.modified, f.key))
 
     def fetch(self, run: Run, file: SourceFile) -> tuple[LocalFile, ...]:
         """The file on this machine, decompressed; of an archive its members."""
@@ -192,6 +199,15 @@ class Pipeline:
         for message in found.warnings:
             run.warn(message, key=local.file.key, table=local.file.table)
         return found.files
+
+    @property
+    def on_duplicate_content(self) -> dict[str, str]:
+        """``on_duplicate_content`` of every source whose ETags tell content from content."""
+        return {
+            use.alias: chosen
+            for use in self.config.uses.get(Stage.SOURCE, ())
+            if (chosen := getattr(use.options, "on_duplicate_content", ""))
+        }
 
     @property
     def delete_fractions(self) -> dict[str, float]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from lakefall.common import sql
 from lakefall.contract.errors import LakefallError, UsageError
 from lakefall.contract.run import Run
-from lakefall.contract.values import Records, text_column
+from lakefall.contract.values import Records, Skipped, text_column
 from lakefall.files import archives, compression
 from lakefall.run import single_file
 
@@ -27,7 +27,8 @@ class Cleaned:
     rows_read: int
     rows_written: int
     rows_rejected: int
-    lines_skipped: int
+    skipped: tuple[Skipped, ...]
+    """As in ``Records``."""
 
 
 def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, Path]) -> Cleaned:
@@ -63,7 +64,7 @@ def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, 
         records.rows_read,
         records.rows_good,
         records.rows_rejected,
-        records.lines_skipped,
+        records.skipped,
     )
 
 

@@ -10,7 +10,7 @@ from lakefall.common import naming, sql
 from lakefall.contract.errors import LakefallError, TableError, as_foreseen
 from lakefall.contract.run import Run
 from lakefall.contract.values import Decision, Records, Schema, SourceFile, Status, TablePlan
-from lakefall.run import deletion
+from lakefall.run import deletion, duplicates
 from lakefall.run.report import FilePlan, PlanReport, RebuildReport
 from lakefall.run.retry_rejected import Rejected, chance, still_there
 from lakefall.run.retry_rejected import rejected as find_rejected
@@ -58,7 +58,8 @@ def plan(
             for group in missing
             for file, rows in group.files()
         ]
-        return PlanReport((*(plans[key] for key in decisions), *gone), runner.warnings)
+        files = (*(plans[key] for key in decisions), *gone)
+        return PlanReport(files, runner.warnings, {} if rejected else runner.unread)
 
 
 def _second_chances(
@@ -142,7 +143,7 @@ def rebuild(
     """
     with runner.start(dry_run=dry_run) as run:
         files = runner.list_files(run, tables=(table,))
-        batch = TableLoad(run, table, files)
+        batch = TableLoad(run, table, _without_duplicates(run, files))
         state = batch.state()
         if state is None:
             raise TableError(f"table {table!r} does not exist; `lakefall run` creates it")
@@ -163,6 +164,20 @@ def rebuild(
             dry_run=dry_run,
             registered=done.registered,
         )
+
+
+def _without_duplicates(run: Run, files: list[SourceFile]) -> list[SourceFile]:
+    """The files that a run would load, where ``on_duplicate_content`` leaves some out."""
+    wanted = [Decision(f, pending=True, reason="rebuild") for f in files]
+    found = duplicates.find(run, wanted, (), rebuild=True)
+    kept = []
+    for decision in duplicates.judged(run, wanted, found):
+        if decision.pending and not decision.file.problem:
+            kept.append(decision.file)
+        else:
+            file = decision.file
+            run.warn(file.problem or f"left out: {decision.reason}", key=file.key, table=file.table)
+    return kept
 
 
 def _missing(run: Run, table: str, files: list[SourceFile]) -> tuple[str, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from lakefall.contract.values import (
     Decision,
@@ -30,6 +31,8 @@ class RunReport:
     dry_run: bool = False
     steps: tuple[StepTime, ...] = ()
     """Where the time went."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """Objects that no format reads, by suffix."""
 
     @property
     def failed(self) -> bool:
@@ -106,6 +109,8 @@ class PlanReport:
 
     files: tuple[FilePlan, ...]
     warnings: tuple[str, ...] = ()
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """As in ``RunReport``."""
 
     @property
     def failed(self) -> bool:

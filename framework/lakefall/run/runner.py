@@ -24,7 +24,7 @@ from lakefall.contract.values import (
     Status,
 )
 from lakefall.plugin_loading.pipeline import Pipeline, with_listeners
-from lakefall.run import deletion, scratch
+from lakefall.run import deletion, duplicates, scratch, unread
 from lakefall.run.outcomes import warn_of
 from lakefall.run.overlap import Behind
 from lakefall.run.prefetch import Ahead
@@ -63,11 +63,17 @@ class Runner:
     def __init__(self, pipeline: Pipeline) -> None:
         self._warnings = Warnings()
         self._profile = Profile()
+        self._unread: dict[str, int] = {}
         self.pipeline = with_listeners(pipeline, self._warnings, self._profile)
 
     @property
     def warnings(self) -> tuple[str, ...]:
         return tuple(self._warnings.messages)
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """Objects of the last listing that no format reads, by suffix."""
+        return dict(self._unread)
 
     @contextmanager
     def start(
@@ -131,6 +137,7 @@ class Runner:
                 interrupted,
                 dry_run,
                 self._profile.steps,
+                self.unread,
             )
 
     def decide(
@@ -159,9 +166,12 @@ class Runner:
             # Without files no sink need be reached, nor even imported.
             known = [f for f in files if f.folder]
             decisions = self.pipeline.pending(run, known) if known else []
+            unchanged = {d.file.key for d in decisions if not d.pending and d.reason == UNCHANGED}
             if force:
                 decisions = [dataclasses.replace(d, pending=True) for d in decisions]
-            decisions = _limit(run, decisions, at_most)
+            doubles = duplicates.find(run, decisions, unchanged)
+            decisions = _limit(run, duplicates.judged(run, decisions, doubles), at_most)
+            duplicates.warn(run, decisions, doubles)
             chosen = [d.file for d in decisions if d.pending]
             told.update(files=len(chosen), bytes=sum(f.size for f in chosen))
         return [*decisions, *root]
@@ -169,9 +179,15 @@ class Runner:
     def list_files(
         self, run: Run, *, tables: Collection[str] = (), keys: Collection[str] = ()
     ) -> list[SourceFile]:
-        """The source's files with usable table names, or the reason why there is none."""
+        """The source's files with usable table names, or the reason why there is none.
+
+        Objects that no format reads are counted (``unread``), and no part of the answer.
+        """
         with run.step("discover"):
-            files = [self._named(f) for f in self.pipeline.discover(run)]
+            listed = self.pipeline.discover(run)
+            files = [self._named(f) for f in listed if not f.unread]
+            others = [f for f in listed if f.unread]
+        self._account(run, others, tables, keys)
         _warn_shared_tables(run, files)
         found_keys, found_tables = {f.key for f in files}, {f.table for f in files}
         if missing := [k for k in keys if k not in found_keys]:
@@ -184,6 +200,24 @@ class Runner:
         return [
             f for f in files if (not keys or f.key in keys) and (not tables or f.table in tables)
         ]
+
+    def _account(
+        self,
+        run: Run,
+        others: Sequence[SourceFile],
+        tables: Collection[str],
+        keys: Collection[str],
+    ) -> None:
+        """Count the objects that no format reads; of a full listing, warn of those that are new."""
+        if named := [f.key for f in others if f.key in keys]:
+            raise UsageError(
+                f"no format of this pipeline reads {named[0]!r}: no `include` pattern and no "
+                "sniffer takes its name"
+            )
+        chosen = [f for f in others if not keys and (not tables or f.table in tables)]
+        self._unread = unread.by_suffix(chosen)
+        if not (tables or keys):
+            unread.warn_of_new(run, others)
 
     def _named(self, file: SourceFile) -> SourceFile:
         if not file.folder or file.problem:

@@ -15,6 +15,7 @@ from lakefall.contract.errors import (
     CommitConflictError,
     LakefallError,
     PlanOutdatedError,
+    RefusedFileError,
     TableNameError,
     UnprovedError,
     UnprovedTypesError,
@@ -366,6 +367,8 @@ class TableLoad:
 
     def bring(self, file: SourceFile) -> tuple[LocalFile, ...]:
         """Fetch it now, whoever's turn it is."""
+        if file.problem:
+            raise RefusedFileError(file.problem)
         return self.pipeline.fetch(self.run, file)
 
     def sniff(self, local: LocalFile, state: TableState | None) -> Format:

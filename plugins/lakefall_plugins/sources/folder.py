@@ -52,6 +52,8 @@ class Entry:
     """Of the file, or of the link's target once that is known to lie inside."""
     problem: str = ""
     """Why it is not read."""
+    unread: bool = False
+    """No pattern takes it."""
 
 
 class FolderSource(Plugin[FolderOptions]):
@@ -66,17 +68,19 @@ class FolderSource(Plugin[FolderOptions]):
 
     @hookimpl
     def discover(self, run: Run) -> Iterable[SourceFile]:
-        """Every file that the patterns let through, oldest first.
+        """Every file that the patterns do not exclude, oldest first.
 
-        What cannot be read, or leads out of the directory, is listed with its ``problem``.
+        What cannot be read, or leads out of the directory, is listed with its ``problem``; what no
+        pattern takes as unread, without a look at its content.
         """
         hashes = Hashes.load(run.pipeline.config.cache.dir, self._root)
         now = datetime.now(UTC)
         selection = Selection(self.options, run.pipeline.name_patterns)
+        tables: dict[str, str] = {}
         found = [
             file
             for entry in self._entries(selection)
-            if (file := self._source_file(entry, hashes)) is not None
+            if (file := self._source_file(entry, hashes, tables)) is not None
             and selection.is_old_enough(file.modified, now)
         ]
         hashes.save(f.key for f in found)
@@ -169,7 +173,11 @@ class FolderSource(Plugin[FolderOptions]):
                 elif item.is_symlink() and os.path.isdir(item.path):  # noqa: PTH112 -- never raises
                     if not selection.excludes(key):
                         yield from self._blocked_folder(key, self._link_problem(key))
-                elif selection.takes(key) and (entry := self._entry(key)) is not None:
+                elif (account := selection.account(key)) == "unread":
+                    with contextlib.suppress(FileNotFoundError):  # gone meanwhile
+                        status = item.stat(follow_symlinks=False)
+                        yield Entry(key, Path(item.path), status, unread=True)
+                elif account == "taken" and (entry := self._entry(key)) is not None:
                     yield entry
 
     def _entry(self, key: str) -> Entry | None:
@@ -204,12 +212,14 @@ class FolderSource(Plugin[FolderOptions]):
             "followed; put the file itself there"
         )
 
-    def _source_file(self, entry: Entry, hashes: Hashes) -> SourceFile | None:
+    def _source_file(
+        self, entry: Entry, hashes: Hashes, tables: dict[str, str]
+    ) -> SourceFile | None:
         problem, etag = entry.problem, ""
         key = printable(entry.key)
-        if not problem and key != entry.key:
+        if not (problem or entry.unread) and key != entry.key:
             problem = "the name is not UTF-8; rename the file"
-        if not problem:
+        if not (problem or entry.unread):
             try:
                 etag = hashes.get(key, entry.status) or self._hash_anew(entry, hashes)
             except FileNotFoundError:
@@ -217,15 +227,20 @@ class FolderSource(Plugin[FolderOptions]):
             except OSError as error:
                 problem = f"cannot be read: {error.strerror}; check its permissions"
         folder = key.partition("/")[0] if "/" in key else ""
+        if folder not in tables:
+            tables[folder] = naming.table_name(folder, transliterate=self.options.transliterate)
+        if not (etag or entry.unread):
+            etag = hashlib.sha256(f"{stamp(entry.status)} {problem}".encode()).hexdigest()
         return SourceFile(
             key=key,
-            etag=etag or hashlib.sha256(f"{stamp(entry.status)} {problem}".encode()).hexdigest(),
+            etag=etag,
             size=0 if entry.problem else entry.status.st_size,
             modified=datetime.fromtimestamp(entry.status.st_mtime, UTC),
             folder=folder,
-            table=naming.table_name(folder, transliterate=self.options.transliterate),
+            table=tables[folder],
             problem=f"{key}: {problem}" if problem else "",
             origin=self._origin,
+            unread=entry.unread,
         )
 
     def _hash_anew(self, entry: Entry, hashes: Hashes) -> str:

@@ -129,6 +129,7 @@ def test_clean_expands_archives(here: Path, capsys: pytest.CaptureFixture[str]) 
         "rows_written": 1,
         "rows_rejected": 0,
         "lines_skipped": told["lines_skipped"],
+        "lines_skipped_by_rule": told["lines_skipped_by_rule"],
     }
     assert rows(here / "out/a.csv") == [["id", "name"], ["1", "x"]]
 

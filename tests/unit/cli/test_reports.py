@@ -63,6 +63,7 @@ def test_run_json_is_one_object_a_file(capsys: pytest.CaptureFixture[str]) -> No
         ("rows_loaded", 3),
         ("rows_rejected", 2),
         ("lines_skipped", 1),
+        ("lines_skipped_by_rule", {"blank": 1}),
         ("cells_nulled", 4),
         ("rows_deleted", 6),
         ("columns_added", ["x"]),
@@ -148,6 +149,8 @@ def test_plan_json(capsys: pytest.CaptureFixture[str]) -> None:
         "notes": ["a note"],
         "rows_read": 0,
         "rows_rejected": 0,
+        "lines_skipped": 0,
+        "lines_skipped_by_rule": {},
         "rows_replaced": 7,
         "error": "",
     }

@@ -86,7 +86,7 @@ class Inbox:
 
     def list(self, **options: Any) -> dict[str, SourceFile]:
         run = self.run(**options)
-        return {f.key: f for f in run.pipeline.discover(run)}
+        return {f.key: f for f in run.pipeline.discover(run) if not f.unread}
 
     def fetch(self, file: SourceFile, **options: Any) -> bytes:
         run = self.run(**options)

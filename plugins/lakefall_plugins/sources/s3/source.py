@@ -43,18 +43,21 @@ class S3Source(Plugin[S3Options]):
 
     @hookimpl
     def discover(self, run: Run) -> Iterable[SourceFile]:
-        """Every object that the patterns let through, oldest first; no request for any of them.
+        """Every object that the patterns do not exclude, oldest first; no request for any of them.
 
-        A key that is not safe as a path is listed with its ``problem``.
+        A key that is not safe as a path is listed with its ``problem``, an object that no pattern
+        takes as unread.
         """
         tables: dict[str, str] = {}
         now = datetime.now(UTC)
         selection = Selection(self.options, run.pipeline.name_patterns)
-        found = [
-            self._source_file(item, tables)
-            for item in self._bucket.list()
-            if _counts(item, selection, now)
-        ]
+        found: list[SourceFile] = []
+        for item in self._bucket.list():
+            if item["Key"].endswith("/") and not item["Size"]:
+                continue  # how consoles write an empty folder
+            account = selection.account(item["Key"])
+            if account != "excluded" and selection.is_old_enough(item["LastModified"], now):
+                found.append(self._source_file(item, tables, unread=account == "unread"))
         return sorted(found, key=lambda f: (f.modified, f.key))
 
     @hookimpl
@@ -118,9 +121,11 @@ class S3Source(Plugin[S3Options]):
         settings = run.pipeline.config.cache
         return ObjectCache(settings.dir, settings.max_size)
 
-    def _source_file(self, item: ObjectTypeDef, tables: dict[str, str]) -> SourceFile:
+    def _source_file(
+        self, item: ObjectTypeDef, tables: dict[str, str], *, unread: bool
+    ) -> SourceFile:
         key = item["Key"]
-        folder, problem = folder_of(key), problem_of(key)
+        folder, problem = folder_of(key), "" if unread else problem_of(key)
         if folder not in tables:
             tables[folder] = naming.table_name(folder, transliterate=self.options.transliterate)
         return SourceFile(
@@ -133,6 +138,7 @@ class S3Source(Plugin[S3Options]):
             table=tables[folder],
             problem=f"{printable(key)}: {problem}" if problem else "",
             origin=self._bucket.origin,
+            unread=unread,
         )
 
     def _download(self, file: SourceFile, target: Path) -> None:
@@ -142,10 +148,3 @@ class S3Source(Plugin[S3Options]):
         except BaseException:
             target.unlink(missing_ok=True)
             raise
-
-
-def _counts(item: ObjectTypeDef, selection: Selection, now: datetime) -> bool:
-    key = item["Key"]
-    if key.endswith("/") and not item["Size"]:
-        return False  # how consoles write an empty folder
-    return selection.takes(key) and selection.is_old_enough(item["LastModified"], now)
