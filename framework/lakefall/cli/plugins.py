@@ -1,7 +1,8 @@
-"""``plugins list``, ``plugins describe``, ``plugins check``."""
+"""``plugins list``, ``plugins describe``, ``plugins check``, ``plugins new``."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -123,6 +124,40 @@ def check(
             [[r["stage"], r["name"], r["problem"] or "none"] for r in rows],
         )
     raise typer.Exit(1 if any(row["problem"] for row in rows) else 0)
+
+
+@plugins.command()
+def new(
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="source, format, type, inferer, validator, sink or registrar.",
+        ),
+    ],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What `use:` will say: money.")],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder to make the project in.")
+    ] = Path(),
+    json: Json = False,
+) -> None:
+    """Write a small project with a plugin that works, for you to change.
+
+    It can be installed with pip, and has an entry point, a plugin of that kind, and a test with the
+    suite that lakefall ships for it, which passes. A folder that exists is left alone. With --json,
+    the object holds: project, files.
+
+    \b
+    Example: lakefall plugins new type money --out plugins
+    """
+    from lakefall.cli.output import emit, say
+    from lakefall.cli.scaffold import write
+
+    folder, files = write(kind, name, out)
+    if json:
+        emit({"project": str(folder), "files": [str(file) for file in files]})
+    else:
+        say(f"{folder} is made; `pip install -e '{folder}[test]'`, then `pytest {folder}`")
 
 
 def _named(name: str) -> list[type[Plugin[Options]]]:

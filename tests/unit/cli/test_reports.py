@@ -92,6 +92,24 @@ def test_run_ends_with_a_sentence(
     assert said in capsys.readouterr().err
 
 
+def test_run_shows_skipped_lines_where_there_are_any(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    skipped = (Skipped("preamble", 2), Skipped("blank", 1), Skipped("preamble", 4))
+    one = Outcome(FILE, Status.SUCCESS, 5, 5, skipped=skipped)
+    reports.run(report(one, Outcome(FILE, Status.SUCCESS, 5, 5)), json=False)
+    head, _, first, second, *_ = [r for r in capsys.readouterr().out.splitlines() if r.strip()]
+    assert head.split() == ["file", "table", "status", "read", "loaded", "skipped", "s"]
+    assert (first.split()[-2], second.split()[-2]) == ("7", "0")
+    reports.run(report(Outcome(FILE, Status.SUCCESS, 5, 5)), json=False)
+    assert "skipped" not in capsys.readouterr().out
+    reports.run(report(one), json=True)
+    (line,) = objects(capsys.readouterr().out)
+    assert line["lines_skipped_by_rule"] == {"preamble": 6, "blank": 1}
+    assert sum(line["lines_skipped_by_rule"].values()) == line["lines_skipped"] == 7
+
+
 def test_run_lists_unchanged_files_unless_they_are_many(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
