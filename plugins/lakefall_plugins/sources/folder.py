@@ -176,7 +176,7 @@ class FolderSource(Plugin[FolderOptions]):
                 elif (account := selection.account(key)) == "unread":
                     with contextlib.suppress(FileNotFoundError):  # gone meanwhile
                         status = item.stat(follow_symlinks=False)
-                        yield Entry(key, Path(item.path), status, unread=True)
+                        yield Entry(key, self._root, status, unread=True)
                 elif account == "taken" and (entry := self._entry(key)) is not None:
                     yield entry
 
