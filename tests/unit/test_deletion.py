@@ -12,8 +12,8 @@ import pytest
 
 from lakefall.config.loader import open_pipeline
 from lakefall.contract.errors import SourceError, SourceMissingError
-from lakefall.contract.plugin import Stage
 from lakefall.contract.values import Status
+from lakefall.files.selection import Selection
 from lakefall.run.planning import plan
 from lakefall.run.report import PlanReport, RunReport
 from lakefall.run.runner import Runner
@@ -164,8 +164,8 @@ def test_a_listing_that_misses_a_file_deletes_nothing(
 ) -> None:
     listed = FolderSource._entries
 
-    def short(self: FolderSource) -> Iterator[Entry]:
-        return (e for e in listed(self) if e.key != "t/c.csv")
+    def short(self: FolderSource, selection: Selection) -> Iterator[Entry]:
+        return (e for e in listed(self, selection) if e.key != "t/c.csv")
 
     monkeypatch.setattr(FolderSource, "_entries", short)
     report = lake.run()
@@ -230,7 +230,7 @@ def test_another_folder_does_not_delete_what_this_one_brought(lake: Lake) -> Non
 
 def test_a_file_whose_origin_is_not_known_stays(lake: Lake) -> None:
     # As a registry has it whose rows were written before there was the column.
-    table = lake.runner().pipeline.plugin(Stage.SINK).registry.table.find()
+    table = lake.runner().pipeline._manager.get_plugin("sink:iceberg").registry.table.find()
     with table.update_schema() as update:
         update.delete_column(("origin",))
     lake.remove("t/c.csv")

@@ -47,6 +47,7 @@ def test_the_commands_are_there() -> None:
         ("plugins", "list"),
         ("plugins", "describe"),
         ("plugins", "check"),
+        ("plugins", "new"),
     }
 
 
