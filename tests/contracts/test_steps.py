@@ -1,20 +1,27 @@
-"""The built-in sources, sniffers, validators and sinks keep the laws of their stages."""
+"""The built-in plugins keep the laws of their stages."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from lakefall.testing import (
+    Example,
+    InfererContract,
+    ReaderContract,
     RegistrarContract,
     SinkContract,
     SnifferContract,
     SourceContract,
     ValidatorContract,
 )
+from lakefall_plugins.formats.csv.dialect import Dialect
+from lakefall_plugins.formats.csv.reader import CsvReader
 from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 from lakefall_plugins.formats.csv.stdlib_sniffer import StdlibSniffer
+from lakefall_plugins.inference.threshold import ThresholdInferer
 from lakefall_plugins.registrars.superset.registrar import SupersetRegistrar
 from lakefall_plugins.registrars.trino.registrar import TrinoRegistrar
 from lakefall_plugins.sinks.iceberg.sink import IcebergSink
@@ -38,12 +45,55 @@ class TestFolder(SourceContract):
         (self.folder / "inbox" / key).unlink()
 
 
+DELIMITERS = (",", ";", "\t", "|")
+
+
 class TestCsv(SnifferContract):
     plugin = CsvSniffer
+    delimiters = DELIMITERS
 
 
 class TestStdlib(SnifferContract):
     plugin = StdlibSniffer
+    delimiters = DELIMITERS
+
+
+COMMA = Dialect(",", '"', "", "utf-8", has_header=True, line_terminator="\n")
+LATIN = Dialect(";", "", "", "cp1252", has_header=False, line_terminator="\r\n", header_lines=0)
+
+
+class TestCsvReader(ReaderContract):
+    plugin = CsvReader
+
+    def examples(self) -> Sequence[Example]:
+        return [
+            Example(
+                b"id,name\n1,ann\n2,\n3,eve\n",
+                COMMA,
+                ("id", "name"),
+                (("1", "ann"), ("2", None), ("3", "eve")),
+                places=(2, 3, 4),
+            ),
+            Example(
+                b'id,name\n1,"ann\nmay"\n2,bob,more\n\n3,""\n4,"a ""b"""\n',
+                COMMA,
+                ("id", "name"),
+                (("1", "ann\nmay"), ("3", ""), ("4", 'a "b"')),
+                rejects=(4,),
+                places=(2, 6, 7),
+            ),
+            Example(
+                "Ä;1\r\nß;2\r\n".encode("cp1252"),
+                LATIN,
+                ("col_1", "col_2"),
+                (("Ä", "1"), ("ß", "2")),
+                places=(1, 2),
+            ),
+        ]
+
+
+class TestThreshold(InfererContract):
+    plugin = ThresholdInferer
 
 
 class TestIceberg(SinkContract):

@@ -5,6 +5,8 @@ which value broke it.
 """
 
 from lakefall.testing.contract import PluginContract
+from lakefall.testing.inferer import InfererContract
+from lakefall.testing.reader import Example, ReaderContract
 from lakefall.testing.registrar import RegistrarContract
 from lakefall.testing.sink import SinkContract
 from lakefall.testing.sniffer import SnifferContract
@@ -13,7 +15,10 @@ from lakefall.testing.types import TypeContract
 from lakefall.testing.validator import ValidatorContract
 
 __all__ = [
+    "Example",
+    "InfererContract",
     "PluginContract",
+    "ReaderContract",
     "RegistrarContract",
     "SinkContract",
     "SnifferContract",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import json
 from collections.abc import Mapping
 from typing import ClassVar
 
 from lakefall.contract.errors import LakefallError
-from lakefall.contract.plugin import Stage
+from lakefall.contract.plugin import SnifferOptions, Stage
 from lakefall.contract.values import Format, LocalFile
 from lakefall.testing.contract import expect
 from lakefall.testing.step import StepContract, some_file, survives
@@ -20,20 +21,37 @@ HOSTILE: tuple[bytes, ...] = (
 
 
 class SnifferContract(StepContract):
-    """Subclass it and name the plugin; ``delimiters`` are those that it must tell apart."""
+    """Subclass it, name the plugin, and give it files of its format in ``examples``."""
 
     stage = Stage.SNIFFER
-    delimiters: ClassVar[tuple[str, ...]] = (",", ";", "\t", "|")
+    delimiters: ClassVar[tuple[str, ...]] = ()
+    """Of a format of delimited text alone: the delimiters that it must tell apart."""
+    key: ClassVar[str] = "t/file.csv"
+    """The key of every file, where its name matters."""
+
+    def examples(self) -> Mapping[bytes, Format]:
+        """Files that the plugin is for, with the format that it must find."""
+        return {}
+
+    def contents(self) -> list[bytes]:
+        """The examples, and a small table in each delimiter."""
+        texts = ("".join(d.join(row) + "\n" for row in ROWS) for d in self.delimiters)
+        return [*self.examples(), *(text.encode() for text in texts)]
 
     def sniff(self, content: bytes) -> Format:
         run = self.run()
-        path = run.workdir / "file.csv"
+        path = run.workdir / self.key.rpartition("/")[2]
         path.write_bytes(content)
-        dialect = run.pipeline.sniff(
-            run, LocalFile(some_file("t/file.csv", len(content)), path, len(content)), None
+        return run.pipeline.sniff(
+            run, LocalFile(some_file(self.key, len(content)), path, len(content)), None
         )
-        expect(path.read_bytes() == content, "sniffing changed the file")
-        return dialect
+
+    def test_there_are_examples(self) -> None:
+        expect(bool(self.contents()), "examples() is empty, so that no law can be tested")
+
+    def test_its_own_examples(self) -> None:
+        for content, expected in self.examples().items():
+            expect(self.sniff(content) == expected, f"{content[:80]!r} is read otherwise")
 
     def test_plain_files_in_each_delimiter(self) -> None:
         for delimiter in self.delimiters:
@@ -44,30 +62,42 @@ class SnifferContract(StepContract):
             expect(found.get("has_header", True), f"no header was seen in {text!r}")
 
     def test_an_answer_makes_sense(self) -> None:
-        found = self.sniff("".join(",".join(row) + "\n" for row in ROWS).encode())
-        expect(bool(found.reader), "the format names no reader")
-        expect(bool(found.describe()), "the format has no words for people")
-        expect(0 <= found.confidence <= 1, f"confidence {found.confidence} is no share")
-        codecs.lookup(found.encoding)
-        survives(found)
+        for content in self.contents():
+            found = self.sniff(content)
+            expect(bool(found.describe()), "the format has no words for people")
+            expect(0 <= found.confidence <= 1, f"confidence {found.confidence} is no share")
+            if found.encoding:
+                codecs.lookup(found.encoding)
+            json.dumps(found.fields())
+            survives(found)
+
+    def test_the_reader_is_named(self) -> None:
+        model = self.plugin.options_model
+        expect(issubclass(model, SnifferOptions), "the options do not derive SnifferOptions")
+        named = getattr(model, "reader", "")
+        for content in self.contents():
+            reader = self.sniff(content).reader
+            expect(reader == named, f"the format names reader {reader!r}, the options {named!r}")
 
     def test_the_same_file_gives_the_same_answer(self) -> None:
-        content = "".join(";".join(row) + "\r\n" for row in ROWS).encode()
-        expect(self.sniff(content) == self.sniff(content), "two looks, two answers")
+        for content in self.contents():
+            expect(self.sniff(content) == self.sniff(content), "two looks, two answers")
+
+    def test_the_file_is_left_as_it_is(self) -> None:
+        for content in self.contents():
+            run = self.run()
+            path = run.workdir / self.key.rpartition("/")[2]
+            path.write_bytes(content)
+            local = LocalFile(some_file(self.key, len(content)), path, len(content))
+            run.pipeline.sniff(run, local, None)
+            there = path.exists() and path.read_bytes()
+            expect(there == content, "sniffing changed the file")
 
     def test_no_bytes_bring_it_down(self) -> None:
-        for content in HOSTILE:
+        for content in (*HOSTILE, *(c[: len(c) // 2] for c in self.contents())):
             try:
                 self.sniff(content)
             except LakefallError:
                 continue
             except Exception as error:
                 raise AssertionError(f"{content[:40]!r} raises {error!r}") from error
-
-    def examples(self) -> Mapping[bytes, Format]:
-        """Files that the plugin is for, with the format that it must find."""
-        return {}
-
-    def test_its_own_examples(self) -> None:
-        for content, expected in self.examples().items():
-            expect(self.sniff(content) == expected, f"{content[:80]!r} is read otherwise")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
-from lakefall.contract.plugin import Stage
+from lakefall.contract.plugin import Options, Plugin, Stage
 from lakefall.contract.run import Run
 from lakefall.contract.values import SourceFile, from_json, to_json
 from lakefall.plugin_loading.pipeline import Pipeline
@@ -28,16 +29,17 @@ class StepContract(PluginContract):
         self._temporary.cleanup()
 
     def run(self) -> Run:
-        """A run of a pipeline whose only plugin is the one under test; a new plugin each time."""
+        """A run of a pipeline with the plugin under test, a new one each time, and ``beside``."""
         options = self.plugin.options_model.model_validate(
             copy.deepcopy(dict(self.configured())), context={"folder": self.folder}
         )
         use = Use(self.stage, self.plugin.name, self.plugin.name, lambda: self.plugin, options)
-        uses = {stage: (use,) if stage is self.stage else () for stage in Stage}
+        others = [_plain(each) for each in self.beside()]
+        uses = {s: tuple(u for u in (use, *others) if u.stage is s) for s in Stage}
         cache = CacheSettings(self.folder / "cache", 1_000_000_000)
         config = PipelineConfig(
             self.folder / "pipeline.yaml",
-            "contract", uses, Engine(threads=1), cache, None, (), {}, "",
+            "contract", uses, Engine(threads=1), cache, None, (), {}, "", self.other_types,
         )  # fmt: skip
         scratch = Path(tempfile.mkdtemp(prefix="run_", dir=self.folder))
         return Run(Pipeline(config, lambda _: config), scratch.name, datetime.now(UTC), scratch)
@@ -46,9 +48,22 @@ class StepContract(PluginContract):
         """The options; override it where they depend on ``self.folder``."""
         return dict(self.options)
 
+    def beside(self) -> Sequence[type[Plugin[Options]]]:
+        """Further plugins of the pipeline, with their default options."""
+        return ()
+
+    def other_types(self) -> Sequence[type[Plugin[Options]]]:
+        """Types that columns of a table may have, while inference proposes none of them."""
+        return ()
+
     def test_the_pipeline_takes_it(self) -> None:
         # A hook with a misspelt name or an argument that no hook has is refused here.
         self.run()
+
+
+def _plain(plugin: type[Plugin[Options]]) -> Use:
+    options = plugin.options_model.model_validate({})
+    return Use(plugin.stage, plugin.name, plugin.name, lambda: plugin, options)
 
 
 def survives(value: object) -> None:
