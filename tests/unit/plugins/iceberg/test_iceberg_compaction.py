@@ -68,7 +68,11 @@ def merged(all_parts: Sequence[Part], groups: Sequence[Group]) -> list[Part]:
     return after
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+UNHURRIED = settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+"""The machine may be busy."""
+
+
+@UNHURRIED
 @given(parts())
 def test_each_data_file_is_in_one_group_and_none_is_merged_for_nothing(found: list[Part]) -> None:
     groups = plan(found, "k", SMALL, TARGET)
@@ -80,14 +84,14 @@ def test_each_data_file_is_in_one_group_and_none_is_merged_for_nothing(found: li
             assert one.file.file_size_in_bytes < SMALL or one.deletes
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@UNHURRIED
 @given(parts())
 def test_deleted_rows_go_wherever_they_are(found: list[Part]) -> None:
     chosen = {p.identity for g in plan(found, "k", SMALL, TARGET) for p in g.parts}
     assert {p.identity for p in found if p.deletes} <= chosen
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@UNHURRIED
 @given(parts())
 def test_a_key_is_in_one_group_and_one_with_much_is_alone(found: list[Part]) -> None:
     total: dict[str, int] = {}
@@ -108,7 +112,7 @@ def test_a_key_is_in_one_group_and_one_with_much_is_alone(found: list[Part]) -> 
     assert all(len(numbers) == 1 for numbers in places.values())
 
 
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@UNHURRIED
 @given(parts())
 def test_it_settles(found: list[Part]) -> None:
     after = merged(found, plan(found, "k", SMALL, TARGET))
