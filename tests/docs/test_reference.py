@@ -14,6 +14,7 @@ from lakefall.cli.app import app
 from lakefall.config.document import Settings
 from lakefall.contract.hooks import CatalogueHooks, StepHooks
 from lakefall.contract.plugin import Stage
+from lakefall.contract.sink_hooks import SinkHooks
 from lakefall.plugin_loading.catalogue import Catalogue
 from lakefall.plugin_loading.description import options_of, problems_of
 
@@ -22,7 +23,7 @@ CATALOGUE = Catalogue.default()
 PLUGINS = [(stage, name) for stage in Stage for name in CATALOGUE.names(stage)]
 HOOKS = [
     (specification, name)
-    for specification in (CatalogueHooks, StepHooks)
+    for specification in (CatalogueHooks, StepHooks, SinkHooks)
     for name, value in vars(specification).items()
     if hasattr(value, "lakefall_spec")
 ]
