@@ -1,4 +1,4 @@
-"""Real CSV files become Iceberg tables: ``make demo``.
+"""Real files become Iceberg tables: ``make demo``.
 
 Every line that starts with ``$`` is a command that you can type yourself. The files are those of
 ``examples/data`` (``SOURCES.md`` says who wrote them); everything happens in a temporary folder.
@@ -6,6 +6,7 @@ Every line that starts with ``$`` is a command that you can type yourself. The f
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import os
@@ -13,8 +14,10 @@ import shlex
 import shutil
 import sys
 import tempfile
+import zipfile
 from collections.abc import Sequence
 from contextlib import redirect_stdout
+from datetime import date
 from pathlib import Path
 from time import perf_counter
 
@@ -80,6 +83,7 @@ def tour() -> None:
         second_run(demo)
         changed_file(demo)
         new_column(demo)
+        other_formats(demo)
     print(f"done in {perf_counter() - began:.0f} s; the temporary folder is gone")
 
 
@@ -144,6 +148,68 @@ def new_column(demo: Demo) -> None:
         51,
         3,
     )
+
+
+def other_formats(demo: Demo) -> None:
+    say("The same rows as JSON lines, Parquet and Excel, one source of power each: one table.")
+    with (HERE / "data" / ELECTRICITY).open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    folder = demo.inbox / "power"
+    folder.mkdir()
+    fossil, nuclear, renewable = (
+        [row for row in rows if row["source"].startswith(name)] for name in ("F", "N", "R")
+    )
+    numbers = [{**row, "net_generation": int(row["net_generation"])} for row in fossil]
+    (folder / "fossil.jsonl").write_text("".join(json.dumps(row) + "\n" for row in numbers))
+    parquet(nuclear, folder / "nuclear.parquet")
+    workbook(renewable, folder / "renewables.xlsx")
+    say("And the airports, in two files of one archive.")
+    airports = (HERE / "data" / "airports" / "airports.csv").read_text().splitlines(keepends=True)
+    (demo.inbox / "airfields").mkdir()
+    with zipfile.ZipFile(demo.inbox / "airfields" / "airports.zip", "w") as archive:
+        archive.writestr("west/first.csv", "".join(airports[:1001]))
+        archive.writestr("east/rest.csv", "".join([airports[0], *airports[1001:]]))
+    demo.lakefall("run", PIPELINE, "--table", "power", "--table", "airfields")
+    total = (
+        "SELECT source, count(*) AS n, sum(net_generation) AS gwh FROM power GROUP BY 1 ORDER BY 1"
+    )
+    demo.lakefall("query", PIPELINE, total)
+    demo.expect(
+        "three formats give the rows and the sum of the one CSV file",
+        "SELECT count(*) AS n, sum(net_generation) = (SELECT sum(net_generation) FROM electricity) "
+        "AS same FROM power",
+        51,
+        True,
+    )
+    demo.expect("the archive has 3,376 airports", "SELECT count(*) AS n FROM airfields", 3376)
+
+
+def parquet(rows: list[dict[str, str]], path: Path) -> None:
+    """Rows as a Parquet file with types of its own."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    columns = {
+        "year": pa.array([date.fromisoformat(row["year"]) for row in rows], pa.date32()),
+        "source": pa.array([row["source"] for row in rows]),
+        "net_generation": pa.array([int(row["net_generation"]) for row in rows], pa.int32()),
+    }
+    pq.write_table(pa.table(columns), path)
+
+
+def workbook(rows: list[dict[str, str]], path: Path) -> None:
+    """Rows as an Excel workbook, below a title."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.active
+    sheet.append(["Electricity in Iowa"])
+    sheet.append([])
+    sheet.append(list(rows[0]))
+    for row in rows:
+        year, amount = date.fromisoformat(row["year"]), int(row["net_generation"])
+        sheet.append([year, row["source"], amount])
+    book.save(path)
 
 
 if __name__ == "__main__":

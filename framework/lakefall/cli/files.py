@@ -161,7 +161,7 @@ DEFAULTS = """\
 version: 1
 name: defaults
 source: {{use: folder, path: .}}
-sniffer: {{use: csv}}
+sniffer: [csv, jsonl, parquet, excel]
 type_inferer: {{use: threshold}}
 sink: {{use: iceberg, namespace: none, catalog: {{type: sqlite, warehouse: {folder}}}}}
 cache: {{dir: {folder}}}

@@ -232,7 +232,11 @@ def _put(node: Node, steps: Sequence[str], setting: Setting, problems: Problems)
     step, rest = steps[0], steps[1:]
     if isinstance(node.value, tuple):
         named = _place(node, Node(step, _ON_COMMAND_LINE))
-        step = step if named is None else str(named)
+        if named is not None:
+            step = str(named)
+        elif not step.isdecimal() and node.value:
+            # Without a name, the first of them.
+            step, rest = "0", steps
         if not step.isdecimal() or int(step) >= len(node.value):
             problems.add(
                 _ON_COMMAND_LINE,
