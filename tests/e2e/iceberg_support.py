@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import json
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
@@ -23,8 +24,11 @@ from lakefall.run.runner import Runner
 from .servers import Servers
 
 PASS, LOSE_REQUEST, LOSE_ANSWER, HANG = "pass", "lose request", "lose answer", "hang"
+TWICE = "twice"
+DONE_THEN = "done, then "
 """What the proxy does: pass on; break off before the server sees it; pass on and break off before
-the client hears of it; never answer. A number is a status that the proxy answers itself."""
+the client hears of it; never answer; deliver twice, which gives the second answer; pass on and
+answer with the status behind it. A number is a status that the proxy answers itself."""
 
 
 @dataclass
@@ -51,6 +55,10 @@ class Catalog:
             return PASS
 
         self.judge = judge
+
+
+def json_of(value: object) -> bytes:
+    return json.dumps(value).encode()
 
 
 @contextmanager
@@ -92,16 +100,27 @@ def _handler(proxy: Catalog) -> type[BaseHTTPRequestHandler]:
             if isinstance(what, int):
                 self._send(what, {"Content-Type": "application/json"}, b"")
                 return
+            answer, content = self._ask(body)
+            if what == TWICE:
+                answer, content = self._ask(body)
+            if what == LOSE_ANSWER:
+                self.close_connection = True
+                return
+            if what.startswith(DONE_THEN):
+                status = int(what.removeprefix(DONE_THEN))
+                error = {"message": "so", "type": "Refused", "code": status}
+                self._send(status, {"Content-Type": "application/json"}, json_of({"error": error}))
+                return
+            self._send(answer.status, dict(answer.getheaders()), content)
+
+        def _ask(self, body: bytes) -> tuple[http.client.HTTPResponse, bytes]:
             connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=30)
             headers = {k: v for k, v in self.headers.items() if k.lower() != "host"}
             connection.request(self.command, self.path, body, headers)
             answer = connection.getresponse()
             content = answer.read()
             connection.close()
-            if what == LOSE_ANSWER:
-                self.close_connection = True
-                return
-            self._send(answer.status, dict(answer.getheaders()), content)
+            return answer, content
 
         def _send(self, status: int, headers: Mapping[str, str], body: bytes) -> None:
             self.send_response(status)

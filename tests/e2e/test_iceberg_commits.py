@@ -14,10 +14,12 @@ from lakefall.run.maintenance import maintain
 from lakefall.run.runner import Runner
 
 from .iceberg_support import (
+    DONE_THEN,
     HANG,
     LOSE_ANSWER,
     LOSE_REQUEST,
     PASS,
+    TWICE,
     Catalog,
     Lakehouse,
     catalog_proxy,
@@ -60,6 +62,37 @@ def test_a_commit_that_breaks_off_is_done_once(
     assert len(lakehouse.table("orders").metadata.snapshots) == 2
     assert names(lakehouse) == ["eve", "joe", "kim"]
     assert len(lakehouse.data_files("orders")) == 2
+
+
+@pytest.mark.parametrize("name", ["orders", "_ingest_registry", "_ingest_rejects"])
+@pytest.mark.parametrize("fault", [TWICE, *(f"{DONE_THEN}{s}" for s in (409, 404, 500, 503))])
+def test_a_commit_that_was_done_and_then_refused_destroys_nothing(
+    lakehouse: Lakehouse, proxy: Catalog, fault: str, name: str
+) -> None:
+    """A request that is delivered twice: the first does it, the answer is the second one's."""
+    lakehouse.put("orders/a.csv", ROWS + "9\n")
+    assert [o.status for o in lakehouse.run().outcomes] == [Status.SUCCESS]
+    lakehouse.put("orders/a.csv", MORE + "9\n")
+    proxy.disturb(fault, name)
+    assert [o.status for o in lakehouse.run().outcomes] == [Status.SUCCESS]
+    assert names(lakehouse) == ["eve", "joe", "kim"]
+    assert lakehouse.ask("SELECT count(*) FROM _ingest_registry") == [(2,)]
+    assert lakehouse.ask("SELECT count(*) >= 1 FROM _ingest_rejects") == [(True,)]
+    assert [o.status for o in lakehouse.run().outcomes] == [Status.UNCHANGED]
+
+
+@pytest.mark.parametrize("name", ["orders", "_ingest_registry"])
+def test_a_refusal_of_a_table_that_did_not_change_is_not_believed(
+    lakehouse: Lakehouse, proxy: Catalog, name: str
+) -> None:
+    """The request may be on its way: the load is tried again, or fails and keeps its files."""
+    lakehouse.put("orders/a.csv", ROWS)
+    lakehouse.run()
+    lakehouse.put("orders/a.csv", MORE)
+    proxy.disturb(409, name)
+    lakehouse.run()
+    assert [o.status for o in lakehouse.run().outcomes] in ([Status.SUCCESS], [Status.UNCHANGED])
+    assert names(lakehouse) == ["eve", "joe", "kim"]
 
 
 @pytest.mark.parametrize("name", ["orders", "_ingest_registry"])

@@ -24,6 +24,7 @@ from lakefall.common import locks
 from lakefall.common.backoff import Backoff
 from lakefall.contract.errors import CatalogUnreachableError, LakefallError
 from lakefall_plugins.sinks.iceberg.errors import (
+    is_answer,
     is_certain,
     is_conflict,
     is_unknown_commit,
@@ -173,8 +174,11 @@ def _stage(producer: Any, gone: Sequence[DataFile], new: Sequence[DataFile]) -> 
 def commit(transaction: Transaction) -> Table:
     """Commit; manifests that no snapshot names are removed, where that is certain.
 
+    An answer that it was not done (409, 404) may be that to a second delivery of a request whose
+    first one was: the table is looked at before anything is believed.
+
     Raises:
-        CommitStateUnknownException: it may have been done; what it names must stay.
+        CommitStateUnknownException: it may have been done, or may yet be; what it names must stay.
     """
     from pyiceberg.exceptions import CommitStateUnknownException
 
@@ -186,13 +190,46 @@ def commit(transaction: Transaction) -> Table:
     except Exception as error:
         if leaves_doubt(error):
             raise CommitStateUnknownException(str(error)) from error
-        if is_certain(error):
-            abandon(transaction)
-        raise
+        found = _done_all_the_same(transaction, error) if is_answer(error) else None
+        if found is None:
+            if is_certain(error):
+                abandon(transaction)
+            raise
+        done = found
     for path in (path for producer in written for path in producer.unused):
         with suppress(OSError):
             done.io.delete(path)
     return done
+
+
+def _done_all_the_same(transaction: Transaction, error: Exception) -> Table | None:
+    """The table, where it has the transaction's snapshot in spite of the catalog's answer; None
+    where it has not, and never will: what the commit rests on is gone.
+
+    Raises:
+        CommitStateUnknownException: it cannot be looked at, or is what it was before.
+    """
+    from pyiceberg.catalog.rest import RestCatalog
+    from pyiceberg.exceptions import CommitStateUnknownException
+
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import table_of
+
+    base = table_of(transaction)
+    before = {snapshot.snapshot_id for snapshot in base.metadata.snapshots}
+    mine = {s.snapshot_id for s in transaction.table_metadata.snapshots} - before
+    if not mine:
+        return None
+    try:
+        there: Table = base.catalog.load_table(base.name())
+    except Exception as unknown:
+        raise CommitStateUnknownException(str(error)) from unknown
+    if mine & {snapshot.snapshot_id for snapshot in there.metadata.snapshots}:
+        return there
+    if isinstance(base.catalog, RestCatalog) and there.metadata_location == base.metadata_location:
+        # Nothing of what the commit rests on has changed: the request may still be on its way.
+        # (A database answers at once: what it does not know now does not land later.)
+        raise CommitStateUnknownException(str(error)) from error
+    return None
 
 
 def abandon(transaction: Transaction) -> None:

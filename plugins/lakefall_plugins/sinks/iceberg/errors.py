@@ -246,6 +246,13 @@ def is_unreachable(error: Exception) -> bool:
     return isinstance(translated(error, ""), CatalogUnreachableError)
 
 
+def is_answer(error: Exception) -> bool:
+    """Whether a catalog answered that a table is not what a commit expects, or not there."""
+    from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
+
+    return isinstance(error, CommitFailedException | NoSuchTableError)
+
+
 def is_certain(error: BaseException) -> bool:
     """Whether a commit that raised this has not happened and never will."""
     if isinstance(error, LakefallError):

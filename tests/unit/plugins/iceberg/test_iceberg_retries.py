@@ -157,6 +157,35 @@ def test_a_commit_that_lands_late_keeps_what_it_names(lakehouse: Lakehouse, name
     assert others.reasons(CHANGED) == ["skip: unchanged"]
 
 
+@pytest.mark.parametrize("name", ["orders", "_ingest_registry", "_ingest_rejects"])
+@pytest.mark.parametrize(
+    "answer", [CommitFailedException("409"), exceptions.NoSuchTableError("404")]
+)
+def test_a_commit_that_was_done_and_then_refused_destroys_nothing(
+    lakehouse: Lakehouse, name: str, answer: Exception
+) -> None:
+    """A request that is delivered twice: the first does it, the answer is the second one's."""
+    lakehouse.load(FILE, ID, "SELECT 1", rejects=[(2, "", "short", "x")])
+
+    def twice(real: Commit) -> Commit:
+        def commit(*arguments: Any) -> Any:
+            real(*arguments)
+            raise answer
+
+        return commit
+
+    disturb(lakehouse, twice, name)
+    assert (
+        lakehouse.load(CHANGED, ID, "SELECT 2", rejects=[(2, "", "short", "x")]).status
+        is Status.SUCCESS
+    )
+    others = Lakehouse(lakehouse.folder, lakehouse.pipeline)
+    assert others.ask("SELECT id FROM orders") == [(2,)]
+    assert others.ask("SELECT count(*) FROM _ingest_registry")[0][0] >= 1
+    assert others.ask("SELECT count(*) FROM _ingest_rejects")[0][0] >= 1
+    assert others.reasons(CHANGED) == ["skip: unchanged"]
+
+
 def test_what_is_certain() -> None:
     import requests
 
