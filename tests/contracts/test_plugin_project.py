@@ -1,8 +1,9 @@
-"""A plugin in a project of its own: built, installed, found by its entry point, and used."""
+"""Plugins in a project of their own: built, installed, found by entry points, and used."""
 
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import shutil
 import subprocess
@@ -34,6 +35,19 @@ with connect(Engine(1), Path(sys.argv[1]), [candidate]) as connection:
     print([str(value) for value, in connection.execute(query).fetchall()])
 """
 
+ONLY_SAMPLES = """
+version: 1
+source:
+  use: inline
+  files:
+    crew/a.txt: "id    name  \\n1     ann   \\n2           \\n12345678    \\n4     bob   \\n"
+sniffer: fixed
+type_inferer: text
+validator: {use: filled, column: name}
+sink: {use: parquet_folder, path: lake}
+catalog_registrar: {use: json_file, file: tables.json}
+"""
+
 
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -52,11 +66,14 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site-packages"
 
 
-def python(installed: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def python(
+    installed: Path, *arguments: str, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     paths = [installed, ROOT / "framework", ROOT / "plugins"]
     return subprocess.run(
         [sys.executable, *arguments],
         env={**os.environ, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONUTF8": "1"},
+        cwd=cwd,
         check=False,
         capture_output=True,
         encoding="utf-8",
@@ -72,3 +89,29 @@ def test_its_own_tests_pass(installed: Path, tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "tests", tmp_path / "tests")
     done = python(installed, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path))
     assert done.returncode == 0, done.stdout
+
+
+def objects(printed: str) -> list[dict[str, object]]:
+    """One JSON object a line."""
+    return [json.loads(line) for line in printed.splitlines()]
+
+
+def test_a_pipeline_of_nothing_else(installed: Path, tmp_path: Path) -> None:
+    (tmp_path / "crew.yaml").write_text(ONLY_SAMPLES)
+
+    def lakefall(*arguments: str) -> str:
+        done = python(installed, "-m", "lakefall", *arguments, cwd=tmp_path)
+        assert done.returncode in (0, 2), done.stdout + done.stderr
+        return done.stdout
+
+    (file,) = objects(lakefall("run", "crew.yaml", "--json"))
+    counts = [file[name] for name in ("status", "rows_read", "rows_loaded", "rows_rejected")]
+    assert counts == ["success", 4, 2, 2]
+    (again,) = objects(lakefall("run", "crew.yaml", "--json"))
+    assert again["status"] == "unchanged"
+    rows = lakefall("query", "crew.yaml", "SELECT id, name FROM crew ORDER BY id", "--json")
+    found = objects(rows)
+    assert found == [{"id": "1", "name": "ann"}, {"id": "4", "name": "bob"}]
+    rejects = objects(lakefall("rejects", "crew.yaml", "--json"))
+    assert sorted(reject["line"] for reject in rejects) == [3, 4]
+    assert list(json.loads((tmp_path / "tables.json").read_text())) == ["crew"]
