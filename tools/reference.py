@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from lakefall.config.description import DescribedOption, described, options_of
 from lakefall.config.document import Settings
 from lakefall.contract.hooks import CatalogueHooks, StepHooks
 from lakefall.contract.plugin import Stage
 from lakefall.contract.sink_hooks import SinkHooks
 from lakefall.plugin_loading.catalogue import Catalogue
-from lakefall.plugin_loading.description import DescribedOption, described, options_of
 
 DOCS = Path(__file__).parents[1] / "docs"
 NOTE = "<!-- Made by `make docs` from the code; change it there. -->\n"

@@ -19,7 +19,7 @@ USE = """
 import sys
 from pathlib import Path
 from lakefall.plugin_loading.catalogue import Catalogue
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.plugin import Stage
 from lakefall.common.sql import connect
 from lakefall.contract.types import TypeSettings

@@ -11,12 +11,12 @@ import pytest
 import typer
 
 from lakefall.cli.app import app
+from lakefall.config.description import options_of, problems_of
 from lakefall.config.document import Settings
 from lakefall.contract.hooks import CatalogueHooks, StepHooks
 from lakefall.contract.plugin import Stage
 from lakefall.contract.sink_hooks import SinkHooks
 from lakefall.plugin_loading.catalogue import Catalogue
-from lakefall.plugin_loading.description import options_of, problems_of
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = Catalogue.default()

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
+from lakefall.contract.configuration import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.contract.plugin import Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Event, LocalFile, SourceFile

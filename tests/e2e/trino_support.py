@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lakefall.common import sql
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.run import Run
 from lakefall.contract.values import (
     Column,

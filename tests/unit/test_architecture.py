@@ -152,3 +152,72 @@ def test_a_pipeline_file_is_looked_at_without_importing_what_would_run_it() -> N
 
 def test_the_root_folder_airflow_does_not_shadow_the_real_one() -> None:
     assert not (ROOT / "airflow" / "__init__.py").exists()
+
+
+LAYERS = (
+    {"common"},
+    {"contract"},
+    {"files"},
+    {"plugin_loading"},
+    {"config"},
+    {"tabular"},
+    {"run"},
+    {"cli", "airflow", "testing"},
+)
+"""The core's packages: each imports what stands above it here, and nothing beside or below it."""
+PUBLIC = {"common", "contract", "files", "tabular"}
+"""What plugins import of the core."""
+
+
+def _at_run_time(path: Path) -> Iterator[str]:
+    """Our modules that a file imports, but for those that only type checkers read."""
+    tree = ast.parse(path.read_text())
+    hidden = {
+        inner
+        for node in ast.walk(tree)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test)
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree):
+        if node not in hidden and isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _package(module: str) -> str:
+    return f"{module}..".split(".")[1]
+
+
+@pytest.mark.parametrize("path", CORE, ids=lambda p: str(p.relative_to(ROOT)))
+def test_arrows_of_the_core_point_one_way(path: Path) -> None:
+    mine = path.relative_to(ROOT / "framework" / "lakefall").parts[0]
+    order = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+    if mine not in order:
+        assert mine in ("__init__.py", "__main__.py")
+        return
+    wrong = {
+        module
+        for module in _at_run_time(path)
+        if module.startswith("lakefall.")
+        and (other := _package(module)) in order
+        and other != mine
+        and order[other] >= order[mine]
+    }
+    assert not wrong
+
+
+@pytest.mark.parametrize(
+    "path",
+    [p for p in SOURCES if "plugins" in p.parts],
+    ids=lambda p: str(p.relative_to(ROOT)),
+)
+def test_plugins_use_the_public_part_of_the_core_and_no_sibling(path: Path) -> None:
+    own = path.relative_to(ROOT / "plugins" / "lakefall_plugins").parts
+    kind, name = own[0], own[1] if len(own) > 2 else ""
+    for module in _at_run_time(path):
+        first, *rest = module.split(".")
+        if first == "lakefall":
+            assert rest[0] in PUBLIC, module
+        elif first == "lakefall_plugins" and kind in ("formats", "sinks", "registrars", "sources"):
+            shared = rest[:2] == ["sinks", "lake"] or rest[0] == "trino_client"
+            assert shared or rest[0] == kind, module
+            assert shared or not name or rest[1] == name, module

@@ -2,8 +2,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lakefall.common.naming import AUDIT_COLUMNS, column_names, table_name, usable_table_name
+from lakefall.common.naming import AUDIT_COLUMNS, column_names, table_name
 from lakefall.contract.errors import TableNameError
+from lakefall.run.runner import usable_table_name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import pytest
 
-from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
+from lakefall.contract.configuration import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.contract.errors import (
     ConfigError,
     FileFormatError,

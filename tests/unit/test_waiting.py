@@ -11,7 +11,7 @@ import pytest
 
 from lakefall.common import sql
 from lakefall.common.waiting import interruptible
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 
 if TYPE_CHECKING:
     import duckdb

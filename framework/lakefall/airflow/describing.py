@@ -9,11 +9,11 @@ from pathlib import Path
 from lakefall.config.document import STAGES, USE
 from lakefall.config.explain import MASK, render
 from lakefall.config.loader import PipelineFile
-from lakefall.config.model import Schedule
 from lakefall.config.problems import join
 from lakefall.config.shape import secret_nodes
 from lakefall.config.uses import options_node
 from lakefall.config.yaml import Node
+from lakefall.contract.configuration import Schedule
 from lakefall.contract.plugin import Stage
 
 URL = "LAKEFALL_PIPELINES_URL"

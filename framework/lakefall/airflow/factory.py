@@ -12,7 +12,7 @@ from lakefall.airflow import FOLDER
 from lakefall.airflow.chain import COMMITS, FILE_STEPS
 from lakefall.airflow.describing import documentation
 from lakefall.config.loader import PipelineFile, read
-from lakefall.config.model import PipelineConfig, Schedule
+from lakefall.contract.configuration import PipelineConfig, Schedule
 from lakefall.contract.errors import ConfigError
 from lakefall.plugin_loading.catalogue import Catalogue
 

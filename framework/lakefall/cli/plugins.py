@@ -66,7 +66,7 @@ def describe(
     """
     from lakefall.cli.output import emit, table
     from lakefall.cli.reports import lines
-    from lakefall.plugin_loading.description import described
+    from lakefall.config.description import described
 
     for plugin in _named(name):
         told = described(plugin)
@@ -97,8 +97,8 @@ def check(
     Example: lakefall plugins check money
     """
     from lakefall.cli.output import emit, table
+    from lakefall.config.description import problems_of
     from lakefall.plugin_loading.catalogue import Catalogue
-    from lakefall.plugin_loading.description import problems_of
 
     rows: list[dict[str, Any]] = []
     catalogue = Catalogue.default()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
-
-from lakefall.contract.errors import TableNameError
+from collections.abc import Sequence
 
 OWN_TABLES = frozenset({"_ingest_registry", "_ingest_rejects"})
 AUDIT_COLUMNS = ("_source_file", "_ingested_at")
@@ -28,32 +26,6 @@ def table_name(folder: str, *, transliterate: bool = True) -> str:
     """
     name = _OTHER.sub("_", _ascii(folder, transliterate=transliterate)).rstrip("_")
     return f"_{name}" if name[:1].isdigit() else name
-
-
-def usable_table_name(
-    folder: str, protected: Collection[str] = (), *, transliterate: bool = True
-) -> str:
-    """``table_name``, refusing what no file may feed.
-
-    Raises:
-        TableNameError: nothing left of the name, a protected table, or one of our own.
-    """
-    name = table_name(folder, transliterate=transliterate)
-    if not name:
-        raise TableNameError(
-            f"folder {folder!r} gives no table name (no letter or digit in it); rename the folder"
-        )
-    if name in OWN_TABLES:
-        raise TableNameError(
-            f"folder {folder!r} would feed {name!r}, which lakefall keeps for itself; "
-            "rename the folder"
-        )
-    if name in protected:
-        raise TableNameError(
-            f"folder {folder!r} would feed the protected table {name!r}; rename the folder, or "
-            "take the table out of sink.protected_tables"
-        )
-    return name
 
 
 def column_names(header: Sequence[str], *, transliterate: bool = True) -> tuple[str, ...]:

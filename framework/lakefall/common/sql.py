@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
 
-    from lakefall.config.model import Engine
+    from lakefall.contract.configuration import Engine
     from lakefall.contract.types import TypeCandidate
 
 T = TypeVar("T")

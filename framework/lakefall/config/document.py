@@ -12,9 +12,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from lakefall.config.model import CacheSettings, Engine, Schedule
-from lakefall.config.units import Duration, Size, parse_size
+from lakefall.contract.configuration import CacheSettings, Engine, Schedule
 from lakefall.contract.plugin import Options, Stage
+from lakefall.contract.units import Duration, Size, parse_size
 
 STAGES: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage.TYPE)
 """The stages that are sections of the file; types stand in ``type_inferer.types``."""

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from lakefall.config import explain, overrides
 from lakefall.config.document import SECTIONS, Settings
 from lakefall.config.environment import Lookup, Variables, substitute
-from lakefall.config.model import PipelineConfig
 from lakefall.config.overrides import Setting
 from lakefall.config.problems import Problems, did_you_mean, join
 from lakefall.config.uses import Placed, configure, other_types
 from lakefall.config.validation import unresolved, validate
 from lakefall.config.yaml import Mark, Node, parse
+from lakefall.contract.configuration import PipelineConfig
 from lakefall.contract.errors import ConfigError, PluginError
 from lakefall.contract.plugin import Stage
 from lakefall.plugin_loading.catalogue import Catalogue

@@ -21,11 +21,11 @@ from lakefall.config.document import (
     TYPES,
     USE,
 )
-from lakefall.config.model import Use
 from lakefall.config.overrides import normalise
 from lakefall.config.problems import Problems, join, located
 from lakefall.config.validation import validate
 from lakefall.config.yaml import Mark, Node
+from lakefall.contract.configuration import Use
 from lakefall.contract.errors import PluginError
 from lakefall.contract.plugin import Finding, Options, Plugin, Stage
 from lakefall.plugin_loading.catalogue import Catalogue

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar, get_
 import pluggy
 from pydantic import BaseModel, ConfigDict, Field
 
-from lakefall.config.units import Share
 from lakefall.contract import docstrings
+from lakefall.contract.units import Share
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -44,7 +44,7 @@ class Stage(StrEnum):
 class Options(docstrings.Described, BaseModel):
     """Base of every plugin's options: strict, frozen, described.
 
-    ``lakefall.config.units`` has types for what people write: ``Size`` (``8KB``), ``Duration``
+    ``lakefall.contract.units`` has types for what people write: ``Size`` (``8KB``), ``Duration``
     (``30s``), ``Share`` (``50%``), and ``ConfigPath`` for a file that lies beside the pipeline
     file; a plain ``Path`` is relative to the current directory. A pipeline file is validated
     under the context ``{"folder": Path}``, its own folder. Secrets are ``SecretStr``.

@@ -8,8 +8,8 @@ from typing import Annotated, Literal
 from annotated_types import Gt, Le
 from pydantic import Field
 
-from lakefall.config.units import Duration, Size
 from lakefall.contract.plugin import SourceOptions
+from lakefall.contract.units import Duration, Size
 
 
 @dataclass(frozen=True, slots=True)

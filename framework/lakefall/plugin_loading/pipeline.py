@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pluggy
 
-from lakefall.config.model import PipelineConfig
 from lakefall.contract import hooks
+from lakefall.contract.configuration import PipelineConfig
 from lakefall.contract.errors import (
     ConfigError,
     LakefallError,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lakefall.contract.values import Check
 
 if TYPE_CHECKING:
-    from lakefall.config.model import PipelineConfig, Use
+    from lakefall.contract.configuration import PipelineConfig, Use
 
 
 def check(config: PipelineConfig) -> list[Check]:

@@ -223,7 +223,7 @@ class Runner:
         if not file.folder or file.problem:
             return dataclasses.replace(file, table="")
         try:
-            table = naming.usable_table_name(
+            table = usable_table_name(
                 file.folder,
                 self.pipeline.protected_tables,
                 transliterate=self.pipeline.transliterate,
@@ -252,6 +252,32 @@ class Runner:
             answers = self.pipeline.reconcile(run, tables)
         warn_of(run, answers)
         return answers
+
+
+def usable_table_name(
+    folder: str, protected: Collection[str] = (), *, transliterate: bool = True
+) -> str:
+    """``table_name``, refusing what no file may feed.
+
+    Raises:
+        TableNameError: nothing left of the name, a protected table, or one of our own.
+    """
+    name = naming.table_name(folder, transliterate=transliterate)
+    if not name:
+        raise TableNameError(
+            f"folder {folder!r} gives no table name (no letter or digit in it); rename the folder"
+        )
+    if name in naming.OWN_TABLES:
+        raise TableNameError(
+            f"folder {folder!r} would feed {name!r}, which lakefall keeps for itself; "
+            "rename the folder"
+        )
+    if name in protected:
+        raise TableNameError(
+            f"folder {folder!r} would feed the protected table {name!r}; rename the folder, or "
+            "take the table out of sink.protected_tables"
+        )
+    return name
 
 
 def by_table(files: Iterable[SourceFile]) -> dict[str, list[SourceFile]]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
+from lakefall.contract.configuration import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.contract.plugin import Options, Plugin, Stage
 from lakefall.contract.run import Run
 from lakefall.contract.values import SourceFile, from_json, to_json

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from lakefall.common.sql import connect
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.plugin import Options, Stage
 from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall.testing.contract import PluginContract, expect

@@ -7,8 +7,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from lakefall.config.units import Share
 from lakefall.contract.plugin import InfererOptions, Options
+from lakefall.contract.units import Share
 from lakefall_plugins.types.layouts import COMMON, SPECIFIED, Layout
 from lakefall_plugins.types.number_formats import MOST, PLAIN, number_format
 

@@ -15,8 +15,8 @@ from pydantic import (
     model_validator,
 )
 
-from lakefall.config.units import ConfigPath, Duration
 from lakefall.contract.plugin import Options
+from lakefall.contract.units import ConfigPath, Duration
 
 _WORDS = {
     "": True,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import yaml
 from pydantic import Field, field_validator, model_validator
 
-from lakefall.config.units import ConfigPath
 from lakefall.contract.errors import MissingExtraError, ViolationError
 from lakefall.contract.plugin import Options, Plugin, Stage, hookimpl
+from lakefall.contract.units import ConfigPath
 from lakefall.contract.validation import OnViolation, Violation
 from lakefall_plugins.validators.pandera_schema import SchemaFileError, check_rowwise
 

@@ -8,8 +8,8 @@ import pytest
 from pydantic import SecretStr
 
 from lakefall import cli
+from lakefall.config.description import described, problems_of
 from lakefall.contract.plugin import NoOptions, Options, Plugin, Stage, hookimpl
-from lakefall.plugin_loading.description import described, problems_of
 from lakefall_plugins.sources.folder import FolderSource
 
 

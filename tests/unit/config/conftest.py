@@ -11,8 +11,8 @@ import pytest
 from pydantic import Field, SecretStr, field_validator
 
 from lakefall.config.schema import json_schema
-from lakefall.config.units import ConfigPath, Duration, Share, Size
 from lakefall.contract.plugin import Finding, NoOptions, Options, Plugin, Stage, hookimpl
+from lakefall.contract.units import ConfigPath, Duration, Share, Size
 from lakefall.plugin_loading.catalogue import Catalogue, Provided
 from lakefall.plugin_loading.pipeline import Pipeline
 

@@ -9,7 +9,7 @@ from pydantic import SecretStr
 
 from lakefall.config.explain import digest, render
 from lakefall.config.loader import load
-from lakefall.config.model import Origin, PipelineConfig, Use
+from lakefall.contract.configuration import Origin, PipelineConfig, Use
 from lakefall.contract.plugin import Options, Plugin, Stage
 from lakefall.plugin_loading.catalogue import Catalogue
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lakefall.config.loader import lint, load, open_pipeline, read
-from lakefall.config.model import PipelineConfig, Schedule, Use
+from lakefall.contract.configuration import PipelineConfig, Schedule, Use
 from lakefall.contract.errors import ConfigError
 from lakefall.contract.plugin import Stage
 from lakefall.plugin_loading.catalogue import Catalogue

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from lakefall.config.units import ConfigPath, Duration, Share, Size
 from lakefall.contract.plugin import Options
+from lakefall.contract.units import ConfigPath, Duration, Share, Size
 
 SIZE = TypeAdapter(Size)
 DURATION = TypeAdapter(Duration)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
+from lakefall.contract.configuration import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.contract.errors import (
     FileChangedError,
     FileVanishedError,

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, ConfigDict, Field, SecretStr, field_validator
 
-from lakefall.config.units import ConfigPath, Duration
 from lakefall.contract.plugin import Options
+from lakefall.contract.units import ConfigPath, Duration
 
 _WORDS = {
     "": True,

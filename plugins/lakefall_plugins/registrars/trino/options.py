@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from lakefall.config.units import Duration
+from lakefall.contract.units import Duration
 from lakefall_plugins.trino_client.connection import TrinoConnection
 
 

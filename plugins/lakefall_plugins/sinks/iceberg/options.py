@@ -7,8 +7,8 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from lakefall.config.units import Duration
 from lakefall.contract.plugin import Options
+from lakefall.contract.units import Duration
 from lakefall_plugins.sinks.lake.options import LakeOptions, Maintenance
 
 

@@ -6,8 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from lakefall.config.units import Duration, Size
 from lakefall.contract.plugin import Options, SinkOptions
+from lakefall.contract.units import Duration, Size
 
 
 def _null_is_a_word(value: object) -> object:

@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from lakefall.config.units import ConfigPath, Duration
+from lakefall.contract.units import ConfigPath, Duration
 from lakefall.files.options import FileOptions
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")

@@ -12,7 +12,7 @@ from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import Any
 
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.run import Run
 from lakefall.contract.types import TypeCandidate, TypeSettings
 from lakefall.contract.validation import Violation

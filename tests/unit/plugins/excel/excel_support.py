@@ -12,7 +12,7 @@ from typing import Any
 
 import openpyxl
 
-from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
+from lakefall.contract.configuration import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.contract.plugin import Stage
 from lakefall.contract.run import Run
 from lakefall.contract.values import (

@@ -12,7 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lakefall.common import sql
-from lakefall.config.model import CacheSettings, Engine
+from lakefall.contract.configuration import CacheSettings, Engine
 from lakefall.contract.run import Run
 from lakefall.contract.values import (
     Column,

@@ -8,7 +8,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
-from lakefall.config.model import CacheSettings, Engine, PipelineConfig, Use
+from lakefall.contract.configuration import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.contract.plugin import Options, Plugin, Stage
 from lakefall.contract.run import Run
 from lakefall.contract.values import Column, LocalFile, Schema, SourceFile, TableState

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.run import Run
 from lakefall.contract.values import LocalFile, Records, SourceFile
 from lakefall.tabular.conservation import opened

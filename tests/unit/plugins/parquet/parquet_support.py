@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.run import Run
 from lakefall.contract.values import LocalFile, Records, SourceFile
 from lakefall.tabular.conservation import opened

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakefall.common import sql
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.errors import ConservationError, TableError, UsageError
 from lakefall_plugins.sinks.lake import comments, types
 from lakefall_plugins.sinks.trino import statements

@@ -10,7 +10,7 @@ import pytest
 from types_support import Parse
 
 from lakefall.common.sql import connect
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.types import TypeCandidate
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lakefall.common.sql import connect, literal
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.plugin import NoOptions
 from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall.tabular.expressions import misfit, value

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from types_support import PLAIN, Parse, one
 
 from lakefall.common.sql import connect
-from lakefall.config.model import Engine
+from lakefall.contract.configuration import Engine
 from lakefall.contract.plugin import NoOptions
 from lakefall.contract.types import TypeCandidate
 from lakefall_plugins.types.time import Time
