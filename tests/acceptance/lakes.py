@@ -314,8 +314,7 @@ class EmbeddedLake(Lake):
     def configure(self, **sections: Any) -> None:
         base = yaml.safe_load((REPOSITORY / "pipelines" / "local.yaml").read_text())
         self._sections = merged(self._sections, sections)
-        if self._sections.keys() & {"sniffer", "tables"}:  # options of the format CSV
-            base["sniffer"] = {"use": "csv"}
+        base["sniffer"] = {"use": "csv"}  # the specification's only format
         document = merged(base, merged({"cache": {"dir": str(self.cache)}}, self._sections))
         self.pipeline.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True))
 

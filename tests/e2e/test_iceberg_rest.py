@@ -16,7 +16,6 @@ from lakefall.contract.errors import (
     StorageUnreachableError,
     UsageError,
 )
-from lakefall.contract.plugin import Stage
 from lakefall.contract.values import Check, Status
 from lakefall.run.runner import Runner
 from stack.stack import Stack
@@ -42,7 +41,7 @@ def checks(lakehouse: Lakehouse) -> list[Check]:
 def test_a_new_tables_files_are_written_like_those_of_others(lakehouse: Lakehouse) -> None:
     """PyIceberg's own file access holds an upload of a new table in memory, all of it."""
     lakehouse.run()
-    catalog = lakehouse.pipeline().plugin(Stage.SINK).lake.catalog
+    catalog = lakehouse.pipeline()._manager.get_plugin("sink:iceberg").lake.catalog
     there = catalog.load_table((lakehouse.namespace, "orders"))
     new = catalog.create_table_transaction((lakehouse.namespace, "new"), there.schema())
     assert new._table.io is there.io
