@@ -20,7 +20,7 @@ from pyiceberg.manifest import DataFile, ManifestContent, ManifestFile, Manifest
 from pyiceberg.table import CreateTableTransaction, Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation, Summary
-from pyiceberg.table.update import RemoveSnapshotsUpdate
+from pyiceberg.table.update import AssertTableUUID, RemoveSnapshotsUpdate
 from pyiceberg.table.update.snapshot import (
     _FastAppendFiles,
     _ManifestMergeManager,
@@ -179,9 +179,25 @@ class StagedChange(Transaction):
             self._made = base, updates, super().table_metadata
         return self._made[2]
 
+    def commit_transaction(self) -> Table:
+        """One try, after which everything that was written stays where it is.
+
+        PyIceberg deletes the manifests when a catalog answers with a conflict, before anybody
+        has looked whether the commit was done all the same.
+        """
+        if not self._updates:
+            return super().commit_transaction()
+        self._requirements += (AssertTableUUID(uuid=self.table_metadata.table_uuid),)
+        self._table._do_commit(updates=self._updates, requirements=self._requirements)
+        self._cleanup_uncommitted_manifests()
+        self._snapshot_producers, self._updates, self._requirements = [], (), ()
+        return self._table
+
 
 class StagedCreation(StagedChange, CreateTableTransaction):
     """A table that is being made."""
+
+    commit_transaction = CreateTableTransaction.commit_transaction
 
 
 def table_of(transaction: Transaction) -> Any:
