@@ -250,7 +250,10 @@ def is_answer(error: Exception) -> bool:
     """Whether a catalog answered that a table is not what a commit expects, or not there."""
     from pyiceberg.exceptions import CommitFailedException, NoSuchTableError
 
-    return isinstance(error, CommitFailedException | NoSuchTableError)
+    # PyIceberg has no class of its own for the 404 to a commit.
+    answer = getattr(error.__cause__, "response", None)
+    gone = getattr(answer, "status_code", 0) == 404
+    return gone or isinstance(error, CommitFailedException | NoSuchTableError)
 
 
 def is_certain(error: BaseException) -> bool:
