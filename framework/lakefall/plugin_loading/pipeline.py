@@ -10,7 +10,7 @@ import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from fnmatch import fnmatchcase
-from functools import partial
+from functools import cached_property, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -262,12 +262,14 @@ class Pipeline:
     def _sniffers(self, local: LocalFile) -> list[tuple[str, Callable[..., Any]]]:
         name = compression.stem(local.name.rpartition("/")[2])
         everyone = list(self._each("sniff"))
-        asking = {
-            use.alias
-            for use in self.config.uses.get(Stage.SNIFFER, ())
-            if matcher(_patterns(use.options))(name)
-        }
+        asking = {alias for alias, asks_for in self._asks_for if asks_for(name)}
         return [each for each in everyone if each[0] in asking] or everyone
+
+    @cached_property
+    def _asks_for(self) -> list[tuple[str, Callable[[str], bool]]]:
+        """Each sniffer, and whether it asks for files of a name; compiled once, not a file."""
+        uses = self.config.uses.get(Stage.SNIFFER, ())
+        return [(use.alias, matcher(_patterns(use.options))) for use in uses]
 
     def open(self, run: Run, local: LocalFile, format: Format, *, quick: bool = False) -> Records:
         """The file's records, as its reader finds and counts them.
