@@ -147,8 +147,8 @@ class FileColumn:
     """As written; generated where the file names none."""
     type: str = ""
     """The type that the file declares, in the specification's words (``BIGINT``,
-    ``DECIMAL(18,2)``): its values have it already, and no inference is asked. ``''`` for text,
-    whose type is inferred."""
+    ``DECIMAL(18,2)``; structs, lists and maps as in ``lakefall.tabular.nested``): its values have
+    it already, and no inference is asked. ``''`` for text, whose type is inferred."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,6 +354,8 @@ class PlannedColumn:
     on_misfit: str = "null"
     """What becomes of a value that does not parse into ``type``: ``null`` (the cell becomes NULL
     and is kept as a reject) or ``reject`` (the whole record is rejected)."""
+    nested_ids: tuple[int, ...] = ()
+    """Ids of what is in a struct, list or map (``lakefall.tabular.nested.field_ids``)."""
 
 
 @dataclass(frozen=True, slots=True)

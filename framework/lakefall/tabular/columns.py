@@ -16,7 +16,7 @@ from lakefall.contract.values import (
     TypeSettings,
     text_column,
 )
-from lakefall.tabular import expressions
+from lakefall.tabular import expressions, nested
 
 TEXT = "VARCHAR"
 """The one type whose columns receive the original text."""
@@ -50,13 +50,16 @@ class TypedColumn:
         """SQL of the cell as written; of a typed one, as the engine writes it."""
         if self.position is None:
             return "NULL"
-        column = text_column(self.position)
-        return f"CAST({column} AS VARCHAR)" if self.declared not in ("", TEXT) else column
+        return cell_text(text_column(self.position), self.declared)
 
     @property
     def kept(self) -> bool:
-        """The file's own type is the table's: nothing is parsed."""
-        return self.declared == self.planned.type
+        """The file's own type is the table's, or it is nested and the table's is text: nothing is
+        parsed.
+        """
+        return self.declared == self.planned.type or (
+            nested.is_nested(self.declared) and self.planned.type in (TEXT, nested.JSON)
+        )
 
     @property
     def can_misfit(self) -> bool:
@@ -69,11 +72,11 @@ class TypedColumn:
         """SQL of the typed value."""
         if self.position is None:
             return f"CAST(NULL AS {self.candidate.duckdb})"
-        if self.kept:
+        if self.kept and self.declared == self.planned.type:
             return f"CAST({text_column(self.position)} AS {self.candidate.duckdb})"
         if self.empty:
             return f"CASE WHEN {self.text} IS NOT NULL THEN {self._refusal} END"
-        if self.candidate.type == TEXT:
+        if self.candidate.type == TEXT or self.kept:
             return self.text
         value = expressions.value(self.candidate, self.text, self.null_values)
         if not self.proving:
@@ -140,7 +143,7 @@ def typed_columns(
 def _candidate(
     run: Run, planned: PlannedColumn, declared: str, settings: TypeSettings
 ) -> TypeCandidate:
-    if is_nested(planned.type):
+    if nested.is_nested(planned.type):
         # No text is a value of such a type.
         engine = planned.type
         return TypeCandidate(engine, 0, "", engine, lambda _: f"CAST(NULL AS {engine})")
@@ -150,6 +153,8 @@ def _candidate(
     return run.pipeline.type_for(planned.type, planned.format, settings)
 
 
-def is_nested(type_name: str) -> bool:
-    """Whether it is a struct, list or map; such types are written in the engine's own words."""
-    return type_name.endswith("]") or type_name.startswith(("STRUCT(", "MAP("))
+def cell_text(value: str, declared: str) -> str:
+    """SQL of a cell's text, given that of its value and its declared type; JSON of a nested one."""
+    if nested.is_nested(declared):
+        return nested.json_text(declared, value)
+    return f"CAST({value} AS VARCHAR)" if declared not in ("", TEXT) else value

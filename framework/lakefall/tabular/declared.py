@@ -2,7 +2,7 @@
 
 An inferer sees text only. Where all files that have a column declare one type, that is its type;
 where they do not agree, or the options set it, the values are judged by their texts, as those of
-other files are.
+other files are; the text of a struct, list or map is JSON.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from lakefall.common import naming
 from lakefall.contract.values import Column, FileColumn, Records, Schema, TableState, text_column
+from lakefall.tabular.columns import cell_text
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -70,7 +71,8 @@ def _texts(records: Records, names: Sequence[str], kept: Collection[str]) -> Rec
         (p, c) for p, (n, c) in enumerate(zip(names, records.columns, strict=True)) if n not in kept
     ]
     cells = ", ".join(
-        f"CAST({text_column(p)} AS VARCHAR) AS {text_column(at)}" for at, (p, _) in enumerate(left)
+        f"{cell_text(text_column(p), column.type)} AS {text_column(at)}"
+        for at, (p, column) in enumerate(left)
     )
     return dataclasses.replace(
         records,

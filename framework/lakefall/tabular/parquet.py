@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from lakefall.common import sql
 from lakefall.common.naming import AUDIT_COLUMNS
 from lakefall.contract.values import Records, TablePlan
+from lakefall.tabular import nested
 
 if TYPE_CHECKING:
     import duckdb
@@ -57,8 +58,17 @@ class Layout:
         """Of the statement that writes."""
         options = ["FORMAT parquet", "COMPRESSION zstd", f"ROW_GROUP_SIZE {self.group_rows}"]
         if self.field_ids:
-            ids = ", ".join(f"{sql.literal(name)}: {i}" for name, i in self.field_ids.items())
-            options.append(f"FIELD_IDS {{{ids}}}")
+            within = {
+                c.name: nested.field_ids(
+                    c.planned.type, c.planned.field_id, iter(c.planned.nested_ids)
+                )
+                for c in self.columns
+                if c.planned.nested_ids
+            }
+            ids = [
+                f"{sql.literal(name)}: {within.get(name, i)}" for name, i in self.field_ids.items()
+            ]
+            options.append(f"FIELD_IDS {{{', '.join(ids)}}}")
         return ", ".join(options)
 
     @property

@@ -50,9 +50,12 @@ class ParquetReader(Plugin[ParquetReaderOptions]):
     microsecond, else they become VARCHAR with nine of them; in the old form (INT96) such digits
     fail the file. Texts, enums and dictionaries of text become VARCHAR; an empty text stays one.
     Bytes become VARCHAR of lower case hexadecimal digits, intervals VARCHAR such as
-    `1 month 3 days 05:00:00`, a column without a type VARCHAR. Structs, lists, maps and variants
-    become JSON, in which integers and decimals keep all digits, infinite numbers and NaN are text,
-    bytes are hexadecimal digits, and a map is an object.
+    `1 month 3 days 05:00:00`, a column without a type VARCHAR. Structs, lists and maps stay what
+    they are, and what is in them follows the same rules, but for unsigned integers of 64 bits
+    (DECIMAL(20,0)), nanoseconds, JSON and variants (VARCHAR). Where the sink has no nested columns,
+    the table's is text, or files of one table declare others, they become JSON, in which integers
+    and decimals keep all digits, infinite numbers and NaN are text, and a map is an object. A
+    column of variants is JSON.
 
     Columns are read by position: names may be empty, equal, or differ in case alone. Rows are in
     the order of the file. A text that is no UTF-8, a page whose checksum is wrong, or a number of

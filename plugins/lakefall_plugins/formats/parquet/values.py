@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING
 
 from lakefall.common import sql
+from lakefall.tabular import nested
 
 if TYPE_CHECKING:
     from duckdb.sqltypes import DuckDBPyType
@@ -61,80 +61,68 @@ def column(kind: DuckDBPyType, value: str, *, fits: bool) -> tuple[str, str] | N
     name = str(kind)
     if fits and name in _FITTING:
         return _FITTING[name], f"CAST({value} AS {_FITTING[name]})"
-    if kind.id not in ("struct", "list", "array", "map", "variant"):
-        return _scalar(kind, value)
-    text = _json(kind, value)
-    return None if text is None else ("JSON", text)
+    return (
+        ("JSON", f"CAST(to_json({value}) AS VARCHAR)")
+        if kind.id == "variant"
+        else _any(kind, value)
+    )
 
 
-def _scalar(kind: DuckDBPyType, value: str) -> tuple[str, str] | None:
+def _any(kind: DuckDBPyType, value: str, depth: int = 0) -> tuple[str, str] | None:
+    """Declared type and SQL of a value, in which everything follows its own type's rule."""
+    if kind.id == "struct":
+        return _struct(kind, value, depth)
+    if kind.id in ("list", "array"):
+        return _list(kind, value, depth)
+    if kind.id == "map":
+        return _map(kind, value, depth)
     if kind.id == "decimal":
         return str(kind), value
-    declared, text = _RULES.get(str(kind), ("VARCHAR" if kind.id == "enum" else "", _TEXT))
+    rest = {"enum": "VARCHAR", "variant": "VARCHAR"}.get(kind.id, "")
+    declared, text = _RULES.get(str(kind), (rest, _TEXT))
+    if depth and declared == "JSON":
+        declared = "VARCHAR"
     return (declared, text.format(value)) if declared else None
 
 
-def _json(kind: DuckDBPyType, value: str, depth: int = 0) -> str | None:
-    """SQL of a value's JSON text; None where no rule knows a type in it.
-
-    Put together as text: DuckDB 2.0 reads the numbers of JSON that it puts into other JSON as
-    DOUBLE. Here integers and decimals keep all digits, numbers that are infinite or none are text,
-    and keys of a map that occur twice are kept, as JSON allows.
-    """
-    each = f"x{depth}"
-    if kind.id == "struct":
-        return _json_of_struct(kind, value, depth)
-    if kind.id == "map":
-        return _json_of_map(kind, value, depth)
-    if kind.id in ("list", "array"):
-        inner = _json(_inner(kind)[0][1], each, depth + 1)
-        return None if inner is None else f"'[' || {_joined(value, each, _filled(inner))} || ']'"
-    if kind.id in ("float", "double"):
-        number = f"CAST({value} AS DOUBLE)"
-        text = _quoted(f"CAST({number} AS VARCHAR)")
-        return f"CASE WHEN isfinite({number}) THEN {_quoted(number)} ELSE {text} END"
-    if str(kind) == "JSON":
-        return f"CASE WHEN json_valid({value}) THEN {value} ELSE {_quoted(_TEXT.format(value))} END"
-    found = ("JSON", value) if kind.id == "variant" else _scalar(kind, value)
-    return None if found is None else _quoted(found[1])
-
-
-def _json_of_struct(kind: DuckDBPyType, value: str, depth: int) -> str | None:
-    pairs = []
+def _struct(kind: DuckDBPyType, value: str, depth: int) -> tuple[str, str] | None:
+    fields, cells, same = [], [], True
     for at, (name, inner) in enumerate(_inner(kind), start=1):
-        text = _json(inner, f"struct_extract_at({value}, {at})", depth)
-        if text is None:
+        one = f"struct_extract_at({value}, {at})"
+        found = _any(inner, one, depth + 1)
+        if found is None:
             return None
-        key = sql.literal(json.dumps(name, ensure_ascii=False) + ":")
-        pairs.append(f"{key} || {_filled(text)}")
-    joined = f"concat_ws(',', {', '.join(pairs)})"
-    return f"CASE WHEN {value} IS NOT NULL THEN '{{' || {joined} || '}}' END"
+        same = same and found[1] == one
+        fields.append((name, found[0]))
+        cells.append(f"{sql.literal(name)}: {found[1]}")
+    made = value if same else f"CASE WHEN {value} IS NOT NULL THEN {{{', '.join(cells)}}} END"
+    return nested.struct_of(fields), made
 
 
-def _json_of_map(kind: DuckDBPyType, value: str, depth: int) -> str | None:
+def _list(kind: DuckDBPyType, value: str, depth: int) -> tuple[str, str] | None:
     each = f"x{depth}"
-    (_, key_kind), (_, value_kind) = _inner(kind)
-    key = _scalar(key_kind, f"{each}.key")
-    inner = _json(value_kind, f"{each}.value", depth + 1)
-    if key is None or inner is None:
+    found = _any(_inner(kind)[0][1], each, depth + 1)
+    if found is None:
         return None
-    pair = f"{_quoted(_TEXT.format(key[1]))} || ':' || {_filled(inner)}"
-    return f"'{{' || {_joined(f'map_entries({value})', each, pair)} || '}}'"
+    declared = nested.list_of(found[0])
+    plain = f"CAST({value} AS {declared})" if kind.id == "array" else value
+    made = plain if found[1] == each else f"list_transform({value}, lambda {each}: {found[1]})"
+    return declared, made
+
+
+def _map(kind: DuckDBPyType, value: str, depth: int) -> tuple[str, str] | None:
+    each = f"x{depth}"
+    one, other = f"{each}.key", f"{each}.value"
+    (_, key_kind), (_, value_kind) = _inner(kind)
+    key, found = _any(key_kind, one, depth + 1), _any(value_kind, other, depth + 1)
+    if key is None or found is None:
+        return None
+    made = f"{{'key': {key[1]}, 'value': {found[1]}}}"
+    same = (key[1], found[1]) == (one, other)
+    entries = f"list_transform(map_entries({value}), lambda {each}: {made})"
+    return nested.map_of(key[0], found[0]), value if same else f"map_from_entries({entries})"
 
 
 def _inner(kind: DuckDBPyType) -> list[tuple[str, DuckDBPyType]]:
     """Names and types of the values in a nested one."""
     return kind.children  # type: ignore[return-value]
-
-
-def _quoted(value: str) -> str:
-    """JSON text of a scalar."""
-    return f"CAST(to_json({value}) AS VARCHAR)"
-
-
-def _filled(text: str) -> str:
-    return f"coalesce({text}, 'null')"
-
-
-def _joined(values: str, each: str, text: str) -> str:
-    return f"array_to_string(list_transform({values}, lambda {each}: {text}), ',')"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from itertools import count
 from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import PlanOutdatedError, TableError
 from lakefall.contract.values import Change
+from lakefall.tabular import nested
 from lakefall_plugins.sinks.lake import comments, names, types
 from lakefall_plugins.sinks.lake.plan import Field, Shape, iceberg_type
 from lakefall_plugins.sinks.lake.versions import Version, from_micros, parse
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from pyiceberg.table import Table, Transaction
     from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
-    from pyiceberg.types import IcebergType
+    from pyiceberg.types import IcebergType, NestedField
 
     from lakefall.contract.run import Run
     from lakefall.contract.values import TablePlan
@@ -27,8 +29,15 @@ SIDECARS = (names.FILES_LOCATION, names.KEPT_LOCATION, names.EXPIRED_LOCATION)
 """Snapshot properties that name an object of ours."""
 
 
-def parse_type(iceberg: str) -> IcebergType:
+_RESERVED = "__duckdb_field_id"
+"""What the engine takes for the id of a struct, not for a field of it."""
+
+
+def parse_type(iceberg: str, ids: Iterator[int] | None = None) -> IcebergType:
     """PyIceberg's object for a type's name.
+
+    Args:
+        ids: of what is in a nested type (``lakefall.tabular.nested.field_ids``).
 
     Raises:
         TableError: Iceberg has no such type.
@@ -36,10 +45,67 @@ def parse_type(iceberg: str) -> IcebergType:
     from pydantic import ValidationError
     from pyiceberg.types import NestedField
 
+    if nested.is_nested(iceberg):
+        return _nested_type(iceberg, ids or count(2))
     try:
         return NestedField(field_id=1, name="x", type=iceberg, required=False).field_type
     except (ValidationError, ValueError) as error:
         raise TableError(f"Iceberg has no type {iceberg!r}") from error
+
+
+def _nested_type(type_name: str, ids: Iterator[int]) -> IcebergType:
+    from pyiceberg.types import ListType, MapType, NestedField, StructType
+
+    there = [(name, kind, next(ids)) for name, kind in nested.inner(type_name)]
+    if any(not name or "." in name or name == _RESERVED for name, _, _ in there):
+        raise TableError(f"a field in a column of type {type_name} has no name, or one with a dot")
+    of = [parse_type(types.to_iceberg(kind, _unknown), ids) for _, kind, _ in there]
+    if type_name.endswith("[]"):
+        return ListType(there[0][2], of[0], element_required=False)
+    if type_name.startswith("MAP("):
+        return MapType(there[0][2], of[0], there[1][2], of[1], value_required=False)
+    return StructType(
+        *(
+            NestedField(field_id=i, name=name, field_type=kind, required=False)
+            for (name, _, i), kind in zip(there, of, strict=True)
+        )
+    )
+
+
+def _unknown(type_name: str) -> str:
+    raise TableError(f"Iceberg has no type {type_name!r} within a column")
+
+
+def type_name(kind: IcebergType) -> str:
+    """The name of a column's type, of a nested one without its ids."""
+    from pyiceberg.types import ListType, MapType, StructType
+
+    if isinstance(kind, StructType):
+        return nested.struct_of((f.name, _name_within(f.field_type)) for f in kind.fields)
+    if isinstance(kind, ListType):
+        return nested.list_of(_name_within(kind.element_type))
+    if isinstance(kind, MapType):
+        return nested.map_of(_name_within(kind.key_type), _name_within(kind.value_type))
+    return str(kind)
+
+
+def _name_within(kind: IcebergType) -> str:
+    return types.from_iceberg(type_name(kind))
+
+
+def nested_ids(kind: IcebergType) -> tuple[int, ...]:
+    """Ids of what is in a type (``lakefall.tabular.nested.field_ids``)."""
+    from pyiceberg.types import ListType, MapType, StructType
+
+    there: tuple[NestedField, ...] = ()
+    if isinstance(kind, StructType):
+        there = kind.fields
+    elif isinstance(kind, ListType):
+        there = (kind.element_field,)
+    elif isinstance(kind, MapType):
+        there = kind.key_field, kind.value_field
+    own = tuple(field.field_id for field in there)
+    return own + tuple(i for field in there for i in nested_ids(field.field_type))
 
 
 def shape_of(table: Table, name: str) -> Shape:
@@ -48,7 +114,8 @@ def shape_of(table: Table, name: str) -> Shape:
     return Shape(
         name,
         tuple(
-            Field(f.name, str(f.field_type), f.field_id, f.required) for f in table.schema().fields
+            Field(f.name, type_name(f.field_type), f.field_id, f.required, nested_ids(f.field_type))
+            for f in table.schema().fields
         ),
         # The sink `trino` can write comments only.
         {**comments.properties({f.name: f.doc for f in table.schema().fields}), **table.properties},
@@ -71,11 +138,17 @@ def schema_of(columns: Sequence[tuple[str, str, bool]]) -> Schema:
     )
 
 
-def _fields(run: Run, plan: TablePlan) -> list[tuple[str, str, int]]:
-    """Name, Iceberg type and id of every column that the data files hold."""
-    columns = [(c.name, iceberg_type(run, c.type), c.field_id) for c in plan.columns]
+def _fields(run: Run, plan: TablePlan) -> list[tuple[str, str, tuple[int, ...]]]:
+    """Name, Iceberg type and ids (its own, then those in it) of every column of the data files."""
+    columns = [
+        (c.name, iceberg_type(run, c.type), (c.field_id, *c.nested_ids)) for c in plan.columns
+    ]
     audit_ids = {names.SOURCE_FILE: plan.source_file_id, names.INGESTED_AT: plan.ingested_at_id}
-    return columns + [(n, t, audit_ids[n]) for n, t in names.AUDIT_TYPES.items()]
+    return columns + [(n, t, (audit_ids[n],)) for n, t in names.AUDIT_TYPES.items()]
+
+
+def _ids(field: NestedField) -> tuple[int, ...]:
+    return field.field_id, *nested_ids(field.field_type)
 
 
 def new_schema(run: Run, plan: TablePlan) -> Schema:
@@ -85,8 +158,13 @@ def new_schema(run: Run, plan: TablePlan) -> Schema:
 
     return Schema(
         *(
-            NestedField(field_id=i, name=name, field_type=parse_type(kind), required=False)
-            for name, kind, i in _fields(run, plan)
+            NestedField(
+                field_id=ids[0],
+                name=name,
+                field_type=parse_type(kind, iter(ids[1:])),
+                required=False,
+            )
+            for name, kind, ids in _fields(run, plan)
         )
     )
 
@@ -101,18 +179,18 @@ def stage(run: Run, transaction: Transaction, plan: TablePlan, *, created: bool)
 def _stage_columns(run: Run, transaction: Transaction, plan: TablePlan) -> tuple[str, ...]:
     fields = {f.name: f for f in transaction.table_metadata.schema().fields}
     wanted = _fields(run, plan)
-    kept = {field_id for _, _, field_id in wanted}
+    kept = {ids[0] for _, _, ids in wanted}
     changes = {c.name: c.change for c in plan.columns}
     gone = {n for n, f in fields.items() if f.field_id not in kept} if plan.rebuild else set()
     added: list[str] = []
     with transaction.update_schema() as update:
         for name in sorted(gone):
             update.delete_column((name,))
-        for name, kind, field_id in wanted:
+        for name, kind, ids in wanted:
             if name not in fields or name in gone:
                 update.add_column((name,), parse_type(kind))
                 added.append(name)
-            elif changes.get(name) is Change.WIDEN and fields[name].field_id == field_id:
+            elif changes.get(name) is Change.WIDEN and fields[name].field_id == ids[0]:
                 if not types.promotes(str(fields[name].field_type), kind):
                     continue
                 update.update_column((name,), field_type=parse_type(kind))
@@ -162,16 +240,17 @@ def relocation(run: Run, plan: TablePlan, metadata: TableMetadata) -> dict[int, 
         if name not in there:
             if name in changes and changes[name] is not Change.ADD:
                 raise PlanOutdatedError(f"column {name!r} left table {plan.table!r} meanwhile")
-            free += 1
-            chosen = free
-        elif changes.get(name) is Change.ADD and str(there[name].field_type) != kind:
+            chosen = tuple(range(free + 1, free + 1 + len(planned)))
+            free += len(planned)
+        elif changes.get(name) is Change.ADD and type_name(there[name].field_type) != kind:
             raise PlanOutdatedError(
                 f"column {name!r} of table {plan.table!r} is {there[name].field_type} meanwhile"
             )
         else:
-            chosen = there[name].field_id
-        if chosen != planned:
-            ids[planned] = chosen
+            chosen = _ids(there[name])
+        if len(chosen) != len(planned):
+            raise PlanOutdatedError(f"column {name!r} of table {plan.table!r} changed meanwhile")
+        ids |= {one: other for one, other in zip(planned, chosen, strict=True) if one != other}
     return ids
 
 
@@ -186,13 +265,13 @@ def verify(
         PlanOutdatedError: a column has another id or type.
     """
     schema = transaction.table_metadata.schema()
-    found = {f.field_id: (f.name, str(f.field_type)) for f in schema.fields}
+    found = {_ids(f): (f.name, type_name(f.field_type)) for f in schema.fields}
     for name, kind, planned in _fields(run, plan):
-        field_id = (ids or {}).get(planned, planned)
-        if found.get(field_id) != (name, kind):
+        field_ids = tuple((ids or {}).get(i, i) for i in planned)
+        if found.get(field_ids) != (name, kind):
             raise PlanOutdatedError(
                 f"column {name!r} of table {plan.table!r} was planned as {kind} with id "
-                f"{field_id}, the table has {found.get(field_id)} there now"
+                f"{field_ids[0]}, the table has {found.get(field_ids)} there now"
             )
 
 

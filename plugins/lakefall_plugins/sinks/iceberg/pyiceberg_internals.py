@@ -11,9 +11,10 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pyiceberg.io.pyarrow import (
+    ArrowAccessor,
+    ArrowProjectionVisitor,
     PyArrowFileIO,
     _read_deletes,
-    _to_requested_schema,
     parquet_file_to_data_file,
 )
 from pyiceberg.manifest import DataFile, ManifestContent, ManifestFile, ManifestWriterV2
@@ -357,13 +358,35 @@ def is_live(manifest: ManifestFile) -> bool:
 
 def to_schema(asked: Schema, stored: Schema, batch: pa.RecordBatch) -> pa.RecordBatch:
     """A batch of ``stored`` columns as the columns of a table: found by id, widened, or NULL."""
-    return _to_requested_schema(
+    import pyarrow as pa
+    from pyiceberg.schema import visit_with_partner
+
+    made = visit_with_partner(
         asked,
-        stored,
         batch,
-        downcast_ns_timestamp_to_us=True,
-        allow_timestamp_tz_mismatch=True,
+        _Projection(stored, downcast_ns_timestamp_to_us=True, allow_timestamp_tz_mismatch=True),
+        ArrowAccessor(stored),
     )
+    return pa.RecordBatch.from_struct_array(made)
+
+
+class _Projection(ArrowProjectionVisitor):
+    """Keeps the NULLs among lists and maps of structs, of which PyIceberg makes empty ones."""
+
+    def list(self, list_type: Any, list_array: Any, value_array: Any) -> Any:
+        return _nulls_of(list_array, super().list(list_type, list_array, value_array))
+
+    def map(self, map_type: Any, map_array: Any, key_result: Any, value_result: Any) -> Any:
+        return _nulls_of(map_array, super().map(map_type, map_array, key_result, value_result))
+
+
+def _nulls_of(array: Any, made: Any) -> Any:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if made is None or array.null_count == made.null_count:
+        return made
+    return pc.if_else(array.is_valid(), made, pa.scalar(None, made.type))
 
 
 def positions_of(io: FileIO, delete: DataFile) -> dict[str, Any]:

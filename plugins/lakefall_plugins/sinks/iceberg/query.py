@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql as quoting
 from lakefall.contract.errors import UsageError
+from lakefall_plugins.sinks.iceberg.metadata import type_name
 from lakefall_plugins.sinks.lake import types
 
 if TYPE_CHECKING:
@@ -158,10 +159,14 @@ def _register(
 def _view(
     connection: duckdb.DuckDBPyConnection, table: Table, name: str, remote: RemoteFiles
 ) -> list[str]:
-    """Make the table readable; the files that reading it opens."""
+    """Make the table readable; the files that reading it opens.
+
+    Columns are found by their ids, what is in nested ones by its name.
+    """
     tasks = list(table.scan().plan_files())
     columns = [
-        (f.field_id, f.name, types.to_duckdb(str(f.field_type))) for f in table.schema().fields
+        (f.field_id, f.name, types.to_duckdb(type_name(f.field_type)))
+        for f in table.schema().fields
     ]
     if any(kind is None for _, _, kind in columns) or not _plain(tasks):
         rows = table.scan().to_arrow()

@@ -219,7 +219,8 @@ class Reader:
                 downcast_ns_timestamp_to_us=True,
                 format_version=self.metadata.format_version,
             )
-            chosen = prune_columns(stored, asked.field_ids, select_full_types=False)
+            wanted_ids = {f.field_id for f in asked.fields}
+            chosen = prune_columns(stored, wanted_ids, select_full_types=True)
             # A file may have none of the columns; its number of rows is wanted all the same.
             listed = [f.name for f in chosen.fields] or file.schema_arrow.names[:1]
             ranges = None

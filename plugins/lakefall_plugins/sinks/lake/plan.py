@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import (
@@ -18,6 +19,7 @@ from lakefall.contract.errors import (
 )
 from lakefall.contract.types import TypeSettings
 from lakefall.contract.values import Change, Column, PlannedColumn, Schema, TablePlan, TableState
+from lakefall.tabular import nested
 from lakefall_plugins.sinks.lake import names, types
 from lakefall_plugins.sinks.lake.names import is_staging
 
@@ -38,6 +40,8 @@ class Field:
     """Iceberg's name: ``int``, ``decimal(18, 2)``."""
     field_id: int
     required: bool = False
+    nested_ids: tuple[int, ...] = ()
+    """As in ``PlannedColumn``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,21 @@ def iceberg_type(run: Run, type_name: str) -> str:
     return types.to_iceberg(
         type_name, lambda name: run.pipeline.type_for(name, "", TypeSettings()).iceberg
     )
+
+
+def _accepted(run: Run, type_name: str, accept: Accept) -> str:
+    """The type that a new column gets: JSON text where the sink has no such nested one.
+
+    Raises:
+        TableError: the sink has no such type.
+    """
+    try:
+        accept(iceberg_type(run, type_name))
+    except TableError:
+        if not nested.is_nested(type_name):
+            raise
+        return nested.JSON
+    return type_name
 
 
 def describe(shape: Shape) -> TableState:
@@ -114,14 +133,22 @@ def plan_load(
 
 
 def new_table(run: Run, name: str, schema: Schema, accept: Accept) -> TablePlan:
-    """Create the table: ids count from 1 in the order of the columns, audit columns last."""
+    """Create the table: ids count from 1 in the order of the columns, then the audit columns, then
+    what is in nested ones.
+    """
+    last = len(schema.columns)
+    inside = iter(range(last + 3, 1 << 31))
     columns = tuple(
-        PlannedColumn(c.name, c.type, c.format, field_id=i, change=Change.ADD)
+        PlannedColumn(
+            c.name,
+            kind := _accepted(run, c.type, accept),
+            c.format,
+            field_id=i,
+            change=Change.ADD,
+            nested_ids=tuple(islice(inside, nested.count(kind))),
+        )
         for i, c in enumerate(schema.columns, start=1)
     )
-    for column in columns:
-        accept(iceberg_type(run, column.type))
-    last = len(columns)
     return TablePlan(
         name, created=True, columns=columns, source_file_id=last + 1, ingested_at_id=last + 2
     )
@@ -133,19 +160,13 @@ def rebuilt_table(run: Run, shape: Shape, schema: Schema, accept: Accept) -> Tab
     fields = {f.name: f for f in shape.fields}
     columns = []
     for column in schema.columns:
-        iceberg = iceberg_type(run, column.type)
-        accept(iceberg)
+        kind = _accepted(run, column.type, accept)
         field = fields.get(column.name)
-        same = field is not None and field.type == iceberg
-        columns.append(
-            PlannedColumn(
-                column.name,
-                column.type,
-                column.format,
-                field_id=field.field_id if field is not None and same else next(ids.new),
-                change=Change.KEEP if same else Change.ADD,
-            )
-        )
+        if field is not None and field.type == iceberg_type(run, kind):
+            kept = PlannedColumn(column.name, kind, column.format, field.field_id)
+            columns.append(replace(kept, nested_ids=field.nested_ids))
+        else:
+            columns.append(ids.added(column, kind))
     gone = [c.name for c in state.columns if c.name not in {p.name for p in columns}]
     notes = [f"every row of {state.table!r} is replaced"]
     if gone:
@@ -182,12 +203,7 @@ def evolved_table(
     notes: list[str] = []
     for column in schema.columns:
         if column.name not in known:
-            accept(iceberg_type(run, column.type))
-            columns.append(
-                PlannedColumn(
-                    column.name, column.type, column.format, next(ids.new), change=Change.ADD
-                )
-            )
+            columns.append(ids.added(column, _accepted(run, column.type, accept)))
             continue
         planned = _existing(
             run,
@@ -197,7 +213,7 @@ def evolved_table(
             table=state.table,
             field_id=ids.known[column.name],
         )
-        columns.append(planned)
+        columns.append(replace(planned, nested_ids=ids.nested[column.name]))
         notes += _note(state.table, planned)
     return TablePlan(
         state.table,
@@ -294,7 +310,13 @@ class _Ids:
 
     def __init__(self, shape: Shape) -> None:
         self.known = {f.name: f.field_id for f in shape.fields}
+        self.nested = {f.name: f.nested_ids for f in shape.fields}
         self.new = iter(range(shape.last_id + 1, 1 << 31))
+
+    def added(self, column: Column, kind: str) -> PlannedColumn:
+        """A new column of the table, and what is in it."""
+        planned = PlannedColumn(column.name, kind, column.format, next(self.new), change=Change.ADD)
+        return replace(planned, nested_ids=tuple(islice(self.new, nested.count(kind))))
 
     def audit(self, name: str) -> int:
         """An audit column's id; added after the files' columns where the table has none."""

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 
 from lakefall.contract.errors import TableError
+from lakefall.tabular.nested import is_known, is_nested
 
 Resolve = Callable[[str], str]
 """A type name that only its plugin knows -> its Iceberg type."""
@@ -50,9 +51,11 @@ _MOST_DIGITS = 38
 
 
 def to_iceberg(type_name: str, resolve: Resolve) -> str:
-    """Iceberg's canonical name of a type: ``int``, ``decimal(18, 2)``."""
-    if type_name in _SIMPLE:
-        return _SIMPLE[type_name]
+    """Iceberg's canonical name of a type: ``int``, ``decimal(18, 2)``; of a nested one the engine's
+    (``lakefall.tabular.nested``), which tells no ids.
+    """
+    if type_name in _SIMPLE or is_nested(type_name):
+        return _SIMPLE.get(type_name, type_name)
     iceberg = type_name if _DECIMAL.fullmatch(type_name) else resolve(type_name)
     if found := _DECIMAL.fullmatch(iceberg):
         return f"decimal({int(found[1])}, {int(found[2])})"
@@ -63,11 +66,15 @@ def from_iceberg(iceberg: str) -> str:
     """The specification's name of an Iceberg type; upper case of what it does not name."""
     if found := _DECIMAL.fullmatch(iceberg):
         return f"DECIMAL({found[1]},{found[2]})"
+    if is_nested(iceberg):
+        return iceberg
     return _NAMES.get(iceberg, iceberg.upper())
 
 
 def to_duckdb(iceberg: str) -> str | None:
-    """DuckDB's name of an Iceberg type; None for nested and other types."""
+    """DuckDB's name of an Iceberg type; None for one that it does not have."""
+    if is_nested(iceberg):
+        return iceberg if is_known(iceberg) else None
     return from_iceberg(iceberg) if _DECIMAL.fullmatch(iceberg) else _DUCKDB.get(iceberg)
 
 

@@ -1,10 +1,17 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
 from lakefall.contract.errors import TableError
-from lakefall_plugins.sinks.iceberg.metadata import parse_type
-from lakefall_plugins.sinks.lake import types
+from lakefall.contract.values import Column, Schema
+from lakefall.tabular import nested
+from lakefall_plugins.sinks.iceberg.metadata import nested_ids, parse_type, type_name
+from lakefall_plugins.sinks.lake import plan, types
+
+if TYPE_CHECKING:
+    from lakefall.contract.run import Run
 
 
 def unknown(name: str) -> str:
@@ -79,3 +86,27 @@ def test_promotions_are_those_of_the_iceberg_specification(old: str, new: str, l
 )
 def test_what_fits_into_a_column(value: str, column: str, form: str, fitting: bool) -> None:
     assert types.fits(value, column, form) is fitting
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["STRUCT(a INTEGER)", "DOUBLE[]", "MAP(VARCHAR, DATE[])", 'STRUCT("b c" STRUCT(d TIME)[])'],
+)
+def test_nested_types_are_kept_where_the_sink_has_them(kind: str) -> None:
+    run = cast("Run", None)
+    columns = Schema(
+        (Column("a", "a", "INTEGER", nullable=True), Column("n", "n", kind, nullable=True))
+    )
+    planned = plan.new_table(run, "t", columns, parse_type).columns[1]
+    assert (planned.type, planned.field_id) == (kind, 2)
+    assert planned.nested_ids == tuple(range(5, 5 + nested.count(kind)))
+    iceberg = parse_type(kind, iter(planned.nested_ids))
+    assert (type_name(iceberg), nested_ids(iceberg)) == (kind, planned.nested_ids)
+    # The sink `trino` writes literals of plain types alone.
+    assert plan.new_table(run, "t", columns, types.to_trino).columns[1].type == "JSON"
+
+
+@pytest.mark.parametrize("kind", ['STRUCT("a.b" INTEGER)', "STRUCT(__duckdb_field_id DATE)[]"])
+def test_names_within_columns_that_cannot_be_written(kind: str) -> None:
+    with pytest.raises(TableError, match="a field in a column"):
+        parse_type(kind)

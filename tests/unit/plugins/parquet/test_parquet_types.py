@@ -13,7 +13,11 @@ from typing import Any
 import pytest
 from parquet_support import Opened, open_file, write
 
+from lakefall.common import sql
+from lakefall.contract.configuration import Engine
 from lakefall.contract.errors import UnsupportedFormatError
+from lakefall.contract.values import text_column
+from lakefall.tabular import nested
 
 DAY = dt.date(2024, 2, 29)
 MOMENT = dt.datetime(2024, 2, 29, 23, 59, 59, 123456)
@@ -121,7 +125,7 @@ def test_what_no_table_has_follows_a_rule(tmp_path: Path) -> None:
     assert not any("whole" in each for each in said)
 
 
-def test_nested_values_become_exact_json(tmp_path: Path) -> None:
+def test_nested_values_and_their_exact_json(tmp_path: Path) -> None:
     import pyarrow as pa
 
     inner = pa.struct([('a "b"', pa.decimal128(38, 20)), ("f", pa.float64()), ("t", pa.date32())])
@@ -144,8 +148,19 @@ def test_nested_values_become_exact_json(tmp_path: Path) -> None:
             },
         )
     )
-    assert opened.types == ["JSON"] * 4
-    read = [[v and json.loads(v, parse_float=Decimal) for v in column] for column in opened.values]
+    assert opened.types == [
+        'STRUCT("a ""b""" DECIMAL(38,20), f DOUBLE, t DATE)',
+        "DECIMAL(20,0)[][]",
+        "MAP(INTEGER, VARCHAR)",
+        "VARCHAR[]",
+    ]
+    texts = [nested.json_text(kind, text_column(at)) for at, kind in enumerate(opened.types)]
+    with sql.connect(Engine(threads=1), tmp_path) as connection:
+        found = sql.rows(connection, f"SELECT {', '.join(texts)} FROM {opened.records.sql}")
+    read = [
+        [value and json.loads(value, parse_float=Decimal) for value in column]
+        for column in zip(*found, strict=True)
+    ]
     assert read[0] == [
         {'a "b"': Decimal("1.23456789012345678901"), "f": "nan", "t": "2024-02-29"},
         None,
