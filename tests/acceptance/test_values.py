@@ -69,7 +69,7 @@ LAWS = {
     "minus 2-53 minus 1 is no double": odd("-9007199254740993", "1.5", "DOUBLE", None, 1),
     "1e400 is no double": odd("1e400", "1.5", "DOUBLE", None, 1),
     "1e400 alone is text": Law(["1e400", "-1e400"], "VARCHAR"),
-    "NaN is no double": odd("NaN", "1.5", "DOUBLE", None, 1),
+    "NaN is no value": odd("NaN", "1.5", "DOUBLE", None),
     "inf is no double": odd("inf", "1.5", "DOUBLE", None, 1),
     "Infinity is no double": odd("Infinity", "1.5", "DOUBLE", None, 1),
     "exponents are doubles": Law(["1e3", "2E-2", "3.5e+1"], "DOUBLE", ["1000.0", "0.02", "35.0"]),

@@ -258,11 +258,11 @@ def test_yaml_validator(embedded: EmbeddedLake, on_violation: str) -> None:
 def test_yaml_what_was_rejected_gets_a_second_chance(lake: Lake) -> None:
     """`plan --rejected` says what `retry --rejected` wins once an option has changed."""
     good = "".join(f"{i},{i}\n" for i in range(11, 31))
-    lake.put("t/a.csv", f"id,v\n{good}31,N/A\n32,unknown\n")
+    lake.put("t/a.csv", f"id,v\n{good}31,n.a.\n32,unknown\n")
     lake.put("t/b.csv", f"id,v\n{good}33,5\n")
     lake.run()
     assert len(lake.rejects()) == 2
-    lake.configure(type_inferer={"null_values": ["", "N/A"]})
+    lake.configure(type_inferer={"null_values": ["", "n.a."]})
     keys = ("key", "rows_won", "rows_left", "cells_won", "cells_left")
     wanted = [("t/a.csv", 0, 0, 1, 1)]
     planned = lake.cli("plan", str(lake.pipeline), "--rejected", "--json")

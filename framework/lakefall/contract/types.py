@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Generic
 
 from pydantic import ValidationError
@@ -28,6 +29,35 @@ class Udf:
     """``pyarrow.ChunkedArray`` or ``Array`` of text -> array of the same length."""
     result: str
     """DuckDB type of the result."""
+
+
+class Role(StrEnum):
+    """What values with a sign mean for their column."""
+
+    NEEDED = "needed"
+    """Without one the reading is not chosen, however many values it parses."""
+    AGAINST = "against"
+    """With one the reading is not chosen."""
+    NO_NUMBER = "no number"
+    """With one no numeric reading is chosen."""
+    SAID = "said"
+    """The evidence counts them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """Something that values may show beyond parsing, counted over a column. Options and tables
+    that give a column its type ask for no signs."""
+
+    name: str
+    """Signs of one name are counted once. For ``NO_NUMBER`` what such a value is, for people:
+    ``with a leading zero``."""
+    holds: Callable[[str], str]
+    """SQL of a non-null, trimmed text -> SQL boolean."""
+    role: Role
+    meaning: str = ""
+    """For people: why a column without it (``NEEDED``) or with it (``AGAINST``) is not of this
+    type, or what becomes of such values (``SAID``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +88,9 @@ class TypeCandidate:
     """SQL of a non-null, trimmed text -> SQL boolean, cheap: a text that this candidate reads and
     more specific ones do not. In a column without one it is not tried at all."""
     numeric: bool = False
-    """Whether a veto bars it."""
-    veto: Callable[[str], str] | None = None
-    """SQL of a trimmed text -> SQL boolean: true for a value that bars every numeric type for
-    the whole column."""
-    veto_reason: str = ""
-    """What such a value is, for people: ``with a leading zero``."""
+    """Whether signs of the role ``NO_NUMBER`` bar it."""
+    signs: tuple[Sign, ...] = ()
+    """What inference looks for before it chooses this reading."""
     trim: bool = True
     """Whether blanks around a value are ignored."""
     udf: Udf | None = None

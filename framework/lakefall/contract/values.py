@@ -282,8 +282,14 @@ class TypeSettings:
     """``text``: a leading zero bars numbers for the whole column; ``number``: it is dropped."""
     boolean: str = "words_and_digits"
     """``words_and_digits``: true, false, yes, no, 1, 0; ``words``: without the digits."""
+    exponents: str = "number"
+    """``signed``: digits, an E and digits (``32E0134``) bar numbers for the whole column;
+    ``number``: they are one."""
     number_formats: tuple[str, ...] = ("1234.5",)
     """The number 1234.5 as files may write it, preferred first."""
+    unasked: tuple[str, ...] = ()
+    """Those of both kinds of formats that nobody asked for by name: what is read in them has to
+    be certain."""
     null_values: tuple[str, ...] = ()
     """Texts that stand for no value, in columns that are not text."""
 

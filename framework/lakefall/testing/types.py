@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from lakefall.common.sql import connect
 from lakefall.contract.configuration import Engine
 from lakefall.contract.plugin import Options, Stage
-from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.contract.types import Role, TypeCandidate, TypePlugin, TypeSettings
 from lakefall.testing.contract import PluginContract, expect
 
 if TYPE_CHECKING:
@@ -196,17 +196,19 @@ class TypeContract(PluginContract):
 
     def test_a_vetoed_value_does_not_parse(self) -> None:
         for candidate in self.candidates():
-            if candidate.veto is None:
-                continue
-            expect(bool(candidate.veto_reason), f"{candidate.type} has a veto without a reason")
             texts = [*candidate.examples, *candidate.counter_examples, *HOSTILE]
-            vetoed = self._column(candidate.veto("x"), texts).to_pylist()
             values = self.parse(candidate, texts)
-            for text, bars, value in zip(texts, vetoed, values, strict=True):
+            for sign in candidate.signs:
+                expect(bool(sign.name), f"{candidate.type} has a sign without a name")
+                vetoed = self._column(sign.holds("x"), texts).to_pylist()
                 expect(
-                    not bars or value is None,
-                    f"{candidate.type}: {text[:80]!r} bars the column, and parses as {value!r}",
+                    None not in vetoed, f"{candidate.type}: {sign.name} is neither true nor false"
                 )
+                for text, bars, value in zip(texts, vetoed, values, strict=True):
+                    expect(
+                        not bars or value is None or sign.role is not Role.NO_NUMBER,
+                        f"{candidate.type}: {text[:80]!r} bars the column, and parses as {value!r}",
+                    )
 
     def test_a_telltale_tells(self) -> None:
         for candidate in self.candidates():

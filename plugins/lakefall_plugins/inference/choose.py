@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lakefall.contract.types import TypeCandidate, contradict
+from lakefall.contract.types import Role, Sign, TypeCandidate, contradict
 from lakefall_plugins.inference.counts import Spot, Tally
 
 FALLBACK = "VARCHAR"
@@ -42,6 +42,11 @@ class Verdict:
     """Why it is text, where counts alone do not say."""
     misfit: Spot | None = None
     """The first value that does not parse under the reading whose misfits the evidence shows."""
+
+    @property
+    def empty(self) -> int:
+        """Cells that become NULL: of text, all but the null tokens."""
+        return self.seen.empty - (sum(self.seen.tokens.values()) if self.reading is None else 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +113,55 @@ class Chooser:
         ]
 
     def qualifies(self, tally: Tally, reading: int) -> bool:
-        """Whether enough of the values parse, and no value bars the type."""
+        """Whether enough of the values parse, and no sign speaks against the type."""
+        return self._fits(tally, reading) and self.doubt(tally, reading) is None
+
+    def doubt(self, tally: Tally, reading: int) -> Sign | None:
+        """The first sign because of which a reading that fits is not chosen."""
+        candidate = self.readings[reading]
+        if self.first and not candidate.format:
+            # The letter of the specification asks for none.
+            return None
+        for sign in candidate.signs:
+            shown = tally.signs.get(sign.name, 0)
+            if (sign.role is Role.NEEDED and not shown) or (sign.role is Role.AGAINST and shown):
+                return sign
+        return None
+
+    def undecided(self, tally: Tally, rule: ColumnRule) -> tuple[int, ...]:
+        """Readings that a single value more may decide for: they fit, nothing speaks against
+        them, and only a sign that they need was not seen."""
+        if rule.text or rule.forced is not None:
+            return ()
+        return tuple(
+            r
+            for r in self._fitting(tally, rule)
+            if (doubt := self.doubt(tally, r)) is not None and doubt.role is Role.NEEDED
+        )
+
+    def _fits(self, tally: Tally, reading: int) -> bool:
         if self.readings[reading].numeric and tally.barred and not self.first:
             return False
         return 0 < tally.fitting(reading) >= self.threshold * tally.filled - ROUNDING
 
-    def _best(self, tally: Tally, rule: ColumnRule) -> int | None:
-        qualified = [
+    def _fitting(self, tally: Tally, rule: ColumnRule) -> list[int]:
+        return [
             r
             for r in self.proposed
-            if self.qualifies(tally, r) and not (rule.barred and self.readings[r].numeric)
+            if self._fits(tally, r) and not (rule.barred and self.readings[r].numeric)
         ]
+
+    def _best(self, tally: Tally, rule: ColumnRule) -> int | None:
+        qualified = [r for r in self._fitting(tally, rule) if self.doubt(tally, r) is None]
         if self.first:
             return next(iter(qualified), None)
-        return self._most(tally, qualified)
+        best = self._most(tally, qualified)
+        if best is not None and self.readings[best].numeric:
+            open_to_doubt = [r for r in self.undecided(tally, rule) if self.readings[r].numeric]
+            if any(tally.fitting(r) > tally.fitting(best) for r in open_to_doubt):
+                # What only they read is a number that may be two: 1,234 among 567 and 890.
+                return None
+        return best
 
     def _most(self, tally: Tally, readings: Sequence[int]) -> int | None:
         # max keeps the first of equals: the more specific, or the format configured first.

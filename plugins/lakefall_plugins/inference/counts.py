@@ -6,14 +6,18 @@ get a query of their own, where the telltale was seen.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
-from lakefall.contract.types import TypeCandidate
+from lakefall.contract.types import Role, TypeCandidate
 from lakefall.contract.values import Places
 from lakefall.tabular.expressions import token, trimmed
+
+_Key = TypeVar("_Key", bound=Hashable)
+TOLD_TOKENS = ("NA", "N/A", "#N/A", "NaN", "nan", "None", "-", "--", "?", ".")
+"""Null tokens of the defaults that may be a word elsewhere: the evidence counts them by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,10 @@ class Tally:
     that a sum over files is the least that parses."""
     vetoes: Mapping[str, Hits] = field(default_factory=dict)
     """Reason -> values that bar every numeric type."""
+    signs: Mapping[str, int] = field(default_factory=dict)
+    """Name -> values with a sign that a reading looks for; only those counted."""
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    """Null tokens that nobody asked for by name -> cells; they count as empty."""
     differing: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """Two readings -> values that they take differently; only those compared."""
     sampled: bool = False
@@ -83,17 +91,20 @@ class Tally:
         return Tally(
             rows=self.rows + other.rows,
             filled=self.filled + other.filled,
-            fits={r: self.fitting(r) + other.fitting(r) for r in {**self.fits, **other.fits}},
+            fits=_sum(self.fits, other.fits),
             vetoes={
                 reason: self.vetoes.get(reason, Hits()) + other.vetoes.get(reason, Hits())
                 for reason in {**self.vetoes, **other.vetoes}
             },
-            differing={
-                pair: self.differing.get(pair, 0) + other.differing.get(pair, 0)
-                for pair in {**self.differing, **other.differing}
-            },
+            signs=_sum(self.signs, other.signs),
+            tokens=_sum(self.tokens, other.tokens),
+            differing=_sum(self.differing, other.differing),
             sampled=self.sampled or other.sampled,
         )
+
+
+def _sum(one: Mapping[_Key, int], other: Mapping[_Key, int]) -> dict[_Key, int]:
+    return {key: one.get(key, 0) + other.get(key, 0) for key in {**one, **other}}
 
 
 def total(tallies: Iterable[Tally]) -> Tally:
@@ -145,9 +156,9 @@ class Profiler:
         """Count what has no telltale; for each column the readings whose telltale is there."""
         plain = [i for i, r in enumerate(self.readings) if r.telltale is None]
         telltales = self._telltales()
-        vetoes = self._vetoes()
-        judged = [*(self.misfit(i) for i in plain), *telltales, *vetoes.values()]
-        firsts = range(len(plain) + len(telltales), len(judged))
+        vetoes, signs = self._vetoes(), self.signs(plain)
+        judged = [*(self.misfit(i) for i in plain), *telltales, *signs.values(), *vetoes.values()]
+        firsts = range(len(judged) - len(vetoes), len(judged))
         counts = [f"count_if(j{i})" for i in range(len(judged))]
         counts += [f"min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})" for i in firsts]
         found: dict[int, Tally] = {}
@@ -161,14 +172,39 @@ class Profiler:
             for readings in telltales.values():
                 if next(numbers):
                     hopeful.setdefault(position, set()).update(readings)
+            shown = {name: next(numbers) for name in signs}
             barred = {reason: next(numbers) for reason in vetoes}
             hits = {}
             for reason, count in barred.items():
                 row, text = next(numbers), next(numbers)
                 spot = None if row is None else cells.spot(position, row, text)
                 hits[reason] = Hits(count, spot)
-            found[position] = replace(found[position], filled=filled, fits=fits, vetoes=hits)
+            found[position] = replace(
+                found[position], filled=filled, fits=fits, vetoes=hits, signs=shown
+            )
+        for position, counted in self._tokens(cells, found).items():
+            found[position] = replace(found[position], tokens=counted)
         return found, hopeful
+
+    def _tokens(self, cells: Cells, tallies: Mapping[int, Tally]) -> dict[int, dict[str, int]]:
+        """How often each null token stands in the columns that have empty cells."""
+        positions = [p for p, tally in tallies.items() if tally.empty]
+        if not (positions and self.told):
+            return {}
+        found: dict[int, dict[str, int]] = {}
+        text = trimmed("x")
+        query = (
+            f"{cells.values(positions)} SELECT k, {text}, count(*) FROM cells"
+            f" WHERE {token(text, self.told)} GROUP BY ALL ORDER BY ALL"
+        )
+        for position, each, count in cells.ask(query):
+            found.setdefault(position, {})[each] = count
+        return found
+
+    @property
+    def told(self) -> tuple[str, ...]:
+        """The null tokens that are counted by name."""
+        return tuple(each for each in TOLD_TOKENS if each in self.null_values)
 
     def _second(
         self, cells: Cells, hopeful: Mapping[int, set[int]], found: Mapping[int, Tally]
@@ -179,14 +215,19 @@ class Profiler:
         readings = sorted({r for some in asked.values() for r in some})
         if not readings:
             return {}
-        judged = [self.misfit(r) for r in readings]
+        signs = self.signs(readings)
+        judged = [*(self.misfit(r) for r in readings), *signs.values()]
         counts = [f"count_if(j{i})" for i in range(len(judged))]
         more: dict[int, Tally] = {}
         for position, filled, *answer in self._judged(cells, list(asked), judged, counts):
-            fits = {r: filled - n for r, n in zip(readings, answer, strict=True)}
+            numbers = iter(answer)
+            fits = {r: filled - next(numbers) for r in readings}
+            shown = {name: next(numbers) for name in signs}
             tally = found[position]
             kept = {r: n for r, n in fits.items() if r in asked[position]}
-            more[position] = replace(tally, fits={**tally.fits, **kept})
+            more[position] = replace(
+                tally, fits={**tally.fits, **kept}, signs={**tally.signs, **shown}
+            )
         return more
 
     def bare(self) -> str:
@@ -225,5 +266,15 @@ class Profiler:
         return found
 
     def _vetoes(self) -> dict[str, str]:
-        """Reason -> SQL boolean; readings that share a reason share the veto."""
-        return {r.veto_reason: r.veto("t") for r in self.readings if r.veto is not None}
+        """What bars numbers -> SQL boolean."""
+        return self.signs(range(len(self.readings)), roles=(Role.NO_NUMBER,))
+
+    def signs(
+        self,
+        readings: Iterable[int],
+        text: str = "t",
+        roles: Collection[Role] = (Role.NEEDED, Role.AGAINST, Role.SAID),
+    ) -> dict[str, str]:
+        """Name -> SQL boolean of what these readings look for in a text."""
+        every = (sign for reading in readings for sign in self.readings[reading].signs)
+        return {sign.name: sign.holds(text) for sign in every if sign.role in roles}

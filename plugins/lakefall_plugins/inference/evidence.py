@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from lakefall.contract.errors import FormatConflictError
-from lakefall.contract.types import contradict
+from lakefall.contract.types import Role, contradict
 from lakefall_plugins.inference.choose import Chooser, ColumnRule, Verdict
 from lakefall_plugins.inference.counts import Spot, Tally
 from lakefall_plugins.inference.file_counts import Counter
@@ -117,18 +117,25 @@ class Survey:
 
     def _proofs(self, first: Mapping[int, Tally]) -> dict[int, Tally]:
         wanted = {p: self._contenders(p, t) for p, t in first.items() if t.sampled}
-        return self.counter.prove(wanted)
+        told = {s.name for r in self.chooser.readings for s in r.signs if s.role is Role.SAID}
+        # A sign that the first rows show needs no second look.
+        seen = {p: {s for s, n in first[p].signs.items() if n and s not in told} for p in wanted}
+        proofs = self.counter.prove(wanted, seen)
+        return {p: replace(t, signs={**first[p].signs, **t.signs}) for p, t in proofs.items()}
 
     def _contenders(self, position: int, tally: Tally) -> Sequence[int]:
         """The reading that leads, and what else has to be counted beside it."""
         rule = self._rule(position)
         leader = self.chooser.choose(tally, rule)
-        if leader is None or not tally.filled:
+        if not tally.filled:
             return ()
+        undecided = self.chooser.undecided(tally, rule)
+        if leader is None:
+            return undecided
         beside = [*self._rivals(position, tally, leader)]
         if rule.existing is not None:
             beside.append(rule.existing)
-        return tuple(dict.fromkeys([leader, *beside]))
+        return tuple(dict.fromkeys([leader, *beside, *undecided]))
 
     def _rivals(self, position: int, tally: Tally, leader: int) -> tuple[int, ...]:
         """Readings that may make the choice ambiguous; none where the table has made it."""
@@ -143,7 +150,10 @@ class Survey:
             return True
         if not first.filled:
             return not proof.filled
-        return leader is None or proof.fits_all(leader)
+        if leader is not None and not proof.fits_all(leader):
+            return False
+        # What lies behind the first rows may show the sign that a reading needs.
+        return self.chooser.choose(proof, rule) == leader
 
     def _verdict(
         self, position: int, full: Tally | None, proof: Tally | None, first: Tally

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from lakefall.contract.types import Role
 from lakefall_plugins.inference.choose import FALLBACK, Chooser, Verdict
 from lakefall_plugins.inference.counts import Spot, Tally
 
@@ -46,8 +47,11 @@ def _sentences(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator
         yield from _text(verdict, chooser, several=several)
     if verdict.rule.forced is not None:
         yield "set by type_inferer.columns"
-    if verdict.seen.empty:
-        yield f"{verdict.seen.empty:,} empty{_scope(verdict.seen)}"
+    if verdict.empty:
+        yield f"{verdict.empty:,} empty{_scope(verdict.seen)}"
+    if verdict.reading is not None and verdict.seen.tokens:
+        listed = ", ".join(f"{n:,} {_quoted(t)}" for t, n in verdict.seen.tokens.items())
+        yield f"of the empty ones are {listed} (null_values)"
 
 
 def _typed(verdict: Verdict, reading: int, chooser: Chooser, *, several: bool) -> Iterator[str]:
@@ -59,6 +63,9 @@ def _typed(verdict: Verdict, reading: int, chooser: Chooser, *, several: bool) -
         count = tally.filled - fits
         do = "does" if count == 1 else "do"
         yield f"{_values(count)} {do} not parse{_first(verdict.misfit, several, text=True)}"
+    for sign in chosen.signs:
+        if sign.role is Role.SAID and (count := tally.signs.get(sign.name, 0)):
+            yield f"{_values(count)} with {sign.name}: {sign.meaning}{_scope(tally)}"
     if verdict.rule.existing == reading:
         yield "the table's type"
     if rivals := _rivals(verdict, chooser):
@@ -84,6 +91,15 @@ def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]
         yield f"{FALLBACK}: no other type fits any of {_values(tally.filled)}{scope}"
         return
     found, share = tally.fitting(best), f"{chooser.threshold:.0%}"
+    doubt = chooser.doubt(tally, best)
+    if doubt is not None and found >= chooser.threshold * tally.filled:
+        how = f" ({chooser.readings[best].format})" if chooser.readings[best].format else ""
+        parse = "parses" if found == 1 else "parse"
+        yield (
+            f"{FALLBACK}: {found:,} of {_values(tally.filled)} {parse} as "
+            f"{chooser.readings[best].type}{how}{scope}, but {doubt.meaning}"
+        )
+        return
     other = _first(verdict.misfit, several, text=True)
     yield (
         f"{FALLBACK}: {found:,} of {_values(tally.filled)} parse as "

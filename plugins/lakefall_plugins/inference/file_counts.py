@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql
 from lakefall.common.sql import literal
-from lakefall.contract.types import TypeCandidate, contradict
+from lakefall.contract.types import Role, TypeCandidate, contradict
 from lakefall.contract.values import Records, text_column
 from lakefall.tabular.conservation import proving
 from lakefall.tabular.expressions import token, value
@@ -67,8 +67,11 @@ class Counter:
             found |= self.profiler.profile(_FirstRows(self, limit), group, some)
         return found
 
-    def prove(self, wanted: Mapping[int, Sequence[int]]) -> dict[int, Tally]:
-        """Per column how many of all values parse under the readings asked for; one pass.
+    def prove(
+        self, wanted: Mapping[int, Sequence[int]], seen: Mapping[int, Collection[str]]
+    ) -> dict[int, Tally]:
+        """Per column how many of all values parse under the readings asked for; one pass. So are
+        the signs that they need, but for those that ``seen`` names, and those that are told.
 
         Values that another reading takes otherwise than the first one are counted too. Null
         tokens count as values in columns that are asked for no reading, as they do in text.
@@ -76,21 +79,26 @@ class Counter:
         aware = self._token_readers({r for readings in wanted.values() for r in readings})
         found: dict[int, Tally] = {}
         for positions in _groups(list(wanted), COLUMNS_A_PASS):
+            signs = {p: self._signs(p, wanted[p], seen.get(p, ())) for p in positions}
             counts = self._counts(
-                proof for p in positions for proof in self._proofs(p, wanted[p], aware)
+                proof for p in positions for proof in self._proofs(p, wanted[p], aware, signs[p])
             )
             for position in positions:
                 cells = next(counts)
                 fits = {number: next(counts) for number in wanted[position]}
+                shown = {name: next(counts) for name in signs[position]}
                 differing = {pair: next(counts) for pair in self._pairs(wanted[position])}
-                found[position] = Tally(self.records.rows_good, cells, fits, differing=differing)
+                found[position] = Tally(
+                    self.records.rows_good, cells, fits, signs=shown, differing=differing
+                )
         self.nulls |= {p: t.empty for p, t in found.items()}
         unclear = [p for p, t in found.items() if not all(map(t.fits_all, t.fits))]
         for positions in _groups(unclear, COLUMNS_A_PASS):
-            tokens = self._counts(f"count_if({self._token(text_column(p))})" for p in positions)
+            counts = self._counts(e for p in positions for e in self._token_counts(text_column(p)))
             for position in positions:
-                tally = found[position]
-                found[position] = replace(tally, filled=tally.filled - next(tokens))
+                tally, tokens = found[position], next(counts)
+                named = {t: n for t in self.profiler.told if (n := next(counts))}
+                found[position] = replace(tally, filled=tally.filled - tokens, tokens=named)
         return found
 
     def differing(
@@ -181,7 +189,9 @@ class Counter:
 
     # --- proofs ---
 
-    def _proofs(self, position: int, readings: Sequence[int], aware: set[int]) -> Iterator[str]:
+    def _proofs(
+        self, position: int, readings: Sequence[int], aware: set[int], signs: Mapping[str, str]
+    ) -> Iterator[str]:
         column = text_column(position)
         yield f"count({column})"
         for number in readings:
@@ -190,8 +200,22 @@ class Counter:
             if number in aware:
                 parsed = f"CASE WHEN {self._token(column)} THEN NULL ELSE {parsed} END"
             yield f"count({parsed})"
+        for holds in signs.values():
+            yield f"count_if({holds})"
         for pair in self._pairs(readings):
             yield f"count_if({self._differs(pair, column)})"
+
+    def _token_counts(self, column: str) -> Iterator[str]:
+        yield f"count_if({self._token(column)})"
+        for each in self.profiler.told:
+            yield f"count_if({column} = {literal(each)})"
+
+    def _signs(
+        self, position: int, readings: Sequence[int], seen: Collection[str]
+    ) -> dict[str, str]:
+        roles = (Role.NEEDED, Role.SAID)
+        found = self.profiler.signs(readings, text_column(position), roles)
+        return {name: holds for name, holds in found.items() if name not in seen}
 
     def _pairs(self, readings: Sequence[int]) -> list[tuple[int, int]]:
         """The first reading with each one that contradicts it."""

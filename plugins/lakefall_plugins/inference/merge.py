@@ -47,7 +47,9 @@ def together(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict:
     if len(readings) <= 1:
         tally = total(v.tally for _, v in votes)
         reading = next(iter(readings)) if readings else chooser.choose(tally, rule)
-        return Verdict(rule, reading, tally, seen)
+        if chooser.choose(tally, rule) == reading:
+            return Verdict(rule, reading, tally, seen)
+        # Together they show a sign that each of them lacks: zeros in one file, ones in another.
     tallies = [(survey, survey.full(name)) for survey, _ in filled]
     tally = total(each for _, each in tallies)
     reading = chooser.choose(tally, rule)

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, Field
 
 from lakefall.contract.plugin import InfererOptions, Options
 from lakefall.contract.units import Share
+from lakefall_plugins.inference.counts import TOLD_TOKENS
 from lakefall_plugins.types.layouts import COMMON, SPECIFIED, Layout
 from lakefall_plugins.types.number_formats import MOST, PLAIN, number_format
 
@@ -49,8 +50,11 @@ class ThresholdOptions(InfererOptions):
     """Prove the proposed types on all rows, or trust the first rows."""
     leading_zeros: Literal["text", "number"] = "text"
     """What 00501 is: text, which makes its whole column text, or a number."""
-    null_values: tuple[str, ...] = ("", "NULL", "null", "\\N")
-    """Texts that stand for no value, in columns that are not text."""
+    exponents: Literal["signed", "number"] = "signed"
+    """What 32E0134 is, digits, an E and digits without a point or a sign: a code, which makes its
+    whole column text, or a number. 1.5E3, 1E-5, 1e+6 and 1e3 are numbers."""
+    null_values: tuple[str, ...] = ("", "NULL", "null", "\\N", *TOLD_TOKENS)
+    """Texts that stand for no value, in columns that are not text; a column of text keeps them."""
     date_formats: tuple[Annotated[str, AfterValidator(_date_format)], ...] = Field(
         default=(*SPECIFIED, COMMON), min_length=1
     )

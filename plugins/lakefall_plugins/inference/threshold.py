@@ -37,6 +37,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         return TypeSettings(
             date_formats=expand(options.date_formats, two_digit_years=options.two_digit_years),
             leading_zeros=options.leading_zeros,
+            exponents=options.exponents,
             boolean=options.boolean,
             number_formats=options.number_formats,
             null_values=options.null_values,
@@ -146,7 +147,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
             nullable=(
                 any(name not in survey.names for survey in surveys)
                 or verdict.seen.sampled
-                or verdict.seen.empty > 0
+                or verdict.empty > 0
                 or (verdict.reading is not None and not verdict.tally.fits_all(verdict.reading))
             ),
             format=reading.format if reading else "",

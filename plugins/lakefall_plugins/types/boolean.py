@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from typing_extensions import override
 
+from lakefall.common.sql import literal
 from lakefall.contract.plugin import NoOptions
-from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.contract.types import Role, Sign, TypeCandidate, TypePlugin, TypeSettings
 
 WORDS = {"true": True, "yes": True, "false": False, "no": False}
 DIGITS = {"1": True, "0": False}
+CERTAIN = ("true", "false")
 
 
 class Boolean(TypePlugin[NoOptions]):
-    """true/false, yes/no in any case, and 1/0 unless `boolean: words`."""
+    """true/false, yes/no in any case, and 1/0 unless `boolean: words`.
+
+    Zeros alone are a counter that stayed zero, `yes` alone is a remark: both a true and a false
+    value are needed, or one of the two words that mean nothing else (wireservice/csvkit#1265).
+    """
 
     name = "boolean"
 
@@ -33,9 +39,21 @@ class Boolean(TypePlugin[NoOptions]):
             iceberg="boolean",
             duckdb="BOOLEAN",
             parse=parse,
+            signs=tuple(_sign(meaning, truth) for truth in (True, False)),
             examples=("true", "FALSE", "Yes", "no", *(DIGITS if digits else ())),
             counter_examples=(
                 *("t", "f", "y", "n", "on", "2", "-1", "01", "1.0", "truee", "yes no"),
                 *(() if digits else DIGITS),
             ),
         )
+
+
+def _sign(meaning: Mapping[str, bool], truth: bool) -> Sign:
+    words = [word for word, value in meaning.items() if value is truth or word in CERTAIN]
+    listed = ", ".join(map(literal, words))
+    name = f"a {str(truth).lower()} value"
+
+    def holds(text: str) -> str:
+        return f"(lower({text}) IN ({listed}))"
+
+    return Sign(name, holds, Role.NEEDED, f"there is not {name}")

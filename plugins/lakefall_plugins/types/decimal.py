@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing_extensions import override
 
 from lakefall.contract.types import TypeCandidate, TypeSettings
-from lakefall_plugins.types.numbers import LEADING_ZERO, Number, leading_zero_veto
+from lakefall_plugins.types.numbers import Number, leading_zeros
 from lakefall_plugins.types.options import MOST_DIGITS, DecimalOptions
 
 _NAME = re.compile(r"DECIMAL\((\d+), ?(\d+)\)")
@@ -93,8 +93,7 @@ def _plain(digits: Digits, settings: TypeSettings) -> TypeCandidate:
         iceberg=f"decimal({digits.precision},{scale})",
         duckdb=digits.name,
         parse=parse,
-        veto=leading_zero_veto(settings),
-        veto_reason=LEADING_ZERO,
+        signs=leading_zeros(settings),
         examples=("0", "-0", largest, f"-{largest}", "0." + "0" * scale),
         counter_examples=(
             *(f"1{'0' * (digits.precision - scale)}", f"0.{'0' * scale}1"),

@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from lakefall.common.sql import literal
 from lakefall.contract.plugin import NoOptions, O_co
-from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
+from lakefall.contract.types import Role, Sign, TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types.number_formats import PLAIN, NumberFormat, number_format, places
 
 FAMILY = "number"
@@ -26,6 +26,12 @@ EXACT = 2**53
 """Up to here a DOUBLE holds every integer (IEEE 754)."""
 LARGEST_DOUBLE = "1.7976931348623157e308"
 EXPONENT = "([eE][+-]?[0-9]+)?"
+EXPONENT_CODE = "of digits, E and digits"
+_CODE = "[0-9]+E[0-9]+|[0-9]{2,}e[0-9]+|[0-9]e0[0-9]+"
+"""Serial and part numbers such as ``32E0134`` (dust-tt/dust#29259, danielaparker/jsoncons#333). Who
+writes numbers with an exponent and no sign writes a point, or one digit and a small ``e``."""
+DIGITS = 17
+"""As many decimal digits tell any two values of a DOUBLE apart (IEEE 754)."""
 # Fewer characters than this, and no exponent: the value is no smaller than the smallest DOUBLE.
 PLAIN_LENGTH = 300
 
@@ -169,8 +175,7 @@ class Integer(Number[NoOptions]):
             iceberg="int",
             duckdb="INTEGER",
             parse=_whole("INTEGER", settings),
-            veto=leading_zero_veto(settings),
-            veto_reason=LEADING_ZERO,
+            signs=leading_zeros(settings),
             examples=("0", "-0", "42", "-7", "2147483647", "-2147483648"),
             counter_examples=("2147483648", "-2147483649", *NOT_WHOLE, *_zero_led(settings)),
         )
@@ -202,8 +207,7 @@ class Bigint(Number[NoOptions]):
             iceberg="long",
             duckdb="BIGINT",
             parse=_whole("BIGINT", settings),
-            veto=_beyond_bigint,
-            veto_reason=BEYOND_BIGINT,
+            signs=(*leading_zeros(settings), Sign(BEYOND_BIGINT, _beyond_bigint, Role.NO_NUMBER)),
             examples=("0", "-0", "42", "9999999999", "-9223372036854775808", "9223372036854775807"),
             counter_examples=(
                 "9223372036854775808",
@@ -224,7 +228,9 @@ class Bigint(Number[NoOptions]):
 
 
 class Double(Number[NoOptions]):
-    """Decimal and scientific numbers of 64 bits; what they cannot hold is refused."""
+    """Decimal and scientific numbers of 64 bits. A decimal becomes the nearest DOUBLE, as
+    everywhere; the evidence counts those of more than 17 digits, which `decimal` keeps. Integers
+    beyond 2^53, and numbers too large or too small for the type, are refused."""
 
     name = "double"
     stem = "DOUBLE"
@@ -241,8 +247,7 @@ class Double(Number[NoOptions]):
             iceberg="double",
             duckdb="DOUBLE",
             parse=_double(settings),
-            veto=leading_zero_veto(settings),
-            veto_reason=LEADING_ZERO,
+            signs=(*leading_zeros(settings), *_exponents(settings), _ROUNDED),
             examples=("0", "-0", "0.5", "3.14", "-0.5", "1.2e10", "5.", "1E-3", str(EXACT)),
             counter_examples=(
                 *("1e400", "-1e400", "1e-400", str(EXACT + 1), "12345678901234567890"),
@@ -272,19 +277,43 @@ def may_be_number(text: str) -> str:
     return f"({text} >= '-' AND {text} < ':')"
 
 
-def leading_zero_veto(settings: TypeSettings) -> Callable[[str], str] | None:
-    """SQL that is true for a number written with a leading zero, such as ``00501``."""
+def leading_zeros(settings: TypeSettings) -> tuple[Sign, ...]:
+    """The sign of a number written with a leading zero, such as ``00501``, unless it is one."""
     if settings.leading_zeros == "number":
-        return None
+        return ()
 
-    def veto(text: str) -> str:
+    def holds(text: str) -> str:
         # The comparison is cheap and rules out nearly everything before the pattern is tried.
         return (
             f"((({text} >= '00' AND {text} < '0:') OR ({text} >= '-00' AND {text} < '-0:'))"
             rf" AND regexp_full_match({text}, '-?0[0-9]+(\.[0-9]*)?{EXPONENT}'))"
         )
 
-    return veto
+    return (Sign(LEADING_ZERO, holds, Role.NO_NUMBER),)
+
+
+def _exponents(settings: TypeSettings) -> tuple[Sign, ...]:
+    if settings.exponents == "number":
+        return ()
+    return (Sign(EXPONENT_CODE, _is_code, Role.NO_NUMBER),)
+
+
+def _is_code(text: str) -> str:
+    # To look for the letter costs a fifth of the pattern.
+    return f"(({text} GLOB '[0-9]*[eE][0-9]*') AND regexp_full_match({text}, '{_CODE}'))"
+
+
+def _is_rounded(text: str) -> str:
+    digits = f"trim(regexp_replace({text}, '[eE].*$|[^0-9]', '', 'g'), '0')"
+    return f"(strlen({text}) > {DIGITS} AND strlen({digits}) > {DIGITS})"
+
+
+_ROUNDED = Sign(
+    f"more than {DIGITS} digits",
+    _is_rounded,
+    Role.SAID,
+    "rounded to the nearest DOUBLE; `decimal` keeps all of them",
+)
 
 
 def _beyond_bigint(text: str) -> str:
@@ -318,6 +347,7 @@ def _double(settings: TypeSettings) -> Callable[[str], str]:
     any_zeros = settings.leading_zeros == "number"
     whole = "[0-9]+" if any_zeros else "(0|[1-9][0-9]*)"
     short = "[0-9]{1,15}" if any_zeros else "(0|[1-9][0-9]{0,14})"
+    coded = settings.exponents != "number"
 
     def parse(text: str) -> str:
         value = f"try_cast({text} AS DOUBLE)"
@@ -326,6 +356,7 @@ def _double(settings: TypeSettings) -> Callable[[str], str]:
             rf" WHEN strlen({text}) < {PLAIN_LENGTH}"
             rf" AND regexp_full_match({text}, '-?{short}(\.[0-9]*)?') THEN {value}"
             rf" WHEN regexp_full_match({text}, '-?{whole}(\.[0-9]*)?{EXPONENT}')"
+            f"{f' AND NOT {_is_code(text)}' if coded else ''}"
             f" AND {_held(text, value)} THEN {value} END"
         )
 

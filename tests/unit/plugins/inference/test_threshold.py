@@ -90,6 +90,56 @@ def test_a_leading_zero_bars_numbers(infer: Infer) -> None:
     assert column(infer, *values, choose="first").type == "INTEGER"
 
 
+@pytest.mark.parametrize("code", ["32E0134", "5001173E5", "1E5", "5001173e5", "3e02"])
+def test_digits_with_an_e_between_them_bar_numbers(infer: Infer, code: str) -> None:
+    values = [*["1.5"] * 20, code]
+    reason = "VARCHAR: 1 value of digits, E and digits, first on line 22"
+    assert column(infer, *values).evidence == (reason,)
+    assert column(infer, *values, exponents="number").type == "DOUBLE"
+
+
+@pytest.mark.parametrize("number", ["1e3", "1.5E3", "1E-5", "1e+06", "-2E5"])
+def test_other_exponents_are_numbers(infer: Infer, number: str) -> None:
+    assert column(infer, "1.5", number).evidence == ("DOUBLE: 2 of 2 values",)
+
+
+def test_digits_that_a_double_rounds_are_told(infer: Infer) -> None:
+    digits = "0.123456789012345678"
+    told = "with more than 17 digits: rounded to the nearest DOUBLE; `decimal` keeps all of them"
+    found = column(infer, *["1.5"] * 20, digits, "0.12345678901234567", sample_rows=5)
+    assert found.evidence == (
+        "DOUBLE: 22 of 22 values",
+        f"1 value with more than 17 digits: {told}",
+    )
+
+
+@pytest.mark.parametrize("first", [["0", "0"], ["1"], ["yes"], ["No", "no"]])
+def test_one_truth_value_alone_is_no_boolean(infer: Infer, first: list[str]) -> None:
+    alone = "INTEGER" if first[0].isdigit() else "VARCHAR"
+    other = {"0": "1", "1": "0", "yes": "no", "No": "YES"}[first[0]]
+    assert column(infer, *first).type == alone
+    assert column(infer, *first, choose="first").type == "BOOLEAN"
+    assert column(infer, *first, other).type == "BOOLEAN"
+    assert column(infer, *first * 10, other, sample_rows=3).type == "BOOLEAN"
+    a, b = (f"v\n{each}\n" for each in (first[0], other))
+    assert infer(a, a).columns[0].type == alone
+    for quick in (False, True):
+        assert infer(a, b, quick=quick).columns[0].type == "BOOLEAN"
+    assert column(infer, "true", "true").type == column(infer, "FALSE").type == "BOOLEAN"
+
+
+def test_tokens_for_no_value(infer: Infer) -> None:
+    found = column(infer, *["5"] * 20, "NA", "-", "", "NA", sample_rows=2)
+    assert found.evidence == (
+        "INTEGER: 20 of 20 values",
+        "4 empty",
+        "of the empty ones are 2 'NA', 1 '-' (null_values)",
+    )
+    text = column(infer, "DE", "NA", "ZA")
+    assert (text.type, text.nullable) == ("VARCHAR", False)
+    assert column(infer, "5", "NaN", null_values=[""]).type == "VARCHAR"
+
+
 def test_a_number_beyond_64_bits_bars_numbers(infer: Infer) -> None:
     barred = column(infer, *["1.5"] * 20, "12345678901234567890")
     assert barred.evidence == ("VARCHAR: 1 value beyond 64 bits, first on line 22",)
@@ -155,7 +205,7 @@ def test_a_null_token_that_the_type_could_read_is_no_value(infer: Infer) -> None
 
 
 def test_verify_sample_looks_no_further(infer: Infer) -> None:
-    found = column(infer, *rows("1", 20, "2", "x"), sample_rows=10, verify="sample")
+    found = column(infer, "0", *rows("1", 20, "2", "x"), sample_rows=10, verify="sample")
     assert (found.type, found.nullable) == ("BOOLEAN", True)
     assert found.evidence == ("BOOLEAN: 10 of 10 values in the first 10 rows",)
 
