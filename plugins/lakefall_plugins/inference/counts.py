@@ -14,10 +14,9 @@ from typing import Any, Protocol, TypeVar
 from lakefall.contract.types import Role, TypeCandidate
 from lakefall.contract.values import Places
 from lakefall.tabular.expressions import token, trimmed
+from lakefall_plugins.inference.options import TOLD_TOKENS
 
 _Key = TypeVar("_Key", bound=Hashable)
-TOLD_TOKENS = ("NA", "N/A", "#N/A", "NaN", "nan", "None", "-", "--", "?", ".")
-"""Null tokens of the defaults that may be a word elsewhere: the evidence counts them by name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,11 @@ from pydantic import AfterValidator, Field
 
 from lakefall.contract.plugin import InfererOptions, Options
 from lakefall.contract.units import Share
-from lakefall_plugins.inference.counts import TOLD_TOKENS
 from lakefall_plugins.types.layouts import COMMON, SPECIFIED, Layout
 from lakefall_plugins.types.number_formats import MOST, PLAIN, number_format
+
+TOLD_TOKENS = ("NA", "N/A", "#N/A", "NaN", "nan", "None", "-", "--", "?", ".")
+"""Null tokens of the defaults that may be a word elsewhere: the evidence counts them by name."""
 
 
 def _date_format(text: str) -> str:
