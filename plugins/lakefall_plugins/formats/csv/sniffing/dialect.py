@@ -31,7 +31,7 @@ from lakefall_plugins.formats.csv.sniffing.sample import (
     tail,
     terminator,
 )
-from lakefall_plugins.formats.csv.sniffing.selection import Found, select, with_late_quote
+from lakefall_plugins.formats.csv.sniffing.selection import Found, select, with_late_marks
 from lakefall_plugins.formats.csv.sniffing.splitting import Row, Way, split
 
 
@@ -54,7 +54,7 @@ def detect(
     name = name or path.name
     encoding = detect_encoding(path, options.encoding, name)
     found = select(path, encoding.name, options, name)
-    way = with_late_quote(path, encoding.name, found, options)
+    way = with_late_marks(path, encoding.name, found, options)
     table = _table(found, options)
     verdict = _header(found, table, options, known_columns)
     if not verdict.present and options.preamble_lines is None:

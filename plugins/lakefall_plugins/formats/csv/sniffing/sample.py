@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -95,17 +95,21 @@ FIRST_TAIL, LARGEST_TAIL = 1 << 13, 1 << 25
 """Bytes at the end of a file: looked at first, and at most, while they are all empty rows."""
 
 
-def around_first_quote(path: Path, encoding: str, delimiter: str, quotechar: str) -> str:
-    """Whole lines from the first place in the file where a quote opens a cell; ``''`` for none.
+def around_first(path: Path, encoding: str, texts: Sequence[str]) -> str:
+    """Whole lines around the first place in the file where one of some texts stands; ``''`` for
+    none.
 
     The whole file is searched: one quoted cell in a million rows changes how they are read.
     """
     codec = codec_of(path, encoding).name
-    needles = _needles(codec, delimiter, quotechar)
+    needles = [text.encode(codec, errors="ignore") for text in texts]
+    rarest = needles[0][-len(needles[0]) // len(texts[0]) :]
     with path.open("rb") as stream:
         offset, kept = 0, b""
         while block := stream.read(_BLOCK):
-            places = _places(kept + block, needles)
+            text = kept + block
+            found = [text.find(needle) for needle in needles] if rarest in text else []
+            places = [place for place in found if place >= 0]
             if places:
                 start = max(offset - len(kept) + min(places) - _WINDOW // 4, 0)
                 stream.seek(start // 4 * 4)
@@ -115,6 +119,12 @@ def around_first_quote(path: Path, encoding: str, delimiter: str, quotechar: str
     return ""
 
 
+def opening(delimiter: str, quotechar: str) -> list[str]:
+    """How a quote stands that opens a cell."""
+    before = ["\n", "\r", *([delimiter, f"{delimiter} "] if delimiter else [])]
+    return [f"{text}{quotechar}" for text in before]
+
+
 def tail(path: Path, encoding: str, size: int) -> str:
     """Whole lines from the end of the file."""
     codec = codec_of(path, encoding).name
@@ -122,18 +132,6 @@ def tail(path: Path, encoding: str, size: int) -> str:
     with path.open("rb") as stream:
         stream.seek(start)
         return _whole_lines(stream.read(), codec, start > 0, to_end=True)
-
-
-def _needles(codec: str, delimiter: str, quotechar: str) -> list[bytes]:
-    before = ["\n", "\r", *([delimiter, f"{delimiter} "] if delimiter else [])]
-    return [f"{text}{quotechar}".encode(codec, errors="ignore") for text in before]
-
-
-def _places(block: bytes, needles: list[bytes]) -> list[int]:
-    quote = needles[0][len(needles[0]) // 2 :]
-    if quote not in block:
-        return []
-    return [place for needle in needles if (place := block.find(needle)) >= 0]
 
 
 def _whole_lines(raw: bytes, codec: str, cut_start: bool, to_end: bool = False) -> str:

@@ -25,10 +25,10 @@ from lakefall_plugins.formats.csv.sniffing.delimiters import (
     settle,
     several_in,
     under_names,
-    ways,
     without_misfits,
 )
-from lakefall_plugins.formats.csv.sniffing.sample import Sample, around_first_quote, take
+from lakefall_plugins.formats.csv.sniffing.quoting import settle_marks, ways
+from lakefall_plugins.formats.csv.sniffing.sample import Sample, around_first, opening, take
 from lakefall_plugins.formats.csv.sniffing.scoring import Scored, as_preferred, score
 from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way, split
 
@@ -48,6 +48,8 @@ RIVAL = 1.25
 TELLING_ROWS = 10
 UNUSED_QUOTE = 0.5
 """Quotes that close as often as they open, and all the same are taken for text."""
+OPEN = 0.25
+"""Another quote or escape that divides the rows as evenly."""
 REFUSED = 0.25
 """A delimiter that divides all rows alike, and that has no other evidence."""
 _ANNOUNCED = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*(?:\n|$)', re.IGNORECASE)
@@ -110,19 +112,31 @@ def _is_settled(found: Found) -> bool:
     return same and not best.split.misplaced and not best.split.open_end
 
 
-def with_late_quote(path: Path, encoding: str, found: Found, options: CsvSnifferOptions) -> Way:
-    """The way, with the quote that first opens a cell after the sample where there is one."""
+def with_late_marks(path: Path, encoding: str, found: Found, options: CsvSnifferOptions) -> Way:
+    """The way, with the quote or the escape that first stands after the sample, if one does.
+
+    The rows around that place decide as those of the sample did.
+    """
     way = found.best.way
-    given = options.quotechar is not None
-    if way.quotechar or given or not found.sample.truncated or len(way.delimiter) > 1:
+    if not found.sample.truncated or len(way.delimiter) > 1:
         return way
-    text = around_first_quote(path, encoding, way.delimiter, '"')
+    if not found.best.split.quoted and options.quotechar is None:
+        plain, quoted = replace(way, quotechar=""), replace(way, quotechar='"')
+        text = around_first(path, encoding, opening(way.delimiter, '"'))
+        way = _better(text, (plain, quoted, replace(quoted, escapechar="\\")), options) or way
+    elif way.quotechar and not way.escapechar and options.escapechar is None:
+        escaped = replace(way, escapechar="\\")
+        text = around_first(path, encoding, [f"\\{way.quotechar}"])
+        way = _better(text, (way, escaped), options) or way
+    return way
+
+
+def _better(text: str, ways: Sequence[Way], options: CsvSnifferOptions) -> Way | None:
     if not text:
-        return way
-    quoted = replace(way, quotechar='"')
-    cells, ways = Cells(), (way, quoted, replace(quoted, escapechar="\\"))
+        return None
+    cells = Cells()
     scored = [score(w, split(text, w, truncated=True), cells, options.delimiters) for w in ways]
-    return min(scored, key=lambda s: s.bits).way
+    return min(settle_marks(scored).ways, key=_bits).way
 
 
 def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
@@ -154,7 +168,8 @@ def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
             rest = [] if plain else scores([o for o in others if o not in shown])
             scored += [s for s in rest if is_evident(s, cells)]
             refused = [s for s in rest if s not in scored]
-    scored = settle(without_misfits(scored, preferred), text, cells)
+    marks = settle_marks(scored)
+    scored = settle(without_misfits(marks.ways, preferred), text, cells)
     scored = under_names(by_tabs(scored), preferred, cells)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
@@ -162,7 +177,7 @@ def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
     if delimiter is None and (several := several_in(text, best.way.delimiter)):
         way = Way(several)
         best = score(way, split(text, way), cells, (*preferred, several))
-    return Found(sample, cells, best, _doubt(best, scored, refused))
+    return Found(sample, cells, best, _doubt(best, scored, refused, marks.rivals))
 
 
 def _without(text: str, lines: int, comment: str | None) -> str:
@@ -221,18 +236,24 @@ def _named(scored: Sequence[Scored], text: str, free: bool) -> Scored:
     if free and not best.way.quotechar and '"' in text:
         way = replace(best.way, quotechar='"')
         same = replace(best, way=way, split=split(text, way))
-        if not _differs(same, best):
+        if not same.split.misplaced and not _differs(same, best):
             return same
     return best
 
 
-def _doubt(best: Scored, scored: Sequence[Scored], refused: Sequence[Scored]) -> Doubt:
+def _doubt(
+    best: Scored,
+    scored: Sequence[Scored],
+    refused: Sequence[Scored],
+    rivals: Sequence[Scored],
+) -> Doubt:
     """Compare the best way with all others.
 
     Args:
         best: the way that won.
         scored: all that took part, the cheapest first.
         refused: ways that did not take part, because their own rows are the only evidence.
+        rivals: ways with the same delimiters that only a mark decides against.
     """
     if len(best.way.delimiter) > 1:
         # A part of the delimiter divides the rows, too, and is no rival of the whole.
@@ -240,6 +261,7 @@ def _doubt(best: Scored, scored: Sequence[Scored], refused: Sequence[Scored]) ->
     odds = _odds(best, scored)
     if best.width == 1:
         odds |= {way: REFUSED for way in refused if _divides(way)}
+    odds |= {way: OPEN for way in rivals if way.way.delimiter == best.way.delimiter}
     second = max(odds, key=lambda way: odds[way], default=None)
     share = round(1 / (1 + sum(odds.values())), 3)
     return Doubt(second, odds[second] if second else 0.0, share)

@@ -54,6 +54,8 @@ class Split:
     """Quoted cells that hold a delimiter or a line end."""
     misplaced: int
     """Cells that begin with a quote, but do not end with one where the cell ends."""
+    loose: int = 0
+    """Other cells without quotes around them that hold one."""
     inner_breaks: int = 0
     """Line ends inside quoted cells."""
     open_end: bool = False
@@ -110,7 +112,7 @@ def _split_escaped(text: str, way: Way) -> Split:
         start = line
         if not end:
             break
-    return Split(tuple(rows), 0, protected, 0, inner_breaks)
+    return Split(tuple(rows), 0, protected, 0, inner_breaks=inner_breaks)
 
 
 def cell_pattern(way: Way) -> re.Pattern[str]:
@@ -139,15 +141,17 @@ def cell_pattern(way: Way) -> re.Pattern[str]:
 def _split_quoted(text: str, way: Way, truncated: bool) -> Split:
     rows: list[Row] = []
     cells: list[str] = []
-    quoted = protected = misplaced = inner_breaks = line = 0
+    quoted = protected = misplaced = loose = inner_breaks = line = 0
     open_end = False
     quote, doubled, space = way.quotechar, way.quotechar * 2, way.delimiter != " "
     start = 0
     for inside, unclosed, plain, end in cell_pattern(way).findall(text):
         cell = plain
         if plain:
-            if (plain.lstrip(" ") if space else plain).startswith(quote):
-                misplaced += 1
+            if quote in plain:
+                begins = (plain.lstrip(" ") if space else plain).startswith(quote)
+                misplaced += begins
+                loose += not begins
         elif inside:
             quoted += 1
             cell = inside.replace(doubled, quote)
@@ -169,4 +173,4 @@ def _split_quoted(text: str, way: Way, truncated: bool) -> Split:
             start = line
             if not end:
                 break
-    return Split(tuple(rows), quoted, protected, misplaced, inner_breaks, open_end)
+    return Split(tuple(rows), quoted, protected, misplaced, loose, inner_breaks, open_end)
