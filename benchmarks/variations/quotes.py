@@ -259,6 +259,7 @@ def a_blank_before_some_quotes(chance: Random) -> Variation:
 @kind
 def a_blank_after_every_delimiter(chance: Random) -> Variation:
     header, rows, _ = frame(chance, (v.word, v.full_name, v.day, v.url), size(chance))
+    header, rows = [*header, "text"], [[*row, v.phrase(chance)] for row in rows]
     return made("\n".join(", ".join(row) for row in [header, *rows]) + "\n", header, rows)
 
 

@@ -22,6 +22,7 @@ class Reading:
     quotechar: str
     escapechar: str
     score: float
+    """Its share of the likelihood, on the scale of the confidence and never above it."""
 
     def describe(self) -> str:
         """The reading in a few words for people."""
@@ -66,6 +67,9 @@ class Dialect(Format):
     but has a field for every column is a record."""
     skip_initial_space: bool = False
     """A blank after a delimiter is not part of the field."""
+    blanks_around_quotes: bool = False
+    """Blanks before and after a quoted field are no part of it. The csv module takes them for
+    text or for an error, and so does a dialect that a person gives."""
     confidence: float = 1.0
     """0 to 1: how sure the sniffer is of delimiter, quote and escape."""
     header_confidence: float = 1.0

@@ -13,6 +13,7 @@ from lakefall.contract.values import Skipped
 from lakefall.tabular.rejects import visible
 from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import Codec, line_blocks
+from lakefall_plugins.formats.csv.reading.padding import Padding
 from lakefall_plugins.formats.csv.reading.skipped import (
     BLANK,
     COMMENT,
@@ -135,6 +136,7 @@ class _Lines:
         self._named = dialect.has_header
         self._preamble = dialect.preamble_lines
         self._comment = dialect.comment
+        self._padding = Padding(dialect)
         self._lines = (line for block, _ in line_blocks(path, codec) for line in block)
 
     def __iter__(self) -> Iterator[str]:
@@ -147,7 +149,7 @@ class _Lines:
             else:
                 if self.in_head and self._named:
                     self.taken.append(line)
-                yield line
+                yield self._padding.without(line, begins=not self._padding.open)
 
     def skip(self, rule: str, lines: Sequence[str]) -> None:
         """Lines that a rule skips; below the head they are not counted here."""

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from lakefall_plugins.formats.csv.dialect import Dialect
+from lakefall_plugins.formats.csv.reading.padding import Padding
 from lakefall_plugins.formats.csv.reading.syntax import read
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ class Parsed:
     """Index of the first line of each."""
     ends: Int64s
     """Index after its last line."""
+    padded: dict[int, str]
+    """Lines that had blanks around quoted fields, without these, by index."""
     comments: list[str]
     """Comment lines before, between and after them."""
     done: int
@@ -56,6 +59,8 @@ class Parsed:
     def raws(self, lines: list[str]) -> list[str]:
         """The records' raw text."""
         count = len(self.rows)
+        if self.padded:
+            lines = [self.padded.get(at, line) for at, line in enumerate(lines)]
         if count and self.ends[-1] - self.starts[0] == count:
             return lines[self.starts[0] : self.ends[-1]]
         pairs = zip(self.starts.tolist(), self.ends.tolist(), strict=True)
@@ -73,29 +78,44 @@ def is_record(line: str, dialect: Dialect, columns: int) -> bool:
         return True
 
 
-def parse(lines: list[str], at: int, dialect: Dialect, columns: int) -> Parsed:
-    """Read records from ``lines[at:]``: at most some ``CELLS``, and none after an error."""
+def parse(
+    lines: list[str], at: int, dialect: Dialect, columns: int, padding: Padding | None = None
+) -> Parsed:
+    """Read records from ``lines[at:]``: at most some ``CELLS``, and none after an error.
+
+    Args:
+        padding: where there may be blanks around quoted fields.
+    """
     import numpy as np
 
     rows: list[list[str]] = []
     numbers: list[int] = []
     skips: list[int] = []
     comments: list[str] = []
+    padded: dict[int, str] = {}
 
-    def without_comments() -> Iterator[str]:
+    def records_alone() -> Iterator[str]:
         # The reader asks for a line, and no row has come since: the record goes on.
         asked = -1
-        for line in body:
-            if len(rows) != asked:
-                if line.startswith(dialect.comment) and not is_record(line, dialect, columns):
+        for number, line in enumerate(body, at):
+            begins = len(rows) != asked
+            if begins:
+                if (
+                    commented
+                    and line.startswith(dialect.comment)
+                    and not is_record(line, dialect, columns)
+                ):
                     comments.append(line)
                     continue
                 asked = len(rows)
-            yield line
+            bare = padding.without(line, begins) if padding else line
+            if bare != line:
+                padded[number] = bare
+            yield bare
 
     body = lines[at:] if at else lines
     commented = bool(dialect.comment) and any(x.startswith(dialect.comment) for x in body)
-    reader = read(without_comments() if commented else body, dialect, strict=True)
+    reader = read(records_alone() if commented or padding else body, dialect, strict=True)
     failure = None
     try:
         for row in islice(reader, max(1, CELLS // columns)):
@@ -112,4 +132,4 @@ def parse(lines: list[str], at: int, dialect: Dialect, columns: int) -> Parsed:
         ends += np.array(skips, dtype=np.int64)
     starts = ends - np.diff(read_lines, prepend=0)
     done = failure.at if failure else at + reader.line_num + len(comments)
-    return Parsed(rows, starts, ends, comments, done, failure)
+    return Parsed(rows, starts, ends, padded, comments, done, failure)

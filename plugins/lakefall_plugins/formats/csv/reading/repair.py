@@ -20,6 +20,7 @@ from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import MAX_RECORD, Codec, line_blocks
 from lakefall_plugins.formats.csv.reading.head import Head
 from lakefall_plugins.formats.csv.reading.others import OtherTable, OtherTables
+from lakefall_plugins.formats.csv.reading.padding import Padding
 from lakefall_plugins.formats.csv.reading.parsing import Failure, Parsed, parse
 from lakefall_plugins.formats.csv.reading.skipped import BLANK, COMMENT, FOOTER, SkippedLines
 from lakefall_plugins.formats.csv.reading.syntax import Copier, large_fields
@@ -83,6 +84,7 @@ class _Repair:
         self.head = head
         self.columns = len(head.header)
         self.copier = target.copier
+        self.padding = Padding(dialect)
         self.out = out
         self.lines = target.lines
         self.rejects = target.rejects
@@ -158,9 +160,10 @@ class _Repair:
         text = "".join(lines)
         self.suspect = not clean or "\0" in text
         self.odd = self.copier.maybe_odd(text)
+        padding = self.padding if self.padding.occurs(text) else None
         at = 0
         while at < len(lines):
-            parsed = parse(lines, at, self.dialect, self.columns)
+            parsed = parse(lines, at, self.dialect, self.columns, padding)
             self.skipped.add(COMMENT, parsed.comments)
             self.records(parsed, lines)
             at = parsed.done

@@ -9,7 +9,7 @@ from pathlib import Path
 from lakefall_plugins.formats.csv.dialect import Dialect, Reading
 from lakefall_plugins.formats.csv.encoding.detection import detect_encoding
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
-from lakefall_plugins.formats.csv.sniffing.cells import TYPED
+from lakefall_plugins.formats.csv.sniffing.cells import Kind
 from lakefall_plugins.formats.csv.sniffing.header import (
     Given,
     HeaderVerdict,
@@ -33,6 +33,9 @@ from lakefall_plugins.formats.csv.sniffing.sample import (
 )
 from lakefall_plugins.formats.csv.sniffing.selection import Found, select, with_late_marks
 from lakefall_plugins.formats.csv.sniffing.splitting import Row, Way, split
+
+_NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
+_LAYOUT_SHARE = 0.9
 
 
 def detect(
@@ -77,6 +80,7 @@ def detect(
         comment=table.layout.comment,
         comment_given=options.comment is not None,
         skip_initial_space=_skip_initial_space(found, table, way),
+        blanks_around_quotes=options.quotechar is None and way.delimiter != " ",
         confidence=found.doubt.confidence,
         header_confidence=verdict.confidence,
         evidence=(
@@ -175,20 +179,21 @@ def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: W
 
 
 def _skip_initial_space(found: Found, table: _Table, way: Way) -> bool:
-    """Whether blanks after delimiters are layout, and would end up in texts or hide quotes: those
-    before numbers do no harm."""
+    """Whether a blank follows nearly every delimiter, so that it is layout and no text.
+
+    Blanks before numbers do no harm. Texts with several show a depth, as in an outline.
+    """
     if way.delimiter in ("", " ", "\t"):
         return way.runs
-    best, cells = found.best, found.cells
-    if way.quotechar and best.split.quoted:
-        apart = found.sample.text.count(f"{way.delimiter} {way.quotechar}")
-        if 2 * apart >= best.split.quoted:
-            return True
-    later = [cell for row in best.split.rows for cell in row.cells[1:] if cell]
-    if not later or sum(cell.startswith(" ") for cell in later) < 0.9 * len(later):
+    rows, cells = found.best.split.rows, found.cells
+    later = [cell for row in rows for cell in row.cells[1:] if cell.strip()]
+    texts = [t for row in table.below(rows) for t in row[1:] if cells[t].kind not in _NUMBERS]
+    quotes = found.sample.text.count(f"{way.delimiter} {way.quotechar}") if way.quotechar else 0
+    if any(text.startswith("  ") and text.strip() for text in texts):
         return False
-    texts = (cell for row in table.below(best.split.rows) for cell in row[1:])
-    return any(cells[text].kind not in TYPED and text.strip() for text in texts)
+    apart = quotes + sum(cell.startswith(" ") for cell in later)
+    harmless = not quotes and not any(text.strip() for text in texts)
+    return not harmless and apart >= _LAYOUT_SHARE * len(later)
 
 
 def _lines(count: int) -> str:
@@ -227,5 +232,6 @@ def _evidence(found: Found, table: _Table) -> list[str]:
 def _reading(found: Found) -> Reading | None:
     if found.doubt.second is None:
         return None
-    way = found.doubt.second.way
-    return Reading(way.delimiter, way.quotechar, way.escapechar, round(found.doubt.odds, 6))
+    doubt, way = found.doubt, found.doubt.second.way
+    score = min(doubt.odds, 1.0) * doubt.confidence
+    return Reading(way.delimiter, way.quotechar, way.escapechar, round(score, 6))
