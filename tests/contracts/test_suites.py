@@ -5,23 +5,30 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 import test_samples as samples
+from pydantic import ConfigDict
 
+from lakefall import testing
 from lakefall.contract.errors import FileChangedError, LakefallError
-from lakefall.contract.plugin import hookimpl
+from lakefall.contract.plugin import NoOptions, hookimpl
+from lakefall.contract.results import Maintained, Registered
+from lakefall.contract.types import TypeCandidate, TypePlugin
 from lakefall.contract.values import LocalFile, Places, Schema, TypeSettings
-from lakefall.testing.step import some_file
+from lakefall.testing import PluginContract, SnifferContract, TypeContract
+from lakefall.testing.step import StepContract, some_file
+from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 
 Change = Callable[[Any, Any], Any]
 replace = dataclasses.replace
 
 
-def wrong(suite: type, hook: str, change: Change, **more: Any) -> type:
+def wrong(suite: type, hook: str, change: Change) -> type:
     """The suite about a plugin whose hook gives another answer.
 
     Args:
@@ -30,7 +37,7 @@ def wrong(suite: type, hook: str, change: Change, **more: Any) -> type:
     original = getattr(suite.plugin, hook)  # type: ignore[attr-defined]
 
     @functools.wraps(original)
-    def changed(self: Any, *args: Any, **named: Any) -> Any:
+    def other(self: Any, *args: Any, **named: Any) -> Any:
         given = inspect.signature(original).bind(self, *args, **named).arguments
         try:
             answer = original(self, *args, **named)
@@ -41,30 +48,45 @@ def wrong(suite: type, hook: str, change: Change, **more: Any) -> type:
             raise answer
         return answer
 
-    plugin = suite.plugin  # type: ignore[attr-defined]
-    attributes = {hook: changed, "__doc__": plugin.__doc__, **more}
-    return spoilt(suite, type(plugin.__name__, (plugin,), attributes))
+    return plugged(suite, **{hook: other})
 
 
 def spoilt(suite: type, plugin: type) -> type:
-    small = {"plugin": plugin, "hostile": (b"", b"\xff\xfe", b"a,b\n1\n")}
-    return type("Spoilt", (suite,), small)
+    return changed(suite, plugin=plugin, hostile=(b"", b"\xff\xfe", b"a,b\n1\n"))
+
+
+def changed(suite: type, **attributes: Any) -> type:
+    return type("Spoilt", (suite,), attributes)
+
+
+def plugged(suite: type, **attributes: Any) -> type:
+    """The suite about a plugin with other attributes."""
+    plugin = suite.plugin  # type: ignore[attr-defined]
+    made = type(plugin.__name__, (plugin,), {"__doc__": plugin.__doc__, **attributes})
+    # A class takes the options of what it derives from.
+    made.options_model = attributes.get("options_model", plugin.options_model)  # type: ignore[attr-defined]
+    return spoilt(suite, made)
 
 
 def failed(suite: type) -> set[str]:
     """The laws that do not hold."""
     found = set()
-    for name in dir(suite):
-        if name.startswith("test_"):
-            case = suite()
-            case.setup_method()
-            try:
-                getattr(case, name)()
-            except Exception:  # noqa: BLE001 -- a law may also break with the plugin's own error
-                found.add(name.removeprefix("test_"))
-            finally:
-                case.teardown_method()
+    getattr(suite, "setup_class", bool)()
+    for law in laws_of(suite):
+        case = suite()
+        getattr(case, "setup_method", bool)()
+        try:
+            getattr(case, f"test_{law}")()
+        except Exception:  # noqa: BLE001 -- a law may also break with the plugin's own error
+            found.add(law)
+        finally:
+            getattr(case, "teardown_method", bool)()
+    getattr(suite, "teardown_class", bool)()
     return found
+
+
+def laws_of(suite: type) -> set[str]:
+    return {name.removeprefix("test_") for name in dir(suite) if name.startswith("test_")}
 
 
 def damaged(file: LocalFile) -> LocalFile:
@@ -91,7 +113,14 @@ def each(change: Callable[[Any], Any]) -> Change:
     return lambda answer, _: [change(one) for one in answer]
 
 
+NUMBERS = itertools.count()
+
 SOURCE = [
+    (
+        "discover",
+        each(lambda f: replace(f, etag=f"{f.etag}+{next(NUMBERS)}")),
+        "equal_tokens_mean_equal_content",
+    ),
     ("discover", lambda a, _: [*a, some_file("t/more.csv")], "an_empty_source_lists_nothing"),
     ("discover", each(lambda f: replace(f, size=f.size + 1)), "a_file_is_listed_as_it_is"),
     ("fetch", outside, "fetching_brings_the_bytes"),
@@ -293,6 +322,10 @@ INFERER = [
         "columns_of_the_table_alone_are_left_out",
     ),
     (without_rows, "files_without_rows_are_answered"),
+    (
+        lambda s, g: replace(s, columns=()) if g.quick else s,
+        "a_quick_answer_is_about_the_same_columns",
+    ),
 ]
 
 VALIDATOR = [
@@ -333,6 +366,17 @@ def made(plan: Any, given: Any) -> Any:
     return plan
 
 
+OLDER = ("v1", "changed")
+
+
+def lossy(answer: Any, given: Any) -> Any:
+    """Loses the rows of a file."""
+    catalogue = given.self._read()
+    catalogue["files"].pop("orders/a.csv")
+    given.self._commit(catalogue)
+    return answer
+
+
 SINK = [
     (
         "describe",
@@ -354,6 +398,12 @@ SINK = [
     ),
     ("history", forgetful, "failures_are_remembered"),
     ("forget", lambda a, _: a + 1, "forgotten_files_are_gone"),
+    (
+        "pending",
+        each(lambda d: replace(d, pending=d.pending and (d.file.etag, d.reason) != OLDER)),
+        "the_latest_version_counts",
+    ),
+    ("maintain", lossy, "maintenance_changes_no_rows"),
 ]
 
 
@@ -375,7 +425,145 @@ REGISTRAR = [
         lambda a, _: replace(a, table="orders"),
         "every_table_is_told",
     ),
+    (
+        "reconcile",
+        each(lambda r: replace(r, ok=True)),
+        "reconciling_with_a_server_that_is_away_is_a_warning",
+    ),
+    (
+        "reconcile",
+        lambda a, g: [*a, Registered("", "orders", ok=False, message="away")][:1],
+        "reconciling_nothing_is_nothing",
+    ),
 ]
+
+
+class Amount(TypePlugin[NoOptions]):
+    """Whole amounts."""
+
+    name = "amount"
+
+    def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
+        plain = TypeCandidate(
+            "AMOUNT", 1, "int", "INTEGER", whole("-?([1-9][0-9]{0,8}|0)"), "plain",
+            telltale=lambda text: f"({text} GLOB '*[0-9]*')",
+            veto=lambda text: f"({text} GLOB '0[0-9]*')",
+            veto_reason="with a leading zero",
+            examples=("1", "-20", "300"),
+            counter_examples=("x", "1.5", "007"),
+        )  # fmt: skip
+        signed = whole("[+-]?([1-9][0-9]{0,8}|0)")
+        return [plain, replace(plain, format="signed", parse=signed, extends=("plain",))]
+
+
+def whole(pattern: str) -> Callable[[str], str]:
+    return lambda text: (
+        f"CASE WHEN regexp_full_match({text}, '{pattern}') THEN TRY_CAST({text} AS INTEGER) END"
+    )
+
+
+class Types(TypeContract):
+    plugin = Amount
+
+
+def candidates(change: Callable[[Any], Any]) -> tuple[str, Change]:
+    return "candidates", lambda a, _: [change(c) for c in a]
+
+
+def parsing(sql: str) -> tuple[str, Change]:
+    """Another parser: ``{0}`` is the text, ``{1}`` what is right."""
+    return candidates(lambda c: replace(c, parse=lambda text: sql.format(text, c.parse(text))))
+
+
+TYPE = [
+    ("candidates", lambda a, _: [], "it_proposes_something"),
+    ("for_type", lambda a, _: None, "its_own_type_is_found_again"),
+    (
+        "for_type",
+        lambda a, g: a or next(iter(g.self.candidates(g.settings)), None),
+        "another_type_is_not_claimed",
+    ),
+    (
+        *candidates(lambda c: replace(c, iceberg="long")),
+        "the_catalog_stores_what_the_parser_yields",
+    ),
+    (*candidates(lambda c: replace(c, examples=("1", "one"))), "every_example_parses"),
+    (*candidates(lambda c: replace(c, counter_examples=("7",))), "no_counter_example_parses"),
+    (*parsing("CASE WHEN {0} IS NULL THEN 0 ELSE {1} END"), "null_stays_null"),
+    (*parsing("CAST({1} AS BIGINT)"), "length_and_type_are_exact"),
+    (*parsing("CAST({1} + count(*) OVER () AS INTEGER)"), "each_value_is_judged_alone"),
+    (
+        *parsing("CASE WHEN regexp_full_match({0}, '-2.+0') THEN CAST(error('?') AS INTEGER)"
+                 " ELSE {1} END"),
+        "parsing_never_raises",
+    ),
+    (
+        *parsing("CASE WHEN {0} LIKE ' %' THEN 5 ELSE {1} END"),
+        "blanks_around_a_value_never_change_it",
+    ),
+    (
+        *candidates(lambda c: replace(c, veto=lambda text: f"({text} = '1')")),
+        "a_vetoed_value_does_not_parse",
+    ),
+    (*candidates(lambda c: replace(c, telltale=lambda _: "false")), "a_telltale_tells"),
+    (
+        *candidates(lambda c: c if c.format == "plain" else
+                    replace(c, parse=lambda text: f"({c.parse(text)} + 1)")),
+        "what_it_extends_it_takes_as_the_same_value",
+    ),
+]  # fmt: skip
+
+
+class Unwritten(samples.Filled.options_model):  # type: ignore[name-defined,misc]
+    """Options of which one has no description."""
+
+    bare: int = 1
+
+
+class Elsewhere(samples.Filled.options_model):  # type: ignore[name-defined,misc]
+    """Options that say where."""
+
+    connection: ClassVar[frozenset[str]] = frozenset({"url"})
+
+
+class Lenient(samples.Filled.options_model):  # type: ignore[name-defined,misc]
+    """Options that take others."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+@hookimpl
+def valdate(self: Any, batch: Any) -> None:
+    """No hook is called so."""
+
+
+class UnsteadySource(samples.InlineSource):
+    """Its tokens may have something behind a plus sign."""
+
+    @hookimpl
+    def fetch(self, run: Any, file: Any) -> Any:
+        steady = replace(file, etag=file.etag.partition("+")[0])
+        return replace(super().fetch(run, steady), file=file)
+
+
+class MaintainedFolder(samples.ParquetFolder):
+    """Has nothing to do to its tables."""
+
+    @hookimpl
+    def tables(self) -> list[str]:
+        return list(self._read()["tables"])
+
+    @hookimpl
+    def maintain(self, table: str) -> Maintained:
+        return Maintained(table)
+
+
+class ReconcilingFile(samples.JsonFile):
+    """Says of every table that the file cannot be written."""
+
+    @hookimpl
+    def reconcile(self, tables: Any) -> list[Registered]:
+        return [Registered(self.name, table, ok=False, message="no folder") for table in tables]
 
 
 class QuickReader(samples.FixedReader):
@@ -386,15 +574,32 @@ class QuickReader(samples.FixedReader):
         return super().open(run, local, format)
 
 
+class Source(samples.TestSource):
+    plugin = UnsteadySource
+
+
+class Csv(SnifferContract):
+    plugin = CsvSniffer
+    delimiters = (";",)
+
+
+class Sink(samples.TestSink):
+    plugin = MaintainedFolder
+
+
+class Registrar(samples.TestRegistrar):
+    plugin = ReconcilingFile
+
+
 class Reader(samples.TestReader):
     plugin = QuickReader
 
 
 class TableInferer(samples.TextInferer):
-    """Takes `table`, which the changes look at."""
+    """Takes `table` and `quick`, which the changes look at."""
 
     @hookimpl
-    def infer(self, records: Any, table: Any) -> Any:
+    def infer(self, records: Any, table: Any, quick: bool) -> Any:
         return super().infer(records)
 
 
@@ -404,15 +609,37 @@ class Inferer(samples.TestInferer):
 
 def cases() -> list[Any]:
     listed: list[tuple[type, str, Change, str]] = [
-        *((samples.TestSource, *case) for case in SOURCE),
+        *((Source, *case) for case in SOURCE),
+        (
+            Csv,
+            "sniff",
+            good(lambda f: f and replace(f, delimiter="|")),
+            "plain_files_in_each_delimiter",
+        ),
+        *((Types, *case) for case in TYPE),
         *((samples.TestSniffer, *case) for case in SNIFFER),
         *((Reader, *case) for case in READER),
         *((Inferer, "infer", *case) for case in INFERER),
         *((samples.TestValidator, "validate", *case) for case in VALIDATOR),
-        *((samples.TestSink, *case) for case in SINK),
-        *((samples.TestRegistrar, *case) for case in REGISTRAR),
+        *((Sink, *case) for case in SINK),
+        *((Registrar, *case) for case in REGISTRAR),
     ]
     return [pytest.param(*case, id=f"{case[0].__name__}-{case[3]}") for case in listed]
+
+
+RUNNING = "good_rows_pass every_bad_row_is_found a_violation_says_why no_rows_are_no_violation"
+SPOILT = [
+    (plugged(samples.TestValidator, __doc__=""), "it_introduces_itself"),
+    (plugged(samples.TestValidator, options_model=Unwritten), "every_option_is_described"),
+    (plugged(samples.TestValidator, options_model=Elsewhere), "options_that_say_where_exist"),
+    (plugged(samples.TestValidator, options_model=Lenient), "unknown_options_are_refused"),
+    (
+        plugged(samples.TestValidator, valdate=valdate),
+        f"the_pipeline_takes_it each_row_is_judged_alone {RUNNING}",
+    ),
+    (changed(samples.TestSniffer, examples=lambda _: {}), "there_are_examples"),
+    (changed(samples.TestReader, examples=lambda _: ()), "there_are_examples"),
+]
 
 
 @pytest.mark.parametrize(("suite", "hook", "change", "laws"), cases())
@@ -420,3 +647,27 @@ def test_a_plugin_that_breaks_a_law_fails_it(
     suite: type, hook: str, change: Change, laws: str
 ) -> None:
     assert failed(wrong(suite, hook, change)) == set(laws.split())
+
+
+@pytest.mark.parametrize(("suite", "laws"), SPOILT, ids=[laws.split()[0] for _, laws in SPOILT])
+def test_what_else_breaks_a_law(suite: type, laws: str) -> None:
+    assert failed(suite) == set(laws.split())
+
+
+def contract_of(suite: type) -> type:
+    return next(each for each in suite.__mro__ if each.__module__.startswith("lakefall.testing."))
+
+
+def test_every_law_is_broken_by_a_plugin() -> None:
+    broken: dict[type, set[str]] = {}
+    for suite, laws in [(c.values[0], c.values[3]) for c in cases()] + SPOILT:
+        broken.setdefault(contract_of(suite), set()).update(laws.split())
+    suites = {getattr(testing, name) for name in testing.__all__ if name.endswith("Contract")} - {
+        PluginContract
+    }
+    assert broken.keys() == suites
+    shared = laws_of(StepContract)
+    assert set().union(*broken.values()) >= shared
+    assert {s.__name__: laws_of(s) - shared - broken[s] for s in suites} == {
+        s.__name__: set() for s in suites
+    }

@@ -16,6 +16,7 @@ from lakefall.contract.run import Run
 from lakefall.contract.types import TypeSettings
 from lakefall.contract.values import Format, LocalFile, Records, text_column
 from lakefall.plugin_loading.catalogue import Catalogue
+from lakefall.tabular import nested
 from lakefall.tabular.conservation import opened, proving
 from lakefall.testing.contract import expect
 from lakefall.testing.sniffer import HOSTILE
@@ -40,6 +41,9 @@ class Example:
     """Lines (or rows) of the good records; empty where they do not matter."""
     key: str = "t/file"
     """The file's key, where its name matters."""
+    nulled: tuple[int, ...] = ()
+    """Lines (or rows) of the cells that the reader sets aside as rejects, in the order of the file;
+    the records stay."""
 
 
 class ReaderContract(StepContract):
@@ -128,14 +132,20 @@ class ReaderContract(StepContract):
 
         for _, example, found in self.opened():
             if found.rejects is None:
-                expect(not example.rejects, f"nothing is rejected, not {example.rejects}")
+                expected = example.rejects + example.nulled
+                expect(not expected, f"nothing is rejected, not lines {expected}")
                 continue
             table = pq.read_table(found.rejects)
             names = reject_schema().names
             expect(table.schema.names == names, f"rejects have columns {table.schema.names}")
             if table.schema.names == names:
-                lines = tuple(table["line"].to_pylist())
+                places = list(
+                    zip(table["line"].to_pylist(), table["column"].to_pylist(), strict=True)
+                )
+                lines = tuple(line for line, column in places if not column)
                 expect(lines == example.rejects, f"lines {lines} are rejected")
+                cells = tuple(line for line, column in places if column)
+                expect(cells == example.nulled, f"cells on lines {cells} are set aside")
                 expect(all(table["reason"].to_pylist()), "a reject has no reason")
 
     def test_opening_twice_gives_the_same(self) -> None:
@@ -218,6 +228,8 @@ def _rows(run: Run, records: Records) -> list[tuple[Any, ...]]:
 
 def _duckdb(run: Run, declared: str) -> str:
     """DuckDB's type of a column that declares one."""
+    if nested.is_nested(declared):
+        return declared
     return run.pipeline.type_for(declared, "", TypeSettings()).duckdb if declared else "VARCHAR"
 
 

@@ -83,6 +83,8 @@ def _elements(stream: IO[bytes], name: str, *, array: bool) -> Iterator[Block]:
     line, rest, chunk, closed = 1, b"", b" ", False
     if array:
         while (byte := stream.read(1)) != b"[":
+            if not byte:
+                raise StructureError(f"{name}: no array begins in the file; upload it again")
             line += byte == b"\n"
     number = 0
     while chunk and not closed:
