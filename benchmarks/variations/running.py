@@ -158,7 +158,7 @@ def _is_part(rows: list[list[str]], expected: list[list[str]]) -> bool:
 def _types(made: Variation, run: Any, records: Any) -> str:
     if not made.types:
         return ""
-    schema = run.pipeline.infer(run, records, None)
+    schema = run.pipeline.infer(run, [records], None)
     found = {column.source_name or column.name: column.type for column in schema.columns}
     for name, expected in made.types.items():
         if found.get(name) not in expected.split("|"):

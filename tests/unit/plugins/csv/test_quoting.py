@@ -103,3 +103,12 @@ def test_rejects_keep_the_blanks_around_quotes(tmp_path: Path) -> None:
     opened = open_path(tmp_path / "file.csv", tmp_path, sniff(tmp_path, text, delimiter=","))
     assert opened.rows == [("1", "x, y"), ("5", "w, x")]
     assert [(r.line, r.text) for r in opened.rejects] == [(3, '2, "z" ,3'), (4, '4,"u"v')]
+
+
+def test_an_unclosed_quote_makes_no_footer(tmp_path: Path) -> None:
+    rows = [f"Ann Lee {n},x,{n}\n" for n in range(90)]
+    rows[5], rows[60] = '"Lee, Ann",x,5\n', '"Lee, Ann,x,60\n'
+    found = sniff(tmp_path, "full name,x,n\n" + "".join(rows))
+    opened = open_path(tmp_path / "file.csv", tmp_path, found)
+    assert (found.footer_lines, len(opened.rows)) == (0, 89)
+    assert opened.reasons == [(62, "quote opened here is never closed")]

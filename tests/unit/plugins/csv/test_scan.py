@@ -42,6 +42,8 @@ def scanned(data: bytes, folder: Path, **options: str) -> tuple[Plain | None, li
         b'a,b\n1,x"y"\n',
         b'a,b\n1,x"\n2,"y\n',
         b'a,b\n1,"x\n',
+        b'"a\n",b\r\n1,2\r\n',
+        b'"a\r\n",b\n1,2\n',
     ],
 )
 def test_not_plain(tmp_path: Path, data: bytes) -> None:

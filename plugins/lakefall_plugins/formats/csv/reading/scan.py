@@ -96,6 +96,9 @@ class _Scan:
         self.headers = 1 if dialect.has_header else 0
         self.inside = False
         self.crlf: bool | None = None
+        self.first_crlf: bool | None = None
+        """Of the file's first line end, which DuckDB takes for that of the records even where it
+        stands inside of quotes."""
         self.breaks = 0
         """Line feeds so far."""
         self.last_end = 0
@@ -145,6 +148,10 @@ class _Scan:
             self.outer(data, at[outer], ordinal[outer], complete)
             self.inside = bool(parity[-1])
             feeds = at[~quoted]
+        if self.first_crlf is None and len(feeds):
+            self.first_crlf = bool(feeds[0] and data[feeds[0] - 1] == CR)
+        if self.crlf not in (None, self.first_crlf):
+            raise _NotPlainError
         self.breaks += len(feeds)
 
     def check_quotes(

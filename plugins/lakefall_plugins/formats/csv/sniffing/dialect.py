@@ -160,8 +160,8 @@ def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Struc
 
 def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> int:
     rows = found.best.split.rows
-    if table.end < len(rows):
-        return 0  # another table follows, and its records are no footer
+    if table.end < len(rows) or found.best.split.open_end:
+        return 0  # neither another table is a footer, nor what stands behind an unclosed quote
     if not found.sample.truncated:
         rows = rows[table.layout.first :]
         return footer_lines(rows, table.width, found.sample.lines) or 0

@@ -104,7 +104,7 @@ def _beats(one: Scored, other: Scored) -> bool:
         return _odd(one) <= _odd(other) and _quotes_well(one) and not _glues(one, other)
     if not one.way.quotechar:
         strays = _strays(other) > STRAY_SHARE * other.split.quoted or _glues(other, one)
-        return one.width > 1 and _odd(one) <= _odd(other) and strays
+        return one.width > 1 and _odd_rows(one) <= _odd_rows(other) and strays
     return False
 
 
@@ -137,10 +137,12 @@ def _glues(quoted: Scored, plain: Scored) -> bool:
 
 
 def _odd(scored: Scored) -> int:
+    return _odd_rows(scored) + scored.split.open_end
+
+
+def _odd_rows(scored: Scored) -> int:
     """Rows of another width, those that the score forgives included."""
-    found = scored.split
-    other = sum(len(row.cells) != scored.width and not row.blank for row in found.rows)
-    return other + found.open_end
+    return sum(len(row.cells) != scored.width and not row.blank for row in scored.split.rows)
 
 
 def _is_open(winner: Scored, other: Scored) -> bool:

@@ -161,6 +161,7 @@ def _split_quoted(text: str, way: Way, truncated: bool) -> Split:
             protected += breaks > 0 or (bool(way.delimiter) and way.delimiter in inside)
         elif unclosed:
             open_end = True
+            inner_breaks += unclosed.count("\n") if truncated else 0
             cell = unclosed
         cells.append(cell)
         if end == "\n" or not end:
