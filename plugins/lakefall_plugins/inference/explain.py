@@ -93,11 +93,14 @@ def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]
     found, share = tally.fitting(best), f"{chooser.threshold:.0%}"
     doubt = chooser.doubt(tally, best)
     if doubt is not None and found >= chooser.threshold * tally.filled:
-        how = f" ({chooser.readings[best].format})" if chooser.readings[best].format else ""
+        alike = [chooser.readings[r] for r in chooser.proposed if tally.fitting(r) == found]
+        wider = {r.format for r in alike for other in alike if other.format in r.extends}
+        formats = " or ".join(dict.fromkeys(r.format for r in alike if r.format not in wider))
         parse = "parses" if found == 1 else "parse"
         yield (
             f"{FALLBACK}: {found:,} of {_values(tally.filled)} {parse} as "
-            f"{chooser.readings[best].type}{how}{scope}, but {doubt.meaning}"
+            f"{chooser.readings[best].type}{f' ({formats})' if formats else ''}{scope}, "
+            f"but {doubt.meaning}"
         )
         return
     other = _first(verdict.misfit, several, text=True)

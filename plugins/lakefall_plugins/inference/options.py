@@ -25,7 +25,8 @@ def _date_format(text: str) -> str:
 
 
 def _number_format(text: str) -> str:
-    number_format(text)
+    if text != COMMON:
+        number_format(text)
     return text
 
 
@@ -72,13 +73,17 @@ class ThresholdOptions(InfererOptions):
     """What a boolean is: true, false, yes, no, 1 and 0 (the specification), or the words alone, so
     that a column of 0 and 1 is INTEGER."""
     number_formats: tuple[Annotated[str, AfterValidator(_number_format)], ...] = Field(
-        default=(PLAIN,), min_length=1, max_length=MOST
+        default=(PLAIN, COMMON), min_length=1, max_length=MOST
     )
     """Formats of numbers, preferred first: the number 1234.5 as files may write it. '1.234,5' is a
     decimal comma with points between thousands (also a blank or an apostrophe may be there),
     '1234,5' one without; '$1,234.5' and '1.234,5 €' have a unit, which every value must have;
-    '1234.5%' is a share: 12.5% is 0.125. '.5' are plain numbers that may lack the zero. A column
-    has one format, and a table's column keeps it."""
+    '1234.5%' is a share: 12.5% is 0.125. '.5' are plain numbers that may lack the zero. `common`
+    stands for '.5', '1234,5', '1,234.5', '1.234,5', '1 234,5', '1 234.5' and '1'234.5', where they
+    are certain: no value of digits and marks contradicts the format, and one shows which mark
+    begins decimals (12,5 does, 1,234 does not) or has two groups (1,234,567); a column without one
+    is text. A column has one format, and a table's column keeps it. Without `common` this is the
+    letter of the specification."""
     quoted_numbers: Literal["number", "text"] = "number"
     """What a column is in which every number is in quotes, while other columns are not: judged
     like any other, or text."""

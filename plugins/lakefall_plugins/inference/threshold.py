@@ -19,7 +19,7 @@ from lakefall_plugins.inference.explain import ambiguous, explain
 from lakefall_plugins.inference.file_counts import Counter, count_together
 from lakefall_plugins.inference.merge import assume, proved, with_misfits, with_promise
 from lakefall_plugins.inference.options import ThresholdOptions
-from lakefall_plugins.types.layouts import expand
+from lakefall_plugins.types import layouts, number_formats
 
 if TYPE_CHECKING:
     from lakefall.plugin_loading.pipeline import Pipeline
@@ -34,12 +34,17 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
     def settings(self) -> TypeSettings:
         """What every type is asked under."""
         options = self.options
+        short = options.two_digit_years
         return TypeSettings(
-            date_formats=expand(options.date_formats, two_digit_years=options.two_digit_years),
+            date_formats=layouts.expand(options.date_formats, two_digit_years=short),
+            unasked=(
+                *layouts.unasked(options.date_formats, two_digit_years=short),
+                *number_formats.unasked(options.number_formats),
+            ),
             leading_zeros=options.leading_zeros,
             exponents=options.exponents,
             boolean=options.boolean,
-            number_formats=options.number_formats,
+            number_formats=number_formats.expand(options.number_formats),
             null_values=options.null_values,
         )
 

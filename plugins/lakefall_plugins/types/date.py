@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from typing_extensions import override
 
@@ -25,7 +26,7 @@ class Date(TypePlugin[NoOptions]):
     @override
     def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
         for position, date_format in enumerate(settings.date_formats):
-            yield _candidate(date_format, 500 + position)
+            yield _candidate(date_format, 500 + position, doubted=date_format in settings.unasked)
 
     @override
     def for_type(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
@@ -33,19 +34,19 @@ class Date(TypePlugin[NoOptions]):
             return None
         if format:
             # A table keeps the format it was given, also when the configuration drops it.
-            return _candidate(format, 500)
+            return _candidate(format, 500, doubted=format in settings.unasked)
         return next(iter(self.candidates(settings)), None)
 
 
-def _candidate(date_format: str, order: int) -> TypeCandidate:
-    layout = Layout(date_format)
+def _candidate(date_format: str, order: int, *, doubted: bool) -> TypeCandidate:
+    layout = Layout(date_format, doubted)
     examples, counter_examples = _examples(layout)
     return TypeCandidate(
         type="DATE",
         order=order,
         iceberg="date",
         duckdb="DATE",
-        parse=_iso if date_format == ISO else layout.of_text,
+        parse=partial(_iso, layout) if date_format == ISO else layout.of_text,
         format=date_format,
         family=FAMILY,
         extends=layout.extends,
@@ -55,12 +56,12 @@ def _candidate(date_format: str, order: int) -> TypeCandidate:
     )
 
 
-def _iso(text: str) -> str:
+def _iso(layout: Layout, text: str) -> str:
     """The common case first: two digits each. GLOB of a fixed width costs less than a pattern."""
     return (
         f"CASE WHEN {text} < '0001' OR {text} >= ':' THEN NULL"
         f" WHEN {text} GLOB '{GLOB}' THEN try_cast({text} AS DATE)"
-        f" ELSE {Layout(ISO).of_text(text)} END"
+        f" ELSE {layout.of_text(text)} END"
     )
 
 

@@ -7,7 +7,7 @@ The letters are those of ``strptime``. Where the month is a name, more is let th
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -32,6 +32,16 @@ _MONTH = f"(?i:{'|'.join(f'{m[:3]}(?:{m[3:]})?' for m in _MONTHS if m != 'may')}
 _SHORT = f"(?i:{'|'.join(SHORT_MONTHS)})"
 _WEEKDAY = f"(?i:{'|'.join(f'{d[:3]}(?:{d[3:]})?' for d in _WEEKDAYS)}|tues|thur|thurs)"
 _BETWEEN = "[ ,./-]"
+_PLAUSIBLE = {"Y": "(?:1[5-9][0-9]{2}|2[01][0-9]{2})"}
+"""Years of dates in a format that nobody asked for: part numbers such as 10-05-1042 and versions
+such as 6.1.7601 look like days of other ones."""
+_BOUNDS = ({"m": "0?1", "d": "0?1"}, {"m": "12", "d": "31"})
+"""The first and the last day of any year stand for `always` and `never`: 31.12.9999."""
+_TWO_DIGITS = {"m": "[0-9]{2}", "d": "[0-9]{2}"}
+"""Versions by calendar have no zeros: 2023.3.4 is no 4 March."""
+_CAREFUL_ISO = {"m": "(?:[1-9]|1[0-2])"}
+"""ISO dates of other than two digits each. A zero before the month and none before the day is a
+registry number: 1634-04-4 is a substance (CAS)."""
 _DIRECTIVES = {
     "Y": YEAR,
     "y": f"(?:{YEAR}|[0-9]{{2}})",
@@ -67,6 +77,8 @@ class Layout:
     """
 
     format: str
+    doubted: bool = False
+    """Nobody asked for it by name: only what can hardly be anything else than a date is one."""
 
     def __post_init__(self) -> None:
         found = re.findall(r"%(.)", self.format.replace("%%", ""), re.DOTALL)
@@ -110,7 +122,16 @@ class Layout:
     @cached_property
     def pattern(self) -> str:
         """The regular expression of a text in this layout, without groups."""
-        return self._expression(grouped=False)
+        if not self.doubted or self.named:
+            return self._expression(grouped=False)
+        careful = _PLAUSIBLE | {"y": f"(?:{_PLAUSIBLE['Y']}|[0-9]{{2}})"}
+        bounds = _BOUNDS
+        if self.format == ISO:
+            careful |= _CAREFUL_ISO
+        elif re.match("%[Yy][.]", self.format):
+            careful |= _TWO_DIGITS
+            bounds = ({"m": "01", "d": "01"}, bounds[1])
+        return "(?:" + "|".join(map(self._plain_expression, (careful, *bounds))) + ")"
 
     def value(self, text: str) -> str:
         """SQL of the DATE of a text that matches ``pattern``; NULL for a day that is none."""
@@ -135,7 +156,7 @@ class Layout:
         mark = found[1]
         # ISO dates have a reading of their own.
         first = "[0-9]{1,2}" if mark == "-" else "[0-9]{1,4}"
-        near = f"^{first}[{mark}][0-9]{{1,2}}[{mark}][0-9]{{2,4}}([ ,T]|$)"
+        near = f"^{first}[{mark}][0-9]{{1,2}}[{mark}][0-9]{{1,4}}([ ,T]|$)"
         return (
             f"CASE WHEN {text} GLOB '[0-9]*{mark}[0-9]*{mark}[0-9]*'"
             f" THEN regexp_matches({text}, '{near}') ELSE false END"
@@ -165,9 +186,15 @@ class Layout:
 
     def _expression(self, *, grouped: bool) -> str:
         if not self.named:
-            pieces = self._pieces
-            return "".join(_piece(pieces, position) for position in range(len(pieces)))
+            return self._plain_expression({})
         return f"(?:{_WEEKDAY}{_BETWEEN}{{1,2}})?" + "".join(self._named(grouped=grouped))
+
+    def _plain_expression(self, others: Mapping[str, str]) -> str:
+        """Args:
+        others: expressions of directives that differ from the usual ones.
+        """
+        pieces = self._pieces
+        return "".join(_piece(pieces, position, others) for position in range(len(pieces)))
 
     def _named(self, *, grouped: bool) -> Iterator[str]:
         letters = [p[1] for p in self._pieces if p.startswith("%") and p != "%%"]
@@ -194,10 +221,12 @@ class Layout:
         return f"regexp_replace({text}, {expression}, '{parts}')", [plain]
 
 
-def _piece(pieces: Sequence[str], position: int) -> str:
+def _piece(pieces: Sequence[str], position: int, others: Mapping[str, str]) -> str:
     piece = pieces[position]
     if not piece.startswith("%"):
         return re.escape(piece)
+    if piece[1] in others:
+        return others[piece[1]]
     beside = [*pieces[max(position - 1, 0) : position], *pieces[position + 1 : position + 2]]
     crowded = any(p.startswith("%") and p != "%%" for p in beside)
     return "[0-9]{2}" if crowded and piece in ("%m", "%d", "%y") else _DIRECTIVES[piece[1]]
@@ -225,6 +254,16 @@ def expand(formats: Sequence[str], *, two_digit_years: bool) -> tuple[str, ...]:
         short = [f.replace("%Y", "%y") for f in found if "%Y" in f]
         found += sorted(short, key=lambda f: f.startswith("%y"))
     return tuple(dict.fromkeys(found))
+
+
+def unasked(formats: Sequence[str], *, two_digit_years: bool) -> tuple[str, ...]:
+    """Those of the formats that ``expand`` answers with which ``common`` alone stands for; and ISO,
+    of which it wants two digits each, or a year that is likely."""
+    if COMMON not in formats:
+        return ()
+    asked = expand([f for f in formats if f != COMMON], two_digit_years=two_digit_years)
+    everything = expand(formats, two_digit_years=two_digit_years)
+    return tuple(f for f in everything if f == ISO or f not in asked)
 
 
 def _common(before: Sequence[str]) -> list[str]:

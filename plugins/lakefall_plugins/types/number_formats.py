@@ -16,11 +16,15 @@ PLAIN = "1234.5"
 """How the specification's numbers are written; in a table's format it is ``''``."""
 LEADING_POINT = ".5"
 """Plain numbers, of which those below one may lack the zero."""
+COMMON = "common"
+"""Stands in ``number_formats`` for the formats below."""
+_COMMON = (LEADING_POINT, "1234,5", "1,234.5", "1.234,5", "1 234,5", "1 234.5", "1'234.5")
 _SAMPLE = re.compile(r"([^0-9]*?)1([^0-9]?)234([^0-9])5([^0-9]*)")
 _BLANKS, _APOSTROPHES = " \u00a0\u202f", "'\u2019"
 _GROUPS = {"": "", ".": ".", ",": ",", **dict.fromkeys(_BLANKS, _BLANKS),
            **dict.fromkeys(_APOSTROPHES, _APOSTROPHES)}  # fmt: skip
 _ANY_BLANK = f"[{_BLANKS}]?"
+_MARKS = f".,{_BLANKS}{_APOSTROPHES}"
 _FORBIDDEN = set(".,+-'\"\\\u2019\t\r\n")
 MOST = 16
 """Formats that a pipeline may list."""
@@ -101,6 +105,27 @@ class NumberFormat:
         turned = f"translate({text}, {literal(self.decimal + dropped)}, '.')"
         return f"({turned} || 'e-2')" if self.percent else turned
 
+    @property
+    def proof(self) -> str:
+        """The regular expression of numbers that show which mark begins decimals and which one
+        groups thousands, without groups: 1,234 shows neither.
+
+        Two groups do as well. Where blanks or apostrophes are between, the first has to be short:
+        numbers of persons and telephones are groups of three throughout.
+        """
+        decimal = re.escape(self.decimal)
+        certain = [
+            f"[0-9]+{decimal}(?:[0-9]{{1,2}}|[0-9]{{4,}})",
+            f"(?:0|[0-9]{{4,}}){decimal}[0-9]+",
+        ]
+        if self.group:
+            most = 3 if self.group in (".", ",") else 2
+            certain += [
+                f"[0-9]{{1,3}}(?:[{self.group}][0-9]{{3}})+{decimal}[0-9]+",
+                f"[0-9]{{1,{most}}}(?:[{self.group}][0-9]{{3}}){{2,}}",
+            ]
+        return f"-?(?:{'|'.join(certain)})"
+
     def telltale(self, text: str) -> str:
         """SQL boolean: the text is none that plain numbers would read alike."""
         if self.leading_point:
@@ -132,6 +157,39 @@ class NumberFormat:
     @property
     def _blanks(self) -> str:
         return _BLANKS if self._units else ""
+
+
+def looks_marked(text: str) -> str:
+    """SQL boolean: digits with marks between them that plain numbers do not have."""
+    marked = rf"-?[0-9]+(?:[{_MARKS}][0-9]+)+"
+    return (
+        f"(CASE WHEN {text} < '-' OR {text} >= ':' THEN false"
+        f" ELSE regexp_full_match({text}, {literal(marked)})"
+        rf" AND NOT regexp_full_match({text}, '-?[0-9]+\.[0-9]+') END)"
+    )
+
+
+def is_made_of_digits(text: str) -> str:
+    """SQL boolean: digits and marks alone, whatever they mean."""
+    return rf"regexp_full_match({text}, {literal(f'-?[0-9](?:[0-9{_MARKS}]*[0-9])?')})"
+
+
+def is_address(text: str) -> str:
+    """SQL boolean: an address of IP, version 4, whose every part has three digits."""
+    part = "(?:1[0-9]{2}|2[0-4][0-9]|25[0-5])"
+    return rf"regexp_full_match({text}, '{part}(?:\.{part}){{3}}')"
+
+
+def expand(samples: Sequence[str]) -> tuple[str, ...]:
+    """The formats with those that ``common`` stands for, once each."""
+    found = [f for s in samples for f in (_COMMON if s == COMMON else (s,))]
+    return tuple(dict.fromkeys(found))
+
+
+def unasked(samples: Sequence[str]) -> tuple[str, ...]:
+    """Those of them that ``common`` alone stands for. Plain numbers that may lack a zero are read
+    as nothing else."""
+    return tuple(f for f in expand(samples) if f not in (*samples, LEADING_POINT))
 
 
 def number_format(sample: str) -> NumberFormat:
@@ -178,7 +236,7 @@ class Place:
         """A candidate's order: that of plain numbers, or one of the formats' own.
 
         Args:
-            among: the type's place within a format, 0 to 4.
+            among: the type's place within a format, 0 to 3.
         """
         return plain if self.rank is None else self.rank + among
 
@@ -187,7 +245,7 @@ def places(samples: Sequence[str]) -> Iterator[Place]:
     """The configured formats, preferred first."""
     plain = samples.index(PLAIN) if PLAIN in samples else len(samples)
     for position, sample in enumerate(samples):
-        base = BEFORE + 5 * position + 1
+        base = BEFORE + 4 * position + 1
         if position > plain:
-            base = AFTER + 5 * (position - plain) + 1
+            base = AFTER + 4 * (position - plain) + 1
         yield Place(number_format(sample), None if position == plain else base)

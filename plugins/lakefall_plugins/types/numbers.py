@@ -16,7 +16,15 @@ from typing_extensions import override
 from lakefall.common.sql import literal
 from lakefall.contract.plugin import NoOptions, O_co
 from lakefall.contract.types import Role, Sign, TypeCandidate, TypePlugin, TypeSettings
-from lakefall_plugins.types.number_formats import PLAIN, NumberFormat, number_format, places
+from lakefall_plugins.types.number_formats import (
+    PLAIN,
+    NumberFormat,
+    is_address,
+    is_made_of_digits,
+    looks_marked,
+    number_format,
+    places,
+)
 
 FAMILY = "number"
 MISGROUPED = ("1,23", "1234,567", "1,,234", ",123", "1,234,", "0,123", "1,2345")
@@ -77,11 +85,12 @@ class Number(TypePlugin[O_co]):
                 continue
             # What is preferred to plain numbers is tried on them too.
             hinted = place.after_plain or written.with_unit
-            yield replace(
+            found = replace(
                 found,
                 order=place.order(self.order, self.among),
                 telltale=found.telltale if hinted else None,
             )
+            yield _careful(found, written) if written.format in settings.unasked else found
 
     @override
     def for_type(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
@@ -264,6 +273,29 @@ class Double(Number[NoOptions]):
     @override
     def fraction(self, candidate: TypeCandidate, *, percent: bool) -> str | None:
         return "[0-9]+"
+
+
+def _careful(candidate: TypeCandidate, written: NumberFormat) -> TypeCandidate:
+    """A reading in a format that nobody asked for: only where it is certain."""
+    proof = literal(written.proof)
+    name = f"{candidate.type} {written.format}"
+    proved = Sign(
+        f"proof of {written.format}",
+        lambda text: f"regexp_full_match({text}, {proof})",
+        Role.NEEDED,
+        "none shows which mark begins decimals; number_formats says it",
+    )
+    denied = Sign(
+        f"other than {name}",
+        lambda text: (
+            f"(({is_made_of_digits(text)} AND ({candidate.parse(text)}) IS NULL)"
+            f" OR {is_address(text)})"
+        ),
+        Role.AGAINST,
+        f"some, of digits and marks too, are none in the format {written.format!r}",
+    )
+    signs = (*candidate.signs, proved, denied)
+    return replace(candidate, signs=signs, telltale=looks_marked)
 
 
 NOT_WHOLE = ("10.75", "5.", "1e3", "+5", "1_000", "0x1F", "0b11", "5 ", " 5", "5\n", "", "-", "--5")

@@ -5,7 +5,7 @@ A text is an ISO 8601 date and time, or a date of any layout with a time of day 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from typing_extensions import override
@@ -48,7 +48,7 @@ class Timestamp(TypePlugin[TimestampOptions]):
         yield _iso()
         if self.options.layouts == "iso":
             return
-        for position, moment in enumerate(_moments(settings.date_formats), start=601):
+        for position, moment in enumerate(_moments(settings), start=601):
             yield _candidate(moment, position)
 
     @override
@@ -57,7 +57,7 @@ class Timestamp(TypePlugin[TimestampOptions]):
             return None
         if format in EPOCHS:
             return _epoch(format)
-        moment = _of_format(format)
+        moment = _of_format(format, settings)
         return _candidate(moment, 601) if moment else _iso()
 
 
@@ -69,14 +69,14 @@ class TimestampTz(TypePlugin[NoOptions]):
     @override
     def candidates(self, settings: TypeSettings) -> Iterable[TypeCandidate]:
         yield _zoned_iso()
-        for position, moment in enumerate(_moments(settings.date_formats), start=551):
+        for position, moment in enumerate(_moments(settings), start=551):
             yield _zoned(moment, position)
 
     @override
     def for_type(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate | None:
         if type_name not in (ZONED, "TIMESTAMP_TZ", "TIMESTAMPTZ"):
             return None
-        moment = _of_format(format)
+        moment = _of_format(format, settings)
         return _zoned(moment, 551) if moment else _zoned_iso()
 
 
@@ -151,15 +151,16 @@ class Moment:
         return f"{self.layout.write(2024, 1, 15)} {clock}"
 
 
-def _moments(formats: Sequence[str]) -> Iterator[Moment]:
+def _moments(settings: TypeSettings) -> Iterator[Moment]:
     """The layouts of moments besides ISO 8601."""
-    return (Moment(Layout(f)) for f in formats if f != ISO)
+    others = (f for f in settings.date_formats if f != ISO)
+    return (Moment(Layout(f, f in settings.unasked)) for f in others)
 
 
-def _of_format(format: str) -> Moment | None:
+def _of_format(format: str, settings: TypeSettings) -> Moment | None:
     """The layout of a format that ``Moment.format`` made; None for any other text."""
     day, found, rest = format.partition(_TIME_OF_DAY)
-    return Moment(Layout(day)) if found and not rest else None
+    return Moment(Layout(day, day in settings.unasked)) if found and not rest else None
 
 
 # --- TIMESTAMP ---

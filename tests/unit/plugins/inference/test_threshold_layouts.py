@@ -51,6 +51,17 @@ def test_usual_layouts_are_read_without_being_named(infer: Infer) -> None:
     assert [(v, c.type, c.format) for (v, _, _), c in zip(COMMON, found, strict=True)] == COMMON
 
 
+def test_a_year_has_to_be_likely_in_a_format_that_nobody_asked_for(infer: Infer) -> None:
+    no_dates = [["6.1.7601"], ["10-05-1042", "12-12-4410"], ["7440-06-4", "1634-04-4"],
+                ["2023.3.4", "2022.1.1"]]  # fmt: skip
+    found = infer(side_by_side(no_dates)).columns
+    assert [c.type for c in found] == ["VARCHAR"] * len(no_dates)
+    dates = [["2024/1/5", "2024/1/6"], ["31.12.9999", "1.1.0001"], ["0001-01-01", "1066-10-14"],
+             ["2024-1-5"], ["14/10/1066"], ["5 May 1066"]]  # fmt: skip
+    assert {c.type for c in infer(side_by_side(dates)).columns} == {"DATE"}
+    assert column(infer, "10-05-1042", date_formats=["%d-%m-%Y"]).type == "DATE"
+
+
 def test_without_common_only_the_formats_that_are_listed_count(infer: Infer) -> None:
     listed = ["%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y"]
     found = infer(side_by_side([v for v, _, _ in COMMON]), date_formats=listed).columns

@@ -240,3 +240,59 @@ def test_quotes_that_say_nothing(infer: Infer, text: str) -> None:
 def test_quotes_count_only_where_every_file_has_them(infer: Infer) -> None:
     found = infer(QUOTED, "id,zip,price\n4,30159,1\n", quoted_numbers="text").columns
     assert [c.type for c in found] == ["INTEGER", "INTEGER", "DOUBLE"]
+
+
+# --- formats that nobody asked for ---------------------------------------------------------------
+
+CERTAIN = [
+    ([".5", "-.25", "0.75"], "DOUBLE", ".5"),
+    (["0,5", "1,25"], "DOUBLE", "1234,5"),
+    (["0,123", "4,567"], "DOUBLE", "1234,5"),
+    (["1.234,50", "12"], "DOUBLE", "1.234,5"),
+    (["1.234", "12,5"], "DOUBLE", "1.234,5"),
+    (["1,234.56", "12"], "DOUBLE", "1,234.5"),
+    (["1,234", "12.5"], "DOUBLE", "1,234.5"),
+    (["1,234", "1,234,567"], "INTEGER", "1,234.5"),
+    (["1.234.567", "12"], "INTEGER", "1.234,5"),
+    (["2,147,483,648"], "BIGINT", "1,234.5"),
+    (["1 234 567", "12"], "INTEGER", "1 234,5"),
+    (["1 234.5", "12"], "DOUBLE", "1 234.5"),
+    (["1'234.5", "12"], "DOUBLE", "1'234.5"),
+]
+UNCERTAIN = [
+    ["1,234", "567"],
+    ["1,234", "1.234"],
+    [*["567"] * 50, "1,234"],
+    ["12,5", "1.5"],
+    ["12,5", "1,5,6"],
+    ["12,5", "12.05.2024"],
+    ["1,00,000", "12,345.50"],
+    ["007,5", "12,5"],
+    ["612 345 678", "912 345 678"],
+    ["192.168.100.101", "192.168.100.102"],
+]
+
+
+def test_formats_that_are_certain_need_no_option(infer: Infer) -> None:
+    quoted = [[f'"{value}"' for value in values] for values, _, _ in CERTAIN]
+    found = infer(side_by_side(quoted)).columns
+    assert [(v, c.type, c.format) for (v, _, _), c in zip(CERTAIN, found, strict=True)] == CERTAIN
+    letter = infer(side_by_side(quoted), number_formats=["1234.5"]).columns
+    assert {c.type for c in letter} == {"VARCHAR"}
+
+
+def test_formats_that_are_not_certain_are_text(infer: Infer) -> None:
+    found = infer(side_by_side([[f'"{v}"' for v in values] for values in UNCERTAIN])).columns
+    assert [c.type for c in found] == ["VARCHAR"] * len(UNCERTAIN)
+    assert found[0].evidence[0] == (
+        "VARCHAR: 2 of 2 values parse as DOUBLE (1234,5 or 1,234.5), but none shows which mark "
+        "begins decimals; number_formats says it"
+    )
+
+
+def test_one_file_may_show_what_the_other_means(infer: Infer) -> None:
+    doubtful, comma, point = (f'v\n"{each}"\n' for each in ("1,234", "12,5", "12.5"))
+    for text, format in ((comma, "1234,5"), (point, "1,234.5")):
+        (found,) = infer(doubtful, text).columns
+        assert (found.type, found.format) == ("DOUBLE", format)
+    assert infer(doubtful, doubtful).columns[0].type == "VARCHAR"
