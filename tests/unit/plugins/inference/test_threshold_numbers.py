@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
-from threshold_support import DEFAULT, Infer, column, inferer, table
+from threshold_support import DEFAULT, Infer, column, inferer, side_by_side, table
 
 from lakefall.contract.errors import FormatConflictError, PluginError
 from lakefall_plugins.inference.threshold import ThresholdOptions
