@@ -268,3 +268,11 @@ def test_tabs_decide_against_commas_in_the_text(tmp_path: Path) -> None:
 
 def test_a_tab_at_the_end_of_the_lines_decides_nothing(tmp_path: Path) -> None:
     assert sniff(tmp_path, "".join(f"{n},a{n},{n * 3}\t\n" for n in range(8))).delimiter == ","
+
+
+@pytest.mark.parametrize("above", ["A title of it\n", "Orders\n\n", "Orders\nof May\n"])
+def test_a_rare_delimiter_below_a_title(tmp_path: Path, above: str) -> None:
+    rows = "".join(f"{['river', 'stone', 'amber'][n % 3]}~{n}\n" for n in range(20))
+    found = sniff(tmp_path, f"{above}word~count\n{rows}")
+    assert (found.delimiter, found.preamble_lines) == ("~", above.count("\n"))
+    assert sniff(tmp_path, f"path\n{rows.replace('1', 'x~y')}").delimiter == ""

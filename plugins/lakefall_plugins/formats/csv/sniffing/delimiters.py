@@ -23,7 +23,7 @@ from dataclasses import replace
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind
 from lakefall_plugins.formats.csv.sniffing.layout import is_of_values, named_width
 from lakefall_plugins.formats.csv.sniffing.scoring import INNER, Scored
-from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way
+from lakefall_plugins.formats.csv.sniffing.splitting import Row, Split, Way
 
 # --- candidates ---
 
@@ -48,6 +48,8 @@ _NATURAL = frozenset("-_. /:")
 _ODD_SHARE = 0.02
 _VALUE_SHARE = 0.8
 _SAMPLE_ROWS = 100
+_MOST_TITLES, _TITLE_WORDS = 3, 3
+"""Lines above a header, and words of one that is no name."""
 
 Cellses = Sequence[Sequence[str]]
 
@@ -97,9 +99,12 @@ def is_evident(scored: Scored, cells: Cells) -> bool:
 
 
 def is_headed(way: Way, split: Split, cells: Cells) -> bool:
-    """Whether the first line is a row of distinct names between the delimiter, and the rows below
-    have as many cells. A column of ``a/b`` is called ``path``, and not ``id/name``."""
-    rows = [row.cells for row in split.rows if not row.blank]
+    """Whether the first line, or the first one below a title, is a row of distinct names between
+    the delimiter, and the rows below have as many cells. A column of ``a/b`` is called ``path``,
+    and not ``id/name``."""
+    filled = [row for row in split.rows if not row.blank]
+    titles = _titles(filled)
+    rows = [row.cells for row in filled[titles:]]
     if len(rows) < 2 or split.misplaced or split.open_end:
         return False
     names = rows[0]
@@ -110,7 +115,26 @@ def is_headed(way: Way, split: Split, cells: Cells) -> bool:
         return False
     body = body[:_SAMPLE_ROWS]
     lines = [way.delimiter.join(row) for row in body]
-    return not _are_values(lines, cells) and _is_enough(way.delimiter, rows, body, cells)
+    if _are_values(lines, cells) or not _is_enough(way.delimiter, rows, body, cells):
+        return False
+    return not titles or _is_titled(way.delimiter, filled[: titles + 1], body, cells)
+
+
+def _titles(rows: Sequence[Row]) -> int:
+    """Lines without the delimiter above the first one that has it."""
+    count = next((n for n, row in enumerate(rows) if len(row.cells) > 1), 0)
+    return count if count <= _MOST_TITLES else 0
+
+
+def _is_titled(delimiter: str, above: Sequence[Row], body: Cellses, cells: Cells) -> bool:
+    """Whether a line above names is a title, and no name of a column whose values hold the
+    delimiter: it is a phrase or set off by a blank line, or the names stand above values."""
+    if delimiter in _NATURAL:
+        return False
+    if any(is_of_values(at, body, cells) for at in range(len(above[-1].cells))):
+        return True
+    words = len(above[0].cells[0].split())
+    return words >= _TITLE_WORDS or above[-1].line > above[-2].line + 1
 
 
 def _is_enough(delimiter: str, rows: Cellses, body: Cellses, cells: Cells) -> bool:
@@ -248,7 +272,9 @@ def _has_parts(line: str, delimiter: str, count: int) -> bool:
     return len(parts) == count + 1 and all(part == part.strip() for part in parts)
 
 
-def without_misfits(scored: Sequence[Scored], preferred: Sequence[str]) -> list[Scored]:
+def without_misfits(
+    scored: Sequence[Scored], preferred: Sequence[str], cells: Cells
+) -> list[Scored]:
     """The scores without those of characters that stand in the values and not in the header.
 
     ``id;place`` over ``1;Rome, Italy``: every record has a comma, but the first line has none,
@@ -261,7 +287,7 @@ def without_misfits(scored: Sequence[Scored], preferred: Sequence[str]) -> list[
     if any(s.way.delimiter for s in whole):
         return [s for s in scored if not _heads_off(s)]
     column = min(s.bits for s in whole)
-    kept = [s for s in scored if not _is_phrase(s, preferred)]
+    kept = [s for s in scored if not _is_phrase(s, preferred) or is_headed(s.way, s.split, cells)]
     titled = [s.bits for s in kept if s.width == 2 and _heads_off(s)]
     # A title above two columns, or a name above values of two parts: nothing decides.
     if not titled or column - min(titled) < ASSUMED_BITS:

@@ -11,12 +11,11 @@ whole without it, it is no escape.
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from lakefall_plugins.formats.csv.sniffing.scoring import Scored
-from lakefall_plugins.formats.csv.sniffing.splitting import Way
+from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way
 
 STRAY_SHARE = 0.1
 """Quotes out of place, for each quoted cell, from which on they are text."""
@@ -64,95 +63,101 @@ def _escapes_in(text: str, delimiter: str, quotechar: str) -> list[str]:
 # --- decisions ---
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Marked:
+    """The rows that a way of reading gives."""
+
+    way: Way
+    split: Split
+    width: int
+    """Of the most rows."""
+    odd: int
+    """Rows of another width."""
+
+    @classmethod
+    def of(cls, way: Way, split: Split) -> Marked:
+        widths = Counter(len(row.cells) for row in split.rows if not row.blank)
+        width, most = widths.most_common(1)[0] if widths else (1, 0)
+        return cls(way, split, width, widths.total() - most)
+
+    @property
+    def strays(self) -> int:
+        """Quotes out of place."""
+        return self.split.misplaced + self.split.loose
+
+    @property
+    def misfits(self) -> int:
+        """Rows and cells that are not as they should be."""
+        return self.odd + self.split.misplaced + self.split.open_end
+
+
 @dataclass(frozen=True, slots=True)
 class Settled:
     """The ways that the marks leave."""
 
-    ways: list[Scored]
-    rivals: list[Scored]
+    ways: list[Marked]
+    rivals: list[Marked]
     """Ways that lost to one of them, although they divide the rows as evenly."""
 
 
-def settle_marks(scored: Sequence[Scored]) -> Settled:
+def settle_marks(read: Sequence[Marked]) -> Settled:
     """Decide between ways with the same delimiter where the places of the marks decide."""
-    groups: dict[tuple[str, bool], list[Scored]] = defaultdict(list)
-    for each in scored:
+    groups: dict[tuple[str, bool], list[Marked]] = defaultdict(list)
+    for each in read:
         groups[each.way.delimiter, each.way.runs].append(each)
-    kept: list[Scored] = []
-    rivals: list[Scored] = []
+    kept: list[Marked] = []
+    rivals: list[Marked] = []
     for group in groups.values():
-        winner = min(group, key=lambda s: s.bits)
-        for other in group:
+        winner = group[0]
+        for other in group[1:]:
             if _beats(other, winner):
                 winner = other
         beaten = [other for other in group if _beats(winner, other)]
-        # What a reading costs that is out proves nothing against the one that is right.
-        least = min(s.bits for s in (winner, *beaten))
-        kept.append(replace(winner, bits=least))
-        kept += [s for s in group if s is not winner and s not in beaten]
-        rivals += [s for s in beaten if _is_open(winner, s)]
+        kept += [each for each in group if each not in beaten]
+        rivals += [each for each in beaten if _is_open(winner, each)]
     return Settled(kept, rivals)
 
 
-def _beats(one: Scored, other: Scored) -> bool:
+def _beats(one: Marked, other: Marked) -> bool:
     """Whether the marks show that a way is right and another is not."""
     if one is other:
         return False
     if one.way.quotechar == other.way.quotechar:
-        return _escapes_better(one, other)
+        fewer = one.misfits < other.misfits
+        return fewer or (one.misfits == other.misfits and not one.way.escapechar)
     if not other.way.quotechar:
-        return _odd(one) <= _odd(other) and _quotes_well(one) and not _glues(one, other)
+        fits = one.odd + one.split.open_end <= other.odd
+        return fits and _quotes_well(one) and not _glues(one, other)
     if not one.way.quotechar:
-        strays = _strays(other) > STRAY_SHARE * other.split.quoted or _glues(other, one)
-        return one.width > 1 and _odd_rows(one) <= _odd_rows(other) and strays
+        strays = other.strays > STRAY_SHARE * other.split.quoted or _glues(other, one)
+        return one.width > 1 and one.odd <= other.odd and strays
     return False
 
 
-def _escapes_better(one: Scored, other: Scored) -> bool:
-    mine, others = (_odd(s) + s.split.misplaced for s in (one, other))
-    return mine < others or (mine == others and not one.way.escapechar)
-
-
-def _quotes_well(scored: Scored) -> bool:
+def _quotes_well(marked: Marked) -> bool:
     """Whether quotes stand where they should; apostrophes have to do so in most rows."""
-    found = scored.split
-    if not found.quoted or _strays(scored) > STRAY_SHARE * found.quoted:
+    found = marked.split
+    if not found.quoted or marked.strays > STRAY_SHARE * found.quoted:
         return False
-    if scored.width > 1 and scored.way.quotechar == '"':
+    if marked.width > 1 and marked.way.quotechar == '"':
         return True
     return 2 * found.quoted >= len(found.rows) and not found.inner_breaks
 
 
-def _strays(scored: Scored) -> int:
-    return scored.split.misplaced + scored.split.loose
-
-
-def _glues(quoted: Scored, plain: Scored) -> bool:
+def _glues(quoted: Marked, plain: Marked) -> bool:
     """Whether quotes hold lines together that are rows on their own."""
-    return (
-        quoted.split.inner_breaks > 0
-        and quoted.width == plain.width >= LEAST_GLUED_WIDTH
-        and _odd(plain) <= _odd(quoted)
-    )
+    same = quoted.width == plain.width >= LEAST_GLUED_WIDTH
+    return quoted.split.inner_breaks > 0 and same and plain.odd <= quoted.odd
 
 
-def _odd(scored: Scored) -> int:
-    return _odd_rows(scored) + scored.split.open_end
-
-
-def _odd_rows(scored: Scored) -> int:
-    """Rows of another width, those that the score forgives included."""
-    return sum(len(row.cells) != scored.width and not row.blank for row in scored.split.rows)
-
-
-def _is_open(winner: Scored, other: Scored) -> bool:
+def _is_open(winner: Marked, other: Marked) -> bool:
     """Whether the loser divides the rows as evenly, into another table, and only its mark decides;
     quotes that stand right are beyond doubt."""
     if not winner.way.quotechar and other.split.quoted > other.split.misplaced:
         return True
-    if _odd(other) + other.split.misplaced > _odd(winner) + winner.split.misplaced:
+    if other.misfits > winner.misfits:
         return False
     if winner.way.quotechar and not other.way.quotechar and not winner.split.inner_breaks:
         return False
-    cells = [[row.cells for row in s.split.rows] for s in (winner, other)]
+    cells = [[row.cells for row in each.split.rows] for each in (winner, other)]
     return cells[0] != cells[1]

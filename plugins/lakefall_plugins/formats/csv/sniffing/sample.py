@@ -90,7 +90,7 @@ def terminator(ends: Mapping[str, int], inside: int = 0) -> str:
 
 _BLOCK = 1 << 20
 _OVERLAP = 64
-_WINDOW = 1 << 14
+_WINDOW = 1 << 13
 FIRST_TAIL, LARGEST_TAIL = 1 << 13, 1 << 25
 """Bytes at the end of a file: looked at first, and at most, while they are all empty rows."""
 

@@ -27,7 +27,7 @@ from lakefall_plugins.formats.csv.sniffing.delimiters import (
     under_names,
     without_misfits,
 )
-from lakefall_plugins.formats.csv.sniffing.quoting import settle_marks, ways
+from lakefall_plugins.formats.csv.sniffing.quoting import Marked, settle_marks, ways
 from lakefall_plugins.formats.csv.sniffing.sample import Sample, around_first, opening, take
 from lakefall_plugins.formats.csv.sniffing.scoring import Scored, as_preferred, score
 from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way, split
@@ -134,9 +134,12 @@ def with_late_marks(path: Path, encoding: str, found: Found, options: CsvSniffer
 def _better(text: str, ways: Sequence[Way], options: CsvSnifferOptions) -> Way | None:
     if not text:
         return None
+    found = settle_marks([Marked.of(way, split(text, way, truncated=True)) for way in ways]).ways
+    if len(found) == 1:
+        return found[0].way
     cells = Cells()
-    scored = [score(w, split(text, w, truncated=True), cells, options.delimiters) for w in ways]
-    return min(settle_marks(scored).ways, key=_bits).way
+    scored = [score(each.way, each.split, cells, options.delimiters) for each in found]
+    return min(scored, key=_bits).way
 
 
 def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
@@ -148,9 +151,13 @@ def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
         text = _without(text, 1, None)
     text = _without(text, options.preamble_lines or 0, options.comment)
 
+    rivals: list[Marked] = []
+
     def read(delimiters: Sequence[str]) -> list[tuple[Way, Split]]:
         found = ways(text, delimiters, options.quotechar, options.escapechar)
-        return [(way, split(text, way, sample.truncated)) for way in found]
+        settled = settle_marks([Marked.of(w, split(text, w, sample.truncated)) for w in found])
+        rivals.extend(settled.rivals)
+        return [(each.way, each.split) for each in settled.ways]
 
     def scores(read: Sequence[tuple[Way, Split]]) -> list[Scored]:
         return [score(way, rows, cells, preferred, sample.rest) for way, rows in read]
@@ -168,8 +175,7 @@ def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
             rest = [] if plain else scores([o for o in others if o not in shown])
             scored += [s for s in rest if is_evident(s, cells)]
             refused = [s for s in rest if s not in scored]
-    marks = settle_marks(scored)
-    scored = settle(without_misfits(marks.ways, preferred), text, cells)
+    scored = settle(without_misfits(scored, preferred, cells), text, cells)
     scored = under_names(by_tabs(scored), preferred, cells)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
@@ -177,7 +183,8 @@ def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
     if delimiter is None and (several := several_in(text, best.way.delimiter)):
         way = Way(several)
         best = score(way, split(text, way), cells, (*preferred, several))
-    return Found(sample, cells, best, _doubt(best, scored, refused, marks.rivals))
+    like = [(r.way, r.split) for r in rivals if r.way.delimiter == best.way.delimiter]
+    return Found(sample, cells, best, _doubt(best, scored, refused, scores(like)))
 
 
 def _without(text: str, lines: int, comment: str | None) -> str:
@@ -253,7 +260,7 @@ def _doubt(
         best: the way that won.
         scored: all that took part, the cheapest first.
         refused: ways that did not take part, because their own rows are the only evidence.
-        rivals: ways with the same delimiters that only a mark decides against.
+        rivals: ways with the same delimiter that only a mark decides against.
     """
     if len(best.way.delimiter) > 1:
         # A part of the delimiter divides the rows, too, and is no rival of the whole.
@@ -261,7 +268,7 @@ def _doubt(
     odds = _odds(best, scored)
     if best.width == 1:
         odds |= {way: REFUSED for way in refused if _divides(way)}
-    odds |= {way: OPEN for way in rivals if way.way.delimiter == best.way.delimiter}
+    odds |= dict.fromkeys(rivals, OPEN)
     second = max(odds, key=lambda way: odds[way], default=None)
     share = round(1 / (1 + sum(odds.values())), 3)
     return Doubt(second, odds[second] if second else 0.0, share)
