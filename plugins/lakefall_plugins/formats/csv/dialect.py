@@ -51,8 +51,14 @@ class Dialect(Format):
     """Physical lines before the header (or before the first record where there is no header)."""
     header_lines: int = 1
     """Rows that make up the header, their cells joined; 0 without one."""
+    marked_header: bool = False
+    """The header begins with the mark of comments, and is none: ``#id,name``."""
+    header_label: str = ""
+    """What stands in the header's first cell and is no name: ``#fields`` in
+    ``#fields<tab>ts<tab>uid``. All lines that begin like it are comments."""
     units_lines: int = 0
-    """Rows right below the header that hold units of measurement, and no record."""
+    """Rows right below the header that describe the columns, and are no records: units, types,
+    widths, dashes."""
     unnamed_column: str = ""
     """``first`` or ``last`` where the header lacks the name of that column: every record has one
     field more."""
@@ -64,7 +70,7 @@ class Dialect(Format):
     """Lines that start with this are skipped."""
     comment_given: bool = False
     """A person said so. Otherwise the mark was found in a sample, and a line that begins with it
-    but has a field for every column is a record."""
+    but has a field for every column, or more, is a record."""
     skip_initial_space: bool = False
     """A blank after a delimiter is not part of the field."""
     blanks_around_quotes: bool = False

@@ -55,6 +55,10 @@ class CsvSnifferOptions(SnifferOptions):
 class CsvReaderOptions(ReaderOptions):
     """What becomes of records and cells that do not fit."""
 
+    repeated_headers: Literal["skip", "keep"] = "skip"
+    """What becomes of a record that is the header again, as in files that were joined: it is
+    skipped and counted, or kept as a record. One column's name may be a value, too: it is skipped
+    behind a byte order mark alone."""
     short_records: Literal["detect", "reject", "fill"] = "detect"
     """A record with fewer fields than the header: rejected, or taken with NULL in the columns
     that it lacks at its end, as spreadsheets and some registers leave them out. ``detect`` takes

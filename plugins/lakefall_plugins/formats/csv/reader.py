@@ -55,7 +55,8 @@ class CsvReader(Plugin[CsvReaderOptions]):
             raise EmptyFileError(f"{local.name}: no record in the file")
         short = self.options.short_records
         fill = dialect.short_records if short == "detect" else short == "fill"
-        opening = _Opening(run, local, dialect, codec, head, scratch, quick, fill)
+        headers = self.options.repeated_headers == "skip"
+        opening = _Opening(run, local, dialect, codec, head, scratch, quick, headers, fill)
         return opening.plain() or opening.repaired()
 
 
@@ -83,6 +84,7 @@ class _Opening:
     scratch: Scratch
     quick: bool
     """Leave it to the next reader to find records of another width in a plain file."""
+    skip_headers: bool
     fill_short: bool
 
     @property
@@ -108,7 +110,7 @@ class _Opening:
 
     def _plain(self, path: Path, lines: Path) -> Records | None:
         with LineMapWriter(lines) as writer:
-            counted = scan(path, self.dialect, writer)
+            counted = scan(path, self.dialect, writer, skip_headers=self.skip_headers)
         if counted is None:
             return None
         read = partial(
@@ -138,7 +140,8 @@ class _Opening:
             LineMapWriter(lines) as line_writer,
             RejectWriter(rejects) as reject_writer,
         ):
-            target = Target(copy, copier, line_writer, reject_writer, self.fill_short)
+            places = copy, copier, line_writer, reject_writer
+            target = Target(*places, self.skip_headers, self.fill_short)
             done = repair(self.local.path, self.codec, self.dialect, self.head, target)
         read = partial(
             relation,

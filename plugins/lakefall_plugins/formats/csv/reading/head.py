@@ -38,6 +38,8 @@ class Head:
     """Physical lines up to and with the header."""
     skipped: tuple[Skipped, ...]
     """Those of them that are no header: preamble, comments, blank lines, units."""
+    rows: tuple[str, ...] = ()
+    """The rows of the header and of units as they are written, without line ends."""
 
 
 def read_head(path: Path, codec: Codec, dialect: Dialect) -> Head:
@@ -54,12 +56,13 @@ def read_head(path: Path, codec: Codec, dialect: Dialect) -> Head:
         above = SkippedLines(dialect, width)
         above.add(PREAMBLE, lines.skipped[PREAMBLE], dialect.preamble_lines)
         return Head(names, dialect.preamble_lines, above.found)
-    rows, _ = _rows(reader, lines, max(1, dialect.header_lines), dialect)
+    rows, written = _rows(reader, lines, max(1, dialect.header_lines), dialect)
     if not rows:
         raise NoHeaderError(f"{path.name}: the file ends before its header")
     _, units = _rows(reader, lines, dialect.units_lines, dialect)
-    lines.skip(UNITS, units)
+    lines.skip(UNITS, [line for row in units for line in row])
     lines.in_head = False
+    rows[0] = unlabelled(rows[0], dialect.header_label)
     header = _trimmed(joined(rows), islice(reader, SAMPLE), dialect)
     header = [visible(cell).replace("\0", "") for cell in header]
     if dialect.unnamed_column:
@@ -67,32 +70,72 @@ def read_head(path: Path, codec: Codec, dialect: Dialect) -> Head:
     skipped = SkippedLines(dialect, len(header))
     for rule, count in lines.counts.items():
         skipped.add(rule, lines.skipped[rule], count)
-    return Head(tuple(header), lines.done, skipped.found)
+    texts = tuple("".join(row).strip("\ufeff\r\n") for row in (*written, *units))
+    return Head(tuple(header), lines.done, skipped.found, texts)
+
+
+class Repetition:
+    """Finds the rows of a header among the records: the first of them, and the others below it."""
+
+    def __init__(self, rows: Sequence[str], columns: int) -> None:
+        self._rows = rows
+        self._one_column = columns < 2
+        self._number, self._at = -1, 0
+
+    def may_be_in(self, text: str) -> bool:
+        """Whether a text may hold a row of the header; cheap, errs on one side."""
+        return bool(self._rows) and self._rows[0] in text
+
+    def may_be(self, raw: str) -> bool:
+        """Whether a record's text is one of the rows."""
+        return raw.strip("\ufeff\r\n") in self._rows
+
+    def is_row(self, raw: str, number: int) -> bool:
+        """Whether a record, known by its number, is the header again, or goes on with it."""
+        text = raw.strip("\ufeff\r\n")
+        first = text == self._rows[0] and not (self._one_column and raw[:1] != "\ufeff")
+        at = 0 if first else self._at if number == self._number else len(self._rows)
+        if at >= len(self._rows) or text != self._rows[at]:
+            return False
+        self._number, self._at = number + 1, at + 1
+        return True
 
 
 def _rows(
     reader: Iterator[list[str]], lines: _Lines, count: int, dialect: Dialect
-) -> tuple[list[list[str]], list[str]]:
-    """The next rows that hold something, and their lines; blank lines between them are skipped."""
+) -> tuple[list[list[str]], list[list[str]]]:
+    """The next rows that hold something, and the lines of each; blank lines are skipped."""
     rows: list[list[str]] = []
-    texts: list[str] = []
+    texts: list[list[str]] = []
     lines.taken.clear()
     while len(rows) < count and (row := next(reader, None)) is not None:
         if is_blank(row) and (dialect.delimiter or not row):
             lines.skip(BLANK, lines.taken)
         else:
             rows.append(row)
-            texts += lines.taken
+            texts.append(list(lines.taken))
         lines.taken.clear()
     return rows, texts
 
 
 def _trimmed(header: list[str], records: Iterator[list[str]], dialect: Dialect) -> list[str]:
-    """The header without a delimiter at its end that the records do not have."""
+    """The header without a delimiter at its end, where no or next to no record has anything behind
+    it."""
     if len(header) < 2 or header[-1].strip():
         return header
-    widths = _widths(records, dialect)
-    return header[:-1] if widths[len(header) - 1] > widths[len(header)] else header
+    rows = _filled(records, dialect)
+    widths = Counter(map(len, rows))
+    last = len(header) - 1
+    empty = bool(rows) and all(not any(row[last:]) for row in rows)
+    return header[:-1] if empty or widths[last] > widths[last + 1] else header
+
+
+def unlabelled(row: list[str], label: str) -> list[str]:
+    """A header without what stands before its first name."""
+    if not label or not row[0].startswith(label):
+        return row
+    first = row[0].removeprefix(label).strip()
+    return [first, *row[1:]] if first else row[1:]
 
 
 def joined(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -112,12 +155,12 @@ def joined(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _usual_width(rows: Iterator[list[str]], dialect: Dialect) -> int:
-    widths = _widths(rows, dialect)
+    widths = Counter(map(len, _filled(rows, dialect)))
     return widths.most_common(1)[0][0] if widths else 0
 
 
-def _widths(rows: Iterator[list[str]], dialect: Dialect) -> Counter[int]:
-    return Counter(len(row) for row in rows if row and not (dialect.delimiter and is_blank(row)))
+def _filled(rows: Iterator[list[str]], dialect: Dialect) -> list[list[str]]:
+    return [row for row in rows if row and not (dialect.delimiter and is_blank(row))]
 
 
 class _Lines:
@@ -137,6 +180,7 @@ class _Lines:
         self._preamble = dialect.preamble_lines
         self._comment = dialect.comment
         self._padding = Padding(dialect)
+        self._marked = dialect.marked_header
         self._lines = (line for block, _ in line_blocks(path, codec) for line in block)
 
     def __iter__(self) -> Iterator[str]:
@@ -144,12 +188,16 @@ class _Lines:
             self.done += self.in_head
             if self.in_head and self.done <= self._preamble:
                 self.skip(PREAMBLE, [line])
-            elif self._comment and line.startswith(self._comment):
+            elif self._comment and line.startswith(self._comment) and not self._at_header():
                 self.skip(COMMENT, [line])
             else:
                 if self.in_head and self._named:
                     self.taken.append(line)
                 yield self._padding.without(line, begins=not self._padding.open)
+
+    def _at_header(self) -> bool:
+        """Whether a line that begins like a comment is the header all the same."""
+        return self._marked and self.in_head and self.done == self._preamble + 1
 
     def skip(self, rule: str, lines: Sequence[str]) -> None:
         """Lines that a rule skips; below the head they are not counted here."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -67,15 +67,24 @@ class Parsed:
         return ["".join(lines[start:end]) for start, end in pairs]
 
 
+def is_remark(fields: Sequence[str], mark: str, delimiter: str) -> bool:
+    """Whether the fields of a line are prose behind a comment mark: a blank follows the mark and
+    each delimiter. Behind a mark and no blank stands a value."""
+    if delimiter == " ":
+        return fields[0] == mark
+    return fields[0].startswith(f"{mark} ") and all(field.startswith(" ") for field in fields[1:])
+
+
 def is_record(line: str, dialect: Dialect, columns: int) -> bool:
     """Whether a line that begins with a comment mark found in a sample is a record all the same:
-    it has a field for every column, or begins one that goes on."""
-    if dialect.comment_given:
+    it has a field for every column, or more, and is no prose; or it begins one that goes on."""
+    if dialect.comment_given or dialect.header_label:
         return False
     try:
-        return len(next(read([line], dialect, strict=True))) == columns
+        fields = next(read([line], dialect, strict=True))
     except csv.Error:
         return True
+    return len(fields) >= columns and not is_remark(fields, dialect.comment, dialect.delimiter)
 
 
 def parse(

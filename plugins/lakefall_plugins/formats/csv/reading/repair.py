@@ -18,11 +18,17 @@ from lakefall.tabular.places import LineMapWriter
 from lakefall.tabular.rejects import DAMAGED, RejectWriter
 from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import MAX_RECORD, Codec, line_blocks
-from lakefall_plugins.formats.csv.reading.head import Head
+from lakefall_plugins.formats.csv.reading.head import Head, Repetition
 from lakefall_plugins.formats.csv.reading.others import OtherTable, OtherTables
 from lakefall_plugins.formats.csv.reading.padding import Padding
 from lakefall_plugins.formats.csv.reading.parsing import Failure, Parsed, parse
-from lakefall_plugins.formats.csv.reading.skipped import BLANK, COMMENT, FOOTER, SkippedLines
+from lakefall_plugins.formats.csv.reading.skipped import (
+    BLANK,
+    COMMENT,
+    FOOTER,
+    REPEATED,
+    SkippedLines,
+)
 from lakefall_plugins.formats.csv.reading.syntax import Copier, large_fields
 
 _LINE_END = re.compile(r"(?:\r\n|\r|\n)\Z")
@@ -56,6 +62,8 @@ class Target:
     copier: Copier
     lines: LineMapWriter
     rejects: RejectWriter
+    skip_headers: bool = True
+    """Skip records that are the header again."""
     fill_short: bool = False
     """Take records that lack their last fields, which are NULL then."""
 
@@ -90,6 +98,7 @@ class _Repair:
         self.rejects = target.rejects
         self.fill_short = target.fill_short
         self.filled = 0
+        self.again = Repetition(head.rows if target.skip_headers else (), self.columns)
         self.others = OtherTables()
         self.read = 0
         self.skipped = SkippedLines(dialect, self.columns, head.skipped)
@@ -102,6 +111,7 @@ class _Repair:
         # Whether the block at hand may hold damaged bytes, or odd records.
         self.suspect = False
         self.odd = False
+        self.repeats = False
 
     def file(self, path: Path) -> Repaired:
         block: list[str] = []
@@ -161,6 +171,7 @@ class _Repair:
         self.suspect = not clean or "\0" in text
         self.odd = self.copier.maybe_odd(text)
         padding = self.padding if self.padding.occurs(text) else None
+        self.repeats = self.again.may_be_in(text)
         at = 0
         while at < len(lines):
             parsed = parse(lines, at, self.dialect, self.columns, padding)
@@ -201,6 +212,8 @@ class _Repair:
         if self.odd:
             maybe, sure = self.copier.maybe_odd, self.copier.odd
             found |= {n for n, raw in enumerate(raws) if maybe(raw) and sure(rows[n], raw)}
+        if self.repeats:
+            found |= {n for n, raw in enumerate(raws) if self.again.may_be(raw)}
         if self.suspect:
             found |= {n for n, raw in enumerate(raws) if "\0" in raw or DAMAGED.search(raw)}
         return sorted(found)
@@ -214,6 +227,9 @@ class _Repair:
         if not row or (len(row) == 1 < self.columns and not raw.strip()):
             self.blank += end - at
             self.others.blank(number)
+            return False
+        if self.repeats and self.again.is_row(raw, number):
+            self.skipped.add(REPEATED, lines[at:end])
             return False
         if self.suspect and (reason := self.damage(raw, lines, at)):
             self.reject(lines, at, end, reason)

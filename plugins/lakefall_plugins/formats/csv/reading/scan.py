@@ -56,10 +56,15 @@ def plain_dialect(dialect: Dialect) -> bool:
     )
 
 
-def scan(path: Path, dialect: Dialect, lines: LineMapWriter) -> Plain | None:
-    """Count the records of a UTF-8 file and note their lines; None when it is not plain."""
+def scan(
+    path: Path, dialect: Dialect, lines: LineMapWriter, *, skip_headers: bool = True
+) -> Plain | None:
+    """Count the records of a UTF-8 file and note their lines; None when it is not plain.
+
+    With ``skip_headers`` a file that may hold its header twice is not plain.
+    """
     try:
-        return _Scan(dialect, lines).file(path)
+        return _Scan(dialect, lines, skip_headers).file(path)
     except _NotPlainError:
         return None
 
@@ -88,12 +93,15 @@ def _blocks(path: Path) -> Iterator[bytes]:
 class _Scan:
     """The state between blocks. Every block begins at the start of a line."""
 
-    def __init__(self, dialect: Dialect, lines: LineMapWriter) -> None:
+    def __init__(self, dialect: Dialect, lines: LineMapWriter, skip_headers: bool) -> None:
         self.quote = ord(dialect.quotechar) if dialect.quotechar else None
         self.delimiter = ord(dialect.delimiter or UNUSED)
         self.single = not dialect.delimiter
         self.lines = lines
         self.headers = 1 if dialect.has_header else 0
+        self.skip_headers = skip_headers and dialect.has_header
+        self.header = b""
+        """The first line that is not blank, without its end."""
         self.inside = False
         self.crlf: bool | None = None
         self.first_crlf: bool | None = None
@@ -112,6 +120,8 @@ class _Scan:
     def file(self, path: Path) -> Plain:
         for block in _blocks(path):
             self.check_bytes(block)
+            if self.skip_headers:
+                self.check_headers(block)
             if block.endswith(b"\n"):
                 self.block(block, complete=True)
             else:
@@ -130,6 +140,25 @@ class _Scan:
                 raise _NotPlainError from None
         if b"\r" in block and block.count(b"\r") != block.count(b"\r\n"):
             raise _NotPlainError
+
+    def check_headers(self, block: bytes) -> None:
+        """The header's first line is no line below it. One column's name may be a value, unless a
+        byte order mark stands before it."""
+        at_start = bool(self.header)
+        if not at_start:
+            text = block.lstrip(b"\r\n")
+            self.header = text.split(b"\n", 1)[0].rstrip(b"\r")
+            block = text[len(self.header) :]
+        if not self.header or self.header not in block:
+            return
+        lines = [codecs.BOM_UTF8 + self.header]
+        if not self.single and self.delimiter in self.header:
+            lines.append(self.header)
+        for line in lines:
+            starts = at_start and block.startswith((line + b"\n", line + b"\r"))
+            inside = b"\n" + line + b"\n" in block or b"\n" + line + b"\r" in block
+            if starts or inside or block.endswith(b"\n" + line):
+                raise _NotPlainError
 
     def block(self, block: bytes, *, complete: bool) -> None:
         import numpy as np

@@ -11,6 +11,7 @@ from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.reading.syntax import read
 
 PREAMBLE, BLANK, COMMENT, UNITS, FOOTER = "preamble", "blank", "comment", "units", "footer"
+REPEATED = "repeated header"
 SHOWN, SHOWN_CHARACTERS = 3, 200
 """Lines that are shown of each rule's, and characters of each."""
 _OPTIONS = {
@@ -18,6 +19,7 @@ _OPTIONS = {
     COMMENT: "set sniffer.comment to another mark, or to '' for none",
     UNITS: "set sniffer.units_row to absent",
     FOOTER: "remove the empty rows or notes above them from the file",
+    REPEATED: "set reader.repeated_headers to keep",
 }
 
 
@@ -54,7 +56,7 @@ class SkippedLines:
         found = self._found.get(rule, Skipped(rule, 0))
         first, suspicious = list(found.first), found.suspicious
         for line in lines:
-            record = self._looks_like_record(line)
+            record = rule != REPEATED and self._looks_like_record(line)
             if record and not suspicious:
                 first, suspicious = [], True
             if len(first) < SHOWN and record is suspicious and line.strip():

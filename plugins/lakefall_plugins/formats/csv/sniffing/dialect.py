@@ -9,6 +9,7 @@ from pathlib import Path
 from lakefall_plugins.formats.csv.dialect import Dialect, Reading
 from lakefall_plugins.formats.csv.encoding.detection import detect_encoding
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
+from lakefall_plugins.formats.csv.reading.head import unlabelled
 from lakefall_plugins.formats.csv.sniffing.cells import Kind
 from lakefall_plugins.formats.csv.sniffing.header import (
     Given,
@@ -79,6 +80,8 @@ def detect(
         footer_lines=footer,
         comment=table.layout.comment,
         comment_given=options.comment is not None,
+        marked_header=table.layout.marked and verdict.present,
+        header_label=table.layout.label if verdict.present else "",
         skip_initial_space=_skip_initial_space(found, table, way),
         blanks_around_quotes=options.quotechar is None and way.delimiter != " ",
         confidence=found.doubt.confidence,
@@ -110,7 +113,18 @@ class _Table:
         first = first_record(rows, self.layout.first)
         if first == self.layout.first:
             return self
-        return replace(self, layout=Layout(first, rows[first].line, self.layout.comment))
+        layout = replace(self.layout, first=first, preamble_lines=rows[first].line)
+        return replace(self, layout=layout)
+
+    def names(self, rows: Sequence[Row]) -> Sequence[str]:
+        """The cells of the first row, without what makes it look like a comment."""
+        if self.layout.first >= len(rows):
+            return ()
+        cells = rows[self.layout.first].cells
+        if self.layout.label:
+            return unlabelled(list(cells), self.layout.label)
+        first = cells[0].removeprefix(self.layout.comment) if self.layout.marked else cells[0]
+        return (first, *cells[1:])
 
     def below(self, rows: Sequence[Row]) -> list[tuple[str, ...]]:
         """The rows after the first one, without blank lines and comments."""
@@ -129,12 +143,21 @@ def _table(found: Found, options: CsvSnifferOptions) -> _Table:
     if best.short_below is not None and options.header != "absent":
         layout = Layout(best.short_below, rows[best.short_below].line, options.comment or "")
         return _Table(layout, best.width, short=True, end=part.end)
-    layout = locate(rows[part.start : part.end], best.width, options.comment)
-    first = part.start + layout.first
+    start = part.start
     if given is not None:
-        first = next((i for i, row in enumerate(rows) if row.line >= given), 0)
-    line = layout.preamble_lines if given is None else given
-    return _Table(Layout(first, line, layout.comment), best.width, short=False, end=part.end)
+        start = next((i for i, row in enumerate(rows) if row.line >= given and not row.blank), 0)
+        part = Part(start, part.end)
+    layout = locate(rows[start : part.end], best.width, options.comment, best.way.delimiter)
+    first, line = start + layout.first, layout.preamble_lines
+    if given is not None and not _are_comments(rows[start:first], layout.comment):
+        first, line = start, given
+        layout = replace(layout, marked=False, label="")
+    layout = replace(layout, first=first, preamble_lines=line)
+    return _Table(layout, best.width, short=False, end=part.end)
+
+
+def _are_comments(rows: Sequence[Row], mark: str) -> bool:
+    return bool(rows and mark) and all(row.blank or row.cells[0].startswith(mark) for row in rows)
 
 
 def _header(
@@ -143,10 +166,9 @@ def _header(
     if options.header != "detect":
         evidence = (f"header: {options.header} (given)",)
         return HeaderVerdict(options.header == "present", 1.0, evidence)
-    rows, first = found.best.split.rows, table.layout.first
+    rows = found.best.split.rows
     body = [row for row in table.below(rows) if table.short or len(row) == table.width]
-    names = rows[first].cells if first < len(rows) else ()
-    return judge(names, body, known_columns, found.cells)
+    return judge(table.names(rows), body, known_columns, found.cells)
 
 
 def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Structure:
@@ -155,7 +177,7 @@ def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Struc
         return Structure(options.header_lines or 1)
     units = None if options.units_row == "detect" else options.units_row == "present"
     given = Given(options.header_lines, units)
-    return examine(rows[first].cells, table.below(rows), found.cells, given)
+    return examine(table.names(rows), table.below(rows), found.cells, given)
 
 
 def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> int:
@@ -164,14 +186,17 @@ def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: W
         return 0  # neither another table is a footer, nor what stands behind an unclosed quote
     if not found.sample.truncated:
         rows = rows[table.layout.first :]
-        return footer_lines(rows, table.width, found.sample.lines) or 0
+        if found.best.split.open_end:
+            return 0  # what an unclosed quote takes in are records
+        ended = found.sample.text.endswith("\n")
+        return footer_lines(rows, table.width, found.sample.lines, ended=ended) or 0
     size = FIRST_TAIL
     while size <= LARGEST_TAIL:
         text = tail(path, encoding, size)
         end = split(text, way)
         if end.misplaced or end.open_end:
             return 0
-        lines = footer_lines(end.rows, table.width, line_count(text))
+        lines = footer_lines(end.rows, table.width, line_count(text), ended=text.endswith("\n"))
         if lines is not None:
             return lines
         size *= 16

@@ -7,10 +7,12 @@ last table of a sample goes on as far as the file does.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median_low
 
+from lakefall_plugins.formats.csv.reading.parsing import is_remark
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, classify
 from lakefall_plugins.formats.csv.sniffing.splitting import Row
 
@@ -28,27 +30,65 @@ class Layout:
     """Physical lines before that row."""
     comment: str
     """The mark of comment lines inside the table; ``''`` where there are none."""
+    marked: bool = False
+    """The first row begins with that mark, and is the header all the same."""
+    label: str = ""
+    """What stands in its first cell and is no name (``Dialect.header_label``)."""
 
 
-def locate(rows: Sequence[Row], width: int, comment: str | None) -> Layout:
+def locate(rows: Sequence[Row], width: int, comment: str | None, delimiter: str) -> Layout:
     """Find the table among the sample's rows.
 
     Args:
         rows: under the chosen way of reading, blank lines included.
         width: the table's number of columns.
         comment: the mark of comment lines, if it is known.
+        delimiter: what the rows were split by.
     """
-    first = _first_row(rows, width)
-    line = rows[first].line if first < len(rows) else 0
-    mark = comment if comment is not None else _comment(rows[first + 1 :], width)
-    return Layout(first, line, mark)
+    if comment:
+        rows = [Row(r.line, ("",)) if r.cells[0].startswith(comment) else r for r in rows]
+    first = _labelled_header(rows, width)
+    label = ""
+    if first is None:
+        first = _first_row(rows, width, delimiter)
+    else:
+        label = rows[first].cells[0]
+    if first >= len(rows):
+        return Layout(first, 0, comment or "")
+    mark = comment
+    if mark is None:
+        mark = mark_of(label) or _comment(rows[first + 1 :], width, delimiter)
+    marked = bool(mark) and rows[first].cells[0].startswith(mark)
+    return Layout(first, rows[first].line, mark, marked, label)
 
 
-def _first_row(rows: Sequence[Row], width: int) -> int:
+def mark_of(cell: str) -> str:
+    """The comment mark that a cell begins with; ``''`` for none."""
+    return next((mark for mark in COMMENT_MARKS if cell.startswith(mark)), "")
+
+
+_LABEL = re.compile(r"(?:#|//|%|;|!)(?:fields|columns|header|names):?", re.IGNORECASE)
+
+
+def _labelled_header(rows: Sequence[Row], width: int) -> int | None:
+    """Index of a header in the comments above the records that has a label before the names, and
+    so one cell more than the records: ``#Fields: date time`` (W3C's extended log format),
+    ``#fields<tab>ts<tab>uid`` (Zeek)."""
+    for index, row in enumerate(rows):
+        if not row.blank and not mark_of(row.cells[0]):
+            break
+        if len(row.cells) == width + 1 > 2 and _LABEL.fullmatch(row.cells[0].strip()):
+            return index
+    return None
+
+
+def _first_row(rows: Sequence[Row], width: int, delimiter: str) -> int:
     """The first row that is wide and full enough to be the header or a record."""
     used = _used_columns(rows, width)
     for index, row in enumerate(rows):
-        if row.blank or _is_title(rows, index, width, used) or _is_comment(row, rows, index, width):
+        if row.blank or _is_title(rows, index, width, used):
+            continue
+        if _is_comment(row, rows, index, width, delimiter):
             continue
         if len(row.cells) == width or _is_other_header(rows, index, width):
             return index
@@ -114,13 +154,17 @@ def _are_names(row: Row) -> bool:
     return distinct and all(cell and cell[0] != " " for cell in row.cells)
 
 
-def _is_comment(row: Row, rows: Sequence[Row], index: int, width: int) -> bool:
-    """Whether a row is a comment above the table although its width would fit."""
-    first = row.cells[0]
-    if width > 1:
-        return first in COMMENT_MARKS
+def _is_comment(row: Row, rows: Sequence[Row], index: int, width: int, delimiter: str) -> bool:
+    """Whether a row is a comment above the table although its width would fit: prose with blanks
+    behind mark and delimiters, above another comment or above names."""
+    first, mark = row.cells[0], mark_of(row.cells[0])
     after = next((r for r in rows[index + 1 :] if not r.blank), None)
-    return first.startswith("#") and after is not None
+    if width < 2:
+        return first.startswith("#") and after is not None
+    if not mark or not is_remark(row.cells, mark, delimiter):
+        return False
+    above_more = after is not None and (mark_of(after.cells[0]) == mark or not _typed(after))
+    return delimiter == " " or above_more
 
 
 def first_record(rows: Sequence[Row], first: int) -> int:
@@ -135,11 +179,12 @@ def _is_record(row: Row) -> bool:
     return len(row.cells) > 1 and 2 * _typed(row) >= len(row.cells)
 
 
-def _comment(rows: Sequence[Row], width: int) -> str:
-    """The mark that rows begin with which do not fit the table."""
-    for mark in COMMENT_MARKS:
-        marked = [row for row in rows if row.cells[0].startswith(mark)]
-        if marked and all(len(row.cells) != width for row in marked):
+def _comment(rows: Sequence[Row], width: int, delimiter: str) -> str:
+    """The mark of rows that are no records: all that begin with it have fewer cells than the
+    table, or are prose."""
+    for mark in COMMENT_MARKS if width > 1 else ():
+        marked = [row.cells for row in rows if row.cells[0].startswith(mark)]
+        if marked and all(len(c) < width or is_remark(c, mark, delimiter) for c in marked):
             return mark
     return ""
 
@@ -149,7 +194,9 @@ def _comment(rows: Sequence[Row], width: int) -> str:
 _MOST_NOTES = 20
 
 
-def footer_lines(rows: Sequence[Row], width: int, physical_lines: int) -> int | None:
+def footer_lines(
+    rows: Sequence[Row], width: int, physical_lines: int, *, ended: bool = True
+) -> int | None:
     """Lines after the table: rows of empty cells, and text in the first cell alone, below three or
     more columns.
 
@@ -157,6 +204,7 @@ def footer_lines(rows: Sequence[Row], width: int, physical_lines: int) -> int | 
         rows: the table's rows, or the last ones of a longer file, up to its end.
         width: the table's number of columns.
         physical_lines: lines of the text that the rows come from.
+        ended: the last line has a line end.
 
     Returns:
         How many; None where all of these rows are such, so that more have to be looked at.
@@ -173,7 +221,8 @@ def footer_lines(rows: Sequence[Row], width: int, physical_lines: int) -> int | 
         last -= 1
     if last <= 1:
         return None if len(rows) > 1 and not any(row.filled for row in rows[1:]) else 0
-    while last < len(rows) and not _begins_footer(rows, last):
+    body = [row for row in rows[1:last] if len(row.cells) == width]
+    while last < len(rows) and not _begins_footer(rows, last, body, ended):
         last += 1
     end = next((row for row in rows[last:] if not row.blank), None)
     return physical_lines - end.line if end else 0
@@ -188,16 +237,27 @@ def _may_follow(row: Row, width: int, phrases: bool) -> bool:
     return len(row.cells) == 1 or (not phrases and _is_phrase(row))
 
 
-def _begins_footer(rows: Sequence[Row], at: int) -> bool:
-    """Whether the footer begins with this row.
+_NOTE = re.compile(
+    r"\W*(?:sources?|notes?|totals?|end of|generated|exported|created|copyright|\d+ (?:rows?|"
+    r"records?|lines?))\b.*|[*\u00a9(\u2020].*",
+    re.IGNORECASE | re.DOTALL,
+)
 
-    A record that was cut short is also one cell: a note is set off by an empty row, or is a
-    phrase on its own.
-    """
+
+def _begins_footer(rows: Sequence[Row], at: int, body: Sequence[Row], ended: bool) -> bool:
+    """Whether the footer begins with this row: it is empty, or an empty row sets it off, or it is
+    a note that cannot be a record which was cut short. Such a record is the last line, has no line
+    end, and reads like the first cells of the others."""
     row = rows[at]
     if sum(1 for row in rows[at:] if row.filled) > _MOST_NOTES:
         return False
-    return not row.filled or not rows[at - 1].filled or (len(row.cells) == 1 and _is_phrase(row))
+    if not row.filled or not rows[at - 1].filled:
+        return True
+    if len(row.cells) > 1 or not _is_phrase(row):
+        return False
+    values = sum(classify(other.cells[0]).kind in TYPED for other in body)
+    unlike = values > 0 and values >= _COLUMN_SHARE * len(body)
+    return unlike or ended or at < len(rows) - 1 or _NOTE.fullmatch(row.cells[0]) is not None
 
 
 def _is_phrase(row: Row) -> bool:
