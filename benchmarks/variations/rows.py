@@ -63,7 +63,8 @@ def header_behind_a_mark(chance: Random) -> Variation:
     above = [f"{mark.strip()} {remark(chance)}" for _ in range(chance.randrange(3))]
     body = lines(rows, d)
     for _ in range(chance.randrange(3)):
-        body.insert(chance.randrange(1, len(body) + 1), f"{mark.strip()} {remark(chance)}")
+        at = chance.randrange(1, min(10, len(body)))
+        body.insert(at, f"{mark.strip()} {remark(chance)}")
     return made([*above, d.join(header), *body], header, rows, chance)
 
 
@@ -105,7 +106,9 @@ def records_behind_marks(chance: Random) -> Variation:
             if chance.random() < 0.5:
                 rows.remove(row)
                 rejected += 1
-                row = [row[0], f"{chance.choice([' ', ''])}{v.word(chance)}", *row[1:]]
+                more = f"{chance.choice([' ', ''])}{v.word(chance)}"
+                text += lines([[row[0], more, *row[1:]]], d)
+                continue
         text += lines([row], d)
     return made([d.join(header), *text], header, rows, chance, rejected=rejected)
 
@@ -115,7 +118,8 @@ def comments_between_records(chance: Random) -> Variation:
     header, rows = typed(chance)
     mark, d = chance.choice(["#", "#", "%", "//"]), delimiter_of(chance)
     body = lines(rows, d)
-    for _ in range(chance.randrange(1, 4)):
+    body.insert(chance.randrange(1, min(10, len(body))), f"{mark} {v.phrase(chance)}")
+    for _ in range(chance.randrange(3)):
         body.insert(chance.randrange(1, len(body) + 1), f"{mark} {v.phrase(chance)}")
     return made([d.join(header), *body], header, rows, chance)
 
@@ -278,25 +282,8 @@ def header_again_above_text(chance: Random) -> Variation:
     return made(text, header, rows, chance)
 
 
-UNITS = [
-    "m",
-    "s",
-    "kg",
-    "m/s",
-    "mm",
-    "°C",
-    "%",
-    "W",
-    "hPa",
-    "mg/L",
-    "km/h",
-    "V",
-    "mV",
-    "Hz",
-    "kWh",
-    "W/m^2",
-    "ppm",
-]
+_UNITS = "m s kg m/s mm °C % W hPa mg/L km/h V mV Hz kWh W/m^2 ppm"
+UNITS = _UNITS.split()
 
 
 @kind
@@ -435,8 +422,9 @@ def keys_and_values_above_two_columns(chance: Random) -> Variation:
     rows = [[first(chance), v.decimal(chance)] for _ in range(chance.randrange(12, 90))]
     header = [chance.choice(["time", "stamp", "at"]), chance.choice(["value", "level", "depth"])]
     keys = ["Station", "Owner", "Created", "Version", "Serial number", "Location", "Unit"]
+    values = [v.word, v.day, v.integer, v.full_name]
     top = [
-        f"{key}{chance.choice(['', ':'])}{d}{chance.choice([v.word, v.day, v.integer, v.full_name])(chance)}"
+        f"{key}{chance.choice(['', ':'])}{d}{chance.choice(values)(chance)}"
         for key in chance.sample(keys, chance.randrange(1, 5))
     ]
     gap = chance.choice([[""], ["", ""]])

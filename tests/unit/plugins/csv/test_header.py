@@ -10,7 +10,8 @@ from sniffer_support import RUN, local, sniff, sniffer
 
 from lakefall.contract.errors import MultiRowHeaderError
 from lakefall_plugins.formats.csv.reading.head import joined
-from lakefall_plugins.formats.csv.sniffing.header import is_unit, judge
+from lakefall_plugins.formats.csv.sniffing.header import judge
+from lakefall_plugins.formats.csv.sniffing.units import is_unit
 
 WITH = {
     "names over numbers": "id,price\n1,2.5\n2,3.5",

@@ -6,6 +6,7 @@ UTF-8 is decided on the whole file, in blocks: the first byte above 0x7F may com
 from __future__ import annotations
 
 import codecs
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -94,6 +95,8 @@ def detect_encoding(path: Path, given: str | None = None, name: str = "") -> Enc
     if (wide := _wide(head)) is not None:
         return Encoding(wide, (f"{wide}: zero bytes at every other place",))
     _refuse_binary(name, head)
+    if (what := _document(head)) is not None:
+        raise NotTextError(f"{name}: this is {what}, no CSV; export the table as CSV")
     return _narrow(path)
 
 
@@ -145,6 +148,38 @@ def _looks_like(head: bytes) -> str | None:
             if not plain or _has_control(head[:1024]):
                 return name
     return None
+
+
+_OBJECT = rb'\{\s*"[^"\n]*"\s*:'
+_DOCUMENTS = (
+    (
+        re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body)\b", re.I | re.S),
+        "an HTML page",
+    ),
+    (re.compile(rb"\s*<\?xml\s", re.I), "an XML document"),
+    (re.compile(rb"\s*(?:\[\s*" + _OBJECT + rb"|\{\s*\n\s*\"[^\"\n]*\"\s*:)"), "a JSON document"),
+)
+
+
+def _document(head: bytes) -> str | None:
+    """What kind of document of text begins like this; None for what may be CSV."""
+    for pattern, name in _DOCUMENTS:
+        if pattern.match(head):
+            return name
+    if head.startswith((b"\xfe", b"\xc3\xbe")) and b"\x14" in head:
+        return "a Concordance load file (fields in \u00fe, delimited by 0x14)"
+    lines = [line for line in head.split(b"\n")[:_JSON_LINES] if line.strip()]
+    return "JSON lines" if len(lines) > 1 and all(map(_is_object, lines)) else None
+
+
+_JSON_LINES = 5
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return line.lstrip()[:1] == b"{" and isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _has_control(head: bytes) -> bool:

@@ -64,6 +64,7 @@ def detect(
     if not verdict.present and options.preamble_lines is None:
         table = table.with_records_above(found.best.split.rows)
     structure = _structure(found, table, options) if verdict.present else Structure(0)
+    short = verdict.present and (table.short or _lacks_last(found, table))
     footer = _footer_lines(path, encoding.name, found, table, way)
     return Dialect(
         delimiter=way.delimiter,
@@ -76,7 +77,7 @@ def detect(
         header_lines=structure.header_rows,
         units_lines=structure.units_rows,
         unnamed_column=structure.unnamed_column,
-        short_records=table.short and verdict.present,
+        short_records=short,
         footer_lines=footer,
         comment=table.layout.comment,
         comment_given=options.comment is not None,
@@ -95,6 +96,9 @@ def detect(
         ),
         runner_up=_reading(found),
     )
+
+
+_LACKING_SHARE = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +181,24 @@ def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Struc
         return Structure(options.header_lines or 1)
     units = None if options.units_row == "detect" else options.units_row == "present"
     given = Given(options.header_lines, units)
-    return examine(table.names(rows), table.below(rows), found.cells, given)
+    names, below = table.names(rows), table.below(rows)
+    return examine(names, below, found.cells, given, quoted_first=_quoted_first(found, table))
+
+
+def _lacks_last(found: Found, table: _Table) -> bool:
+    """Whether nearly all records lack the column that the header names last."""
+    names, below = table.names(found.best.split.rows), table.below(found.best.split.rows)
+    if len(names) != table.width + 1 or table.width < 2 or not all(map(str.strip, names)):
+        return False
+    return sum(len(row) == table.width for row in below) >= _LACKING_SHARE * len(below) > 0
+
+
+def _quoted_first(found: Found, table: _Table) -> bool:
+    """Whether the lines of the first records begin with a quote."""
+    quote, rows = found.best.way.quotechar, found.best.split.rows
+    lines = found.sample.text.split("\n")
+    first = [row for row in rows[table.layout.first + 1 : table.end] if not row.blank][:3]
+    return bool(quote and first) and all(lines[row.line].startswith(quote) for row in first)
 
 
 def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> int:

@@ -16,6 +16,7 @@ from itertools import pairwise
 from lakefall_plugins.formats.csv.reading.head import joined
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind
 from lakefall_plugins.formats.csv.sniffing.layout import is_of_values
+from lakefall_plugins.formats.csv.sniffing.units import comes_again, descriptions
 
 _NUMERIC = {Kind.INTEGER, Kind.NUMBER}
 _BODY_ROWS = 100
@@ -30,6 +31,8 @@ _COMMON_NAMES = """
     user uuid timestamp created updated region department unit score rank weight height
 """
 _VALUES = frozenset({"true", "false", "null", "none", "nan"})
+_GAPS = frozenset({"-", "--", "?", "NA", "N/A", "n/a", "#N/A", "\\N"})
+"""What stands for a missing value, and names no column."""
 _NAMES = frozenset(_COMMON_NAMES.split())
 
 
@@ -58,8 +61,11 @@ def judge(
     """
     cells = cells or Cells()
     names = [cell.strip() for cell in first]
-    bits, reasons = _names_alone(names[:_COLUMNS], cells)
-    above, reason = _against_columns(names[:_COLUMNS], body[:_BODY_ROWS], cells)
+    body, again = _without_copies(first, body[: 2 * _BODY_ROWS])
+    numbers = _named_by_numbers(names, body)
+    bits, reasons = _names_alone(names[:_COLUMNS], cells, numbers)
+    reasons += again
+    above, reason = _against_columns(names[:_COLUMNS], body[:_BODY_ROWS], cells, numbers)
     bits += above
     reasons += reason
     shared, reason = _known(names, known_columns)
@@ -70,15 +76,30 @@ def judge(
     return HeaderVerdict(present, round(confidence, 3), tuple(reasons))
 
 
-def _names_alone(names: Sequence[str], cells: Cells) -> tuple[float, list[str]]:
+def _without_copies(
+    first: Sequence[str], body: Sequence[Sequence[str]]
+) -> tuple[Sequence[Sequence[str]], list[str]]:
+    """The body without the first row's copies, where no other row comes again: files with a header
+    were joined."""
+    rows = [tuple(row) for row in body]
+    copies = rows.count(tuple(first))
+    others = len(rows) - copies
+    if len(first) < 2 or not copies or others < _MANY or len(set(rows)) < others + 1:
+        return body, []
+    kept = [row for row in body if tuple(row) != tuple(first)]
+    return kept, [f"the first row comes again {copies} times, and no other does"]
+
+
+def _names_alone(
+    names: Sequence[str], cells: Cells, numbered: frozenset[str]
+) -> tuple[float, list[str]]:
     """Evidence of the row itself: names are distinct, not empty, and no numbers."""
     kinds = [cells[name].kind for name in names]
     filled = [name for name in names if name]
     if not filled:
         return -2.0, ["the first row is empty"]
-    years = _years(names)
     numbers = sum(
-        (kind in TYPED and name not in years) or name.lower() in _VALUES
+        (kind in TYPED and name not in numbered) or name.lower() in _VALUES or name in _GAPS
         for kind, name in zip(kinds, names, strict=True)
     )
     bits, reasons = 1.5, []
@@ -102,23 +123,37 @@ def _names_alone(names: Sequence[str], cells: Cells) -> tuple[float, list[str]]:
 
 
 def _against_columns(
-    names: Sequence[str], body: Sequence[Sequence[str]], cells: Cells
+    names: Sequence[str],
+    body: Sequence[Sequence[str]],
+    cells: Cells,
+    numbered: frozenset[str],
 ) -> tuple[float, list[str]]:
     """Evidence of the columns: does each first cell fit the cells below it?"""
     bits = 0.0
     unlike = alike = repeated = 0
-    years = _years(names)
+    styles: set[str] = set()
+    styled = gaps = 0
     for position, name in enumerate(names):
         column = [row[position].strip() for row in body if position < len(row)]
         filled = [cell for cell in column if cell]
+        if filled and not name and position:
+            gaps += is_of_values(position, body, cells)
         if not filled or not name:
             continue
-        verdict = 1.0 if name in years else _against_column(name, filled, cells)
+        verdict = 1.0 if name in numbered else _against_column(name, filled, cells)
         bits += max(-4.0, min(4.0, verdict))
         unlike += verdict > 1
         alike += verdict < -1
         repeated += name in filled
+        if (style := _style(name)) and len(filled) >= _LEAST_STYLED:
+            same = sum(_style(cell) == style for cell in filled)
+            styled += same >= _STYLE_SHARE * len(filled)
+            styles.add(style)
     reasons = []
+    bits -= _GAP_BITS * (gaps == 1)
+    if len(styles) > 1 and styled == len(names):
+        bits -= _STYLE_BITS
+        reasons.append("the first row is written like the rows below it, in capitals or not")
     if unlike:
         reasons.append(f"{unlike} columns hold other kinds of values than their first cell")
     if alike:
@@ -129,13 +164,63 @@ def _against_columns(
     return max(-limit, min(limit, bits)), reasons
 
 
-def _years(names: Sequence[str]) -> frozenset[str]:
-    """Numbers that name columns: years in order, after a name (``country,2000,2001``)."""
-    found = [name for name in names if re.fullmatch(r"(?:19|20)\d\d", name)]
-    steps = {int(b) - int(a) for a, b in pairwise(found)}
-    if len(found) < 2 or len(steps) != 1 or steps == {0} or names[0] in found:
+_GAP_BITS = 1.5
+"""Lost for one empty cell above values, beyond the first column: a value is missing."""
+_STYLE_BITS, _STYLE_SHARE, _LEAST_STYLED = 3.0, 0.9, 3
+
+
+def _style(text: str) -> str:
+    """How a word is capitalised; ``''`` for what is no word."""
+    if not text.isalpha():
+        return ""
+    if text.islower():
+        return "lower"
+    return "title" if text.istitle() else "upper" if text.isupper() else "mixed"
+
+
+_NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
+_YEAR = re.compile(r"(?:19|20)\d\d")
+_MANY = 3
+"""Numbers in even steps that name columns whatever the first name is."""
+
+
+def _named_by_numbers(names: Sequence[str], body: Sequence[Sequence[str]]) -> frozenset[str]:
+    """Numbers that name columns: in even steps behind a name (``country,2000,2001``,
+    ``turbine,0.0,0.5,1.0``), or one year. Records below hold no such numbers."""
+    first = next((at for at, name in enumerate(names) if _NUMBER.fullmatch(name)), 0)
+    found = [name for name in names if _NUMBER.fullmatch(name)]
+    if not first or len(found) < len(names) - first or not _in_steps(found):
         return frozenset()
-    return frozenset(found)
+    years = all(map(_YEAR.fullmatch, found))
+    many, body = len(found) >= _MANY, body[:_BODY_ROWS]
+    same = sum(
+        _in_steps(row[first:]) if many else years and _are_years(row[first:]) for row in body
+    )
+    if 5 * same > len(body):
+        return frozenset()
+    if many or (years and len(found) > 1):
+        return frozenset(found)
+    column = [row[0].strip() for row in body if row]
+    shape = _shape(names[0])
+    alike = sum(_shape(cell) == shape for cell in column)
+    typical = names[0].lower() in _NAMES or 5 * alike < len(column)
+    return frozenset(found if typical and names[0] not in column else ())
+
+
+def _are_years(cells: Sequence[str]) -> bool:
+    return all(_YEAR.fullmatch(cell.strip()) for cell in cells)
+
+
+def _in_steps(numbers: Sequence[str]) -> bool:
+    """Whether numbers stand in even steps; one has to be a year."""
+    if not numbers or not all(map(_NUMBER.fullmatch, numbers)):
+        return False
+    if len(numbers) == 1:
+        return _YEAR.fullmatch(numbers[0]) is not None
+    steps = [float(b) - float(a) for a, b in pairwise(numbers)]
+    return steps[0] != 0 and all(
+        abs(step - steps[0]) < 1e-9 * abs(steps[0]) + 1e-9 for step in steps
+    )
 
 
 def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
@@ -152,7 +237,7 @@ def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
     if main in TYPED:
         if kind is main:
             return -4.0 * purity
-        return 4.0 * (purity - 0.3)
+        return 4.0 * (purity - 0.3) if name not in _GAPS else 0.0
     bits = 0.0
     if name in column:
         bits -= 3.0 * min(1.0, 2.0 * column.count(name) / len(column) + 0.4)
@@ -220,7 +305,12 @@ class Given:
 
 
 def examine(
-    header: Sequence[str], below: Cellses, cells: Cells, given: Given = Given()
+    header: Sequence[str],
+    below: Cellses,
+    cells: Cells,
+    given: Given = Given(),
+    *,
+    quoted_first: bool = False,
 ) -> Structure:
     """What belongs to a header.
 
@@ -229,23 +319,25 @@ def examine(
         below: the rows after it, of any width.
         cells: kinds of cells.
         given: what need not be found out.
+        quoted_first: the records' first cells stand in quotes.
     """
     below = below[:_ROWS_BELOW]
     rows, names = 1, list(header)
     while below and _goes_on(rows, names, below, cells, given.header_rows):
         names = joined([names, below[0]])
         rows, below = rows + 1, below[1:]
-    units = bool(below) and (
-        _are_units(below[0], below[1:], cells) if given.units_row is None else given.units_row
-    )
-    body = below[1:] if units else below
-    unnamed = _unnamed_column(names, body)
+    units = descriptions(names, below, cells, given.units_row)
+    body = below[units:]
+    unnamed = _unnamed_column(names, body, cells, quoted_first)
     evidence = [
         *([f"the header stands on {rows} rows, which are joined"] if rows > 1 else []),
-        *([f"a row of units below the names is skipped: {_list(below[0])}"] if units else []),
+        *(
+            f"a row of units or the like below the names is skipped: {_list(r)}"
+            for r in below[:units]
+        ),
         *([_UNNAMED[unnamed]] if unnamed else []),
     ]
-    return Structure(rows, int(units), unnamed, tuple(evidence))
+    return Structure(rows, units, unnamed, tuple(evidence))
 
 
 _UNNAMED = {
@@ -271,86 +363,50 @@ def _continues(upper: Sequence[str], row: Sequence[str], body: Cellses, cells: C
         return False
     named = [at for at, cell in enumerate(row) if cell.strip()]
     gaps = [at for at in named if not upper[at].strip() and any(c.strip() for c in upper[:at])]
-    if len(named) < 2 or not gaps or any(cells[row[at]].kind in TYPED for at in named):
+    years = all(_YEAR.fullmatch(row[at].strip()) for at in named)
+    typed = any(cells[row[at]].kind in TYPED for at in named)
+    if len(named) < 2 or not gaps or (typed and not years):
         return False
     if any(cells[cell].kind in TYPED for cell in upper if cell.strip()):
         return False
-    if _comes_again(row, named, body):
+    if comes_again(row, named, body):
         return False
     values = [at for at in named if is_of_values(at, body, cells)]
     return 2 * len(values) >= len(named)
 
 
-def _comes_again(row: Sequence[str], places: Sequence[int], body: Cellses) -> bool:
-    """Whether a cell stands again in its column below, so that it is a value."""
-    return any(at < len(below) and below[at] == row[at] for below in body for at in places)
+_KEY = re.compile(
+    r"(?:.*[_ ])?(?:id|key|no|nr|num|number|index|idx|row|uuid|code)\W*|#|name", re.IGNORECASE
+)
+_WHEN = re.compile(r".*(?:date|day|time|timestamp|datetime|year|month)\W*", re.IGNORECASE)
 
 
-def _are_units(row: Sequence[str], body: Cellses, cells: Cells) -> bool:
-    """Whether a row holds units: each cell reads like one and stands nowhere below, and half of
-    the columns of values have theirs. A missing value may be written like no unit."""
-    filled = [at for at, cell in enumerate(row) if cell.strip()]
-    if len(row) < 2 or not body or not all(is_unit(row[at]) for at in filled):
-        return False
-    if _comes_again(row, filled, body):
-        return False
-    values = [at for at in range(len(row)) if is_of_values(at, body, cells)]
-    over = [at for at in filled if at in values and row[at].strip() not in PLACEHOLDERS]
-    return len(over) > 0 and 2 * len(over) >= len(values)
-
-
-def _unnamed_column(header: Sequence[str], body: Cellses) -> str:
+def _unnamed_column(header: Sequence[str], body: Cellses, cells: Cells, quoted_first: bool) -> str:
     """Which column has no name where nearly all records have one field more than the header.
 
     R writes row names so, and reads the file the same way: "if there is a header and the first
-    row contains one fewer field than the number of columns" (``read.table``). A last field that
-    is empty everywhere is a delimiter at the end of the line, and no column.
+    row contains one fewer field than the number of columns" (``read.table``). Row names are
+    distinct; and where the header's first name is that of a key, and the first column may be the
+    key, the name is its own, and the last column was added. A last field that is empty everywhere
+    is a delimiter at the end of the line, and no column.
     """
     longer = [row for row in body if len(row) == len(header) + 1]
     if not longer or len(longer) < _ROW_SHARE * len(body) or not all(c.strip() for c in header):
         return ""
     if len(header) < 2 or not any(row[-1] for row in longer):
         return ""
-    return "first" if any(row[-1].strip() for row in longer) else "last"
+    if not any(row[-1].strip() for row in longer):
+        return "last"
+    names = [row[0].strip() for row in longer]
+    kinds = {cells[name].kind for name in names}
+    if len(set(names)) < len(names) or "" in names:
+        return "last"
+    if quoted_first and kinds == {Kind.INTEGER}:
+        return "first"  # R quotes row names, were they numbers
+    moments = kinds <= {Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.INTEGER}
+    is_key = _KEY.fullmatch(header[0].strip()) or (moments and _WHEN.fullmatch(header[0].strip()))
+    return "last" if is_key else "first"
 
 
 def _list(row: Sequence[str]) -> str:
     return ", ".join([cell.strip() for cell in row if cell.strip()][:6])
-
-
-# --- units of measurement ---
-
-_BASE = """
-    m cm mm km nm um µm μm g kg mg µg μg ug ng t s sec secs ms us µs ns min mins h hr hrs d day days
-    wk week weeks month months y yr yrs year years Hz kHz MHz GHz rpm V mV kV A mA uA µA W mW kW MW
-    GW kWh MWh GWh TWh J kJ MJ GJ cal kcal K C F °C °F ºC degC degF deg ° degrees rad mrad sr Pa hPa
-    kPa MPa GPa bar mbar psi atm mmHg N kN Nm L l dL dl mL ml µL ul hl gal mol mmol µmol umol nmol M
-    mM µM ppm ppb ppt pH % percent pct ‰ USD EUR GBP CHF JPY $ € £ ¥ ha ac ft in inch yd mi nmi mph
-    kph knots kt kts lb lbs oz cd lx lm dB dBm dBA Ohm ohm Ω kΩ F pF nF µF uF H mH T mT B kB KB MB
-    GB TB bytes bits bps Mbps count counts cts px pixels au a.u. arb arb.u. Da kDa bp kb Mb NTU PSU
-    FTU mS µS uS S cfs cms mgd UTC GMT local hh:mm hh:mm:ss yyyy-mm-dd dd/mm/yyyy mm/dd/yyyy
-    unitless dimensionless No. no.
-"""
-PLACEHOLDERS = frozenset({"-", "--", "#", "none", "\u2013", "\u2014"})
-"""What stands for no unit; a missing value may be written so, too."""
-_KNOWN = frozenset(_BASE.split()) | PLACEHOLDERS
-_BRACKETED = re.compile(r"\([^()]{0,24}\)|\[[^\[\]]{0,24}\]|\{[^{}]{0,24}\}")
-_POWER = re.compile(r"(?:\^|\*\*)?[-\u207b]?[\d\u00b2\u00b3\u00b9]$")
-_PARTS = re.compile(r"[/*·.⋅ ]+|per ")
-
-
-def is_unit(cell: str) -> bool:
-    """Whether a cell reads like a unit: ``m/s``, ``[kg]``, ``mg L-1``, ``%``; not one that is
-    empty."""
-    text = cell.strip()
-    if text in _KNOWN or _BRACKETED.fullmatch(text):
-        return True
-    parts = [part for part in _PARTS.split(text) if part]
-    return 0 < len(parts) <= 4 and parts != ["1"] and all(map(_is_part, parts))
-
-
-def _is_part(part: str) -> bool:
-    bare = part
-    while bare not in _KNOWN and (shorter := _POWER.sub("", bare)) != bare:
-        bare = shorter
-    return bare in _KNOWN or part == "1"

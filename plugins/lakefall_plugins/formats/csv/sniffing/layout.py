@@ -50,7 +50,7 @@ def locate(rows: Sequence[Row], width: int, comment: str | None, delimiter: str)
     first = _labelled_header(rows, width)
     label = ""
     if first is None:
-        first = _first_row(rows, width, delimiter)
+        first = _after_block(rows, width, _first_row(rows, width, delimiter))
     else:
         label = rows[first].cells[0]
     if first >= len(rows):
@@ -88,6 +88,8 @@ def _first_row(rows: Sequence[Row], width: int, delimiter: str) -> int:
     for index, row in enumerate(rows):
         if row.blank or _is_title(rows, index, width, used):
             continue
+        if _is_pair(row, width) and _names_below(rows, index, width, used):
+            continue
         if _is_comment(row, rows, index, width, delimiter):
             continue
         if len(row.cells) == width or _is_other_header(rows, index, width):
@@ -111,6 +113,56 @@ def _is_title(rows: Sequence[Row], index: int, width: int, used: int) -> bool:
         return False
     dense = median_low([r.filled for r in rows[index + 1 :] if len(r.cells) == width]) > 2
     return below.filled >= min(3, used) and (dense or _typed(below) * 4 <= below.filled)
+
+
+_MOST_PAIRS = 30
+"""Lines of keys and values above a table, at most."""
+
+
+def _is_pair(row: Row, width: int) -> bool:
+    """Whether a row may hold a key and its value above a wider table, padded or not."""
+    if width < 3 or len(row.cells) < 2 or len(row.cells) > width:
+        return False
+    return row.filled == sum(1 for cell in row.cells[:2] if cell.strip()) and bool(
+        row.cells[0].strip()
+    )
+
+
+def _names_below(rows: Sequence[Row], index: int, width: int, used: int) -> bool:
+    """Whether the first row below an index that is no title and no pair names all columns, right
+    above values."""
+    below = [row for row in rows[index + 1 :] if row.filled][: _MOST_PAIRS + 2]
+    wide = next((n for n, row in enumerate(below) if row.filled > 2), None)
+    if wide is None or wide > _MOST_PAIRS or wide + 1 == len(below):
+        return False
+    names, record = below[wide], below[wide + 1]
+    cells = [cell.strip() for cell in names.cells if cell.strip()]
+    whole = len(names.cells) == width and len(cells) >= min(used, width - 1)
+    return (
+        whole
+        and len(set(cells)) == len(cells)
+        and not _typed(names)
+        and len(record.cells) == width
+        and _typed(record) > 0
+    )
+
+
+def _after_block(rows: Sequence[Row], width: int, first: int) -> int:
+    """Index of a table's names where other lines of its width stand above them, set off by an
+    empty row: names above values, while the lines above are no such table."""
+    end = next((i for i, row in enumerate(rows) if i > first and not row.filled), len(rows))
+    names = next((i for i, row in enumerate(rows) if i > end and row.filled), len(rows))
+    block = [row.cells for row in rows[first:end] if len(row.cells) == width]
+    body = [row.cells for row in rows[names + 1 :] if len(row.cells) == width]
+    if names >= len(rows) or len(block) > min(_MOST_PAIRS, len(body)):
+        return first
+    cells = [cell.strip() for cell in rows[names].cells]
+    if len(cells) != width or not all(cells) or len(set(cells)) < width or _typed(rows[names]):
+        return first
+    kinds = Cells()
+    values = [at for at in range(width) if is_of_values(at, body, kinds)]
+    table = values and all(is_of_values(at, block[1:], kinds) for at in values)
+    return names if values and not table else first
 
 
 def _used_columns(rows: Sequence[Row], width: int) -> int:
