@@ -243,3 +243,86 @@ NOT_SHORT = {
 @pytest.mark.parametrize("text", NOT_SHORT.values(), ids=NOT_SHORT)
 def test_other_ragged_files_are_not_filled(tmp_path: Path, text: str) -> None:
     assert not sniff(tmp_path, text).short_records
+
+
+DESCRIBED = {
+    "widths": ("a,b,n\n5s,15s,8n\nx,y,1\nz,w,2\n", 1),
+    "types": ("a,n,d\nVARCHAR(20),int,date\nx,1,2024-01-05\ny,2,2024-01-06\n", 1),
+    "dashes": ("id,name,amount\n--,----,------\n1,a,2\n2,b,3\n", 1),
+    "Markdown": ("id,name\n---,:---\n1,a\n2,b\n", 1),
+    "a logger": (
+        "TIMESTAMP,RECORD,t_Avg\nTS,RN,Deg C\n,,Avg\n2024-01-05 00:00:00,0,5.5\n"
+        "2024-01-05 00:01:00,1,6.5\n",
+        2,
+    ),
+    "traces and gaps": ("tmax,tmin,rain\nM,M,T\n12,3,0.5\n13,4,0.0\n", 0),
+    "letters above texts": ("sex,grade,score\nM,A,m\nx0,y0,0.5\nx1,y1,1.5\n", 0),
+    "words of types": ("kind,format\nstring,date\nint,x\nstring,y\n", 0),
+    "dashes for gaps": ("a,b\n--,--\n1,2\n3,4\n", 0),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_rows_that_describe_the_columns(tmp_path: Path, name: str) -> None:
+    text, rows = DESCRIBED[name]
+    assert sniff(tmp_path, text).units_lines == rows
+
+
+UNNAMED = {
+    "row names": ('"x","y"\n"a",1,2\n"b",3,4\n', "first"),
+    "a key, and a column more": ("id,price,side\n1,0.5,buy,0\n2,0.6,sell,0\n3,0.7,buy,1\n", "last"),
+    "days, and a column more": ("day,price\n2024-01-05,5,x\n2024-01-06,6,y\n", "last"),
+    "quoted numbers of rows": ('"id","x"\n"1",7,2\n"2",8,4\n"3",9,4\n', "first"),
+    "no names, for they repeat": ("town,x\nYork,1,2\nYork,3,4\nHull,3,4\n", "last"),
+}
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+def test_which_column_lacks_its_name(tmp_path: Path, name: str) -> None:
+    text, column = UNNAMED[name]
+    assert sniff(tmp_path, text).unnamed_column == column
+
+
+NUMBERED = {
+    "heights": "turbine,0.0,0.5\nT01,1.25,7.5\nT02,3.75,8.5\nT03,4.5,2.25\n",
+    "hours": "station,0,1,2,3\nA,5,9,2,8\nB,4,4,9,7\n",
+    "one year": "name,2008\nAnn,512\nBob,617\nCy,44\n",
+    "years, the last first": "Museums,2011,2010\nModern,23.8,17.5\nPuppets,in repair,in repair\n",
+}
+
+
+@pytest.mark.parametrize("text", NUMBERED.values(), ids=NUMBERED)
+def test_numbers_in_steps_name_columns(tmp_path: Path, text: str) -> None:
+    assert sniff(tmp_path, text).has_header
+
+
+HEADLESS = {
+    "a gap in the first record": "Halle,-\nBonn,21/05/2024\nMainz,22/05/2024\nKiel,23/05/2024\n",
+    "an empty cell in the first record": "Halle,\nBonn,12\nMainz,25\nKiel,31\n",
+    "capitals as in the records": "Pedro,Leeds,red\nMark,York,blue\nAnn,Hull,gray\nSue,Ely,black\n",
+    "one year among years": "Halle,2008\nBonn,2011\nMainz,2005\nKiel,1999\n",
+}
+
+
+@pytest.mark.parametrize("text", HEADLESS.values(), ids=HEADLESS)
+def test_first_records_that_are_no_names(tmp_path: Path, text: str) -> None:
+    assert not sniff(tmp_path, text).has_header
+
+
+def test_a_second_row_of_years_is_joined(tmp_path: Path) -> None:
+    found = sniff(tmp_path, "Country,Sales,,\n,2019,2020,2021\nOslo,1.5,2.5,3\nRome,4.5,2,7\n")
+    opened = open_path(tmp_path / "file.csv", tmp_path, found)
+    assert opened.records.header == ("Country", "Sales 2019", "Sales 2020", "Sales 2021")
+
+
+def test_all_records_lack_the_last_field(tmp_path: Path) -> None:
+    text = "a,b,note\n" + "".join(f"{n},x{n}\n" for n in range(40))
+    opened = open_path(tmp_path / "file.csv", tmp_path, sniff(tmp_path, text))
+    assert (opened.records.header, len(opened.rows)) == (("a", "b", "note"), 40)
+    assert "40 records lack their last fields" in opened.records.warnings[0]
+
+
+@pytest.mark.parametrize("text", ["a,b,\n1,2,\n3,4\n", "a,b,\n1,2,\n3,4,\n", "a,b,\n1,2\n3,4,\n"])
+def test_a_nameless_last_column_that_is_empty_is_none(tmp_path: Path, text: str) -> None:
+    opened = open_path(tmp_path / "file.csv", tmp_path, sniff(tmp_path, text))
+    assert (opened.records.header, opened.rows) == (("a", "b"), [("1", "2"), ("3", "4")])

@@ -8,6 +8,8 @@ import pytest
 from reader_support import open_path
 from sniffer_support import sniff
 
+RECORDS = [("1", "a", "1.5"), ("2", "b", "2.5"), ("3", "c", "3.5")]
+BODY = "1,a,1.5\n2,b,2.5\n3,c,3.5\n"
 TABLE = "id,name,amount\n1,ann,5.5\n2,bob,6.25\n3,cy,7.75\n"
 
 
@@ -161,3 +163,102 @@ ONE_TABLE = {
 @pytest.mark.parametrize("text", ONE_TABLE.values(), ids=ONE_TABLE)
 def test_one_table_stays_one(tmp_path: Path, text: str) -> None:
     assert not any("tables" in said for said in sniff(tmp_path, text).evidence)
+
+
+HEADERS_BEHIND_MARKS = {
+    "a comment below": ("#id,name,value\n" + BODY + "# exported today\n", "#id", {"footer": 1}),
+    "prose with commas above": (
+        "# by me, today, at 8\n#id,name,v\n" + BODY,
+        "#id",
+        {"preamble": 1},
+    ),
+    "a column of numbers": (
+        "# x\n#,Page,Visits\n" + BODY + "# end\n",
+        "#",
+        {"preamble": 1, "footer": 1},
+    ),
+    "a label": (
+        "#Version: 1\n#Fields:,id,n,v\n" + BODY + "#end\n",
+        "id",
+        {"preamble": 1, "comment": 1},
+    ),
+    "types below the label": (
+        "#fields,id,n,v\n#types,int,string,real\n" + BODY,
+        "id",
+        {"comment": 1},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", HEADERS_BEHIND_MARKS)
+def test_a_header_may_begin_like_the_comments(tmp_path: Path, name: str) -> None:
+    text, first, skipped = HEADERS_BEHIND_MARKS[name]
+    opened = open_path(tmp_path / "file.csv", tmp_path, sniff(tmp_path, text))
+    assert (opened.records.header[0], opened.rows) == (first, RECORDS)
+    assert {each.rule: each.lines for each in opened.records.skipped} == skipped
+
+
+@pytest.mark.parametrize("mark", ["#", "%", "//", ";", "!"])
+def test_records_that_begin_with_a_mark_are_records(tmp_path: Path, mark: str) -> None:
+    text = f"tag,n,v\nx,1,2\n{mark}y,2,3\n{mark}z, too long,3,4\nw,4,5\n{mark} a note, of two\n"
+    opened = open_path(tmp_path / "file.csv", tmp_path, sniff(tmp_path, text))
+    assert [row[0] for row in opened.rows] == ["x", f"{mark}y", "w"]
+    assert [line for line, _ in opened.reasons] == [4, 6]
+
+
+def test_the_mark_of_a_sample_skips_no_record_further_down(tmp_path: Path) -> None:
+    text = (
+        "tag,n,v\n# a note\nx,1,2\n" + "x,1,2\n" * 30000 + "#y,2,3\n#z, too long,3,4\n# note, two\n"
+    )
+    found = sniff(tmp_path, text)
+    opened = open_path(tmp_path / "file.csv", tmp_path, found)
+    assert (found.comment, opened.rows[-1], opened.records.lines_skipped) == (
+        "#",
+        ("#y", "2", "3"),
+        2,
+    )
+    assert [line for line, _ in opened.reasons] == [30005]
+
+
+CUT = "name,city,amount\nAnn Lee,Leeds,1.5\nBob Ray,York,2.5\n"
+
+
+@pytest.mark.parametrize("rows", [1, 500])
+def test_a_record_that_was_cut_is_no_note(tmp_path: Path, rows: int) -> None:
+    text = CUT + "Di Roe,Hull,3.5\n" * rows + "Cy D"
+    found = sniff(tmp_path, text)
+    opened = open_path(tmp_path / "file.csv", tmp_path, found)
+    assert (found.footer_lines, len(opened.rows), len(opened.rejects)) == (0, rows + 2, 1)
+    assert sniff(tmp_path, text + "ay\n").footer_lines == 1
+    assert sniff(tmp_path, CUT + "Source: the city").footer_lines == 1
+
+
+@pytest.mark.parametrize("rows", [30, 3000])
+def test_an_unclosed_quote_makes_no_footer(tmp_path: Path, rows: int) -> None:
+    body = [f'"Ann Lee",x,{n}' for n in range(rows)]
+    body[-9] = '"Ann Lee,x,1'
+    found = sniff(tmp_path, "\n".join(['"who",b,c', *body, ""]))
+    opened = open_path(tmp_path / "file.csv", tmp_path, found)
+    assert (found.footer_lines, len(opened.rows), len(opened.rejects)) == (0, rows - 1, 1)
+
+
+PAIRS = {
+    "wider": ("Station,7\nCreated:,2024-01-05\n", TABLE),
+    "padded": ("Station,7,\nCreated:,2024-01-05,\n,,\n", TABLE),
+    "two columns": (
+        "Station,7\nCreated:,2024-01-05\n\n",
+        "day,v\n2024-01-05,1\n2024-01-06,2\n2024-01-07,5\n",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_keys_and_values_above_a_table(tmp_path: Path, name: str) -> None:
+    above, table = PAIRS[name]
+    found = sniff(tmp_path, above + table)
+    assert (found.preamble_lines, found.has_header) == (above.count("\n"), True)
+
+
+def test_a_table_above_another_of_its_width_is_the_table(tmp_path: Path) -> None:
+    table = "day,v\n2024-01-05,1\n2024-01-06,2\n2024-01-07,5\n"
+    assert sniff(tmp_path, f"{table}\n{table}").preamble_lines == 0

@@ -129,3 +129,41 @@ def test_few_lines_are_shown_and_none_in_full(tmp_path: Path) -> None:
     (found,) = opened.records.skipped
     assert (found.lines, found.first) == (5_001, tuple(line[:200] for line in lines[:3]))
     assert len(opened.rejects) == 1
+
+
+AGAIN = {
+    "plain": (b"a,b\n1,x\na,b\n2,y\n3,a\n", ["1", "2", "3"]),
+    "at the end": (b"a,b\r\n1,x\r\na,b\r\n2,y\r\na,b", ["1", "2"]),
+    "behind a mark": (b"\xef\xbb\xbfa,b\n1,x\n\xef\xbb\xbfa,b\n2,y\n", ["1", "2"]),
+    "twice in a row": (b"a,b\na,b\n1,x\na,b\na,b\n2,y\n", ["1", "2"]),
+    "one column": (b"a\n1\na\n2\n", ["1", "a", "2"]),
+    "one column, behind a mark": (b"a\n1\n\xef\xbb\xbfa\n2\n", ["1", "2"]),
+    "with the line feed of a cell": (b'"a\nz",b\n1,x\n"a\nz",b\n2,y\n', ["1", "2"]),
+    "inside a cell": (b'a,b\n1,"x\na,b\n"\n2,y\n', ["1", "2"]),
+}
+
+
+@pytest.mark.parametrize("name", AGAIN)
+def test_headers_in_the_middle_are_skipped(tmp_path: Path, name: str, blocks: int = 9) -> None:
+    data, first = AGAIN[name]
+    more = b"7,q\n" * blocks if b"," in data else b"7\n" * blocks
+    head, end, rest = data.partition(b"1")
+    data = head + more + end + rest
+    options = {"delimiter": ","} if b"," in data else {"delimiter": ""}
+    opened = open_bytes(data, tmp_path, dialect(**options))
+    assert [row[0] for row in opened.rows] == ["7"] * blocks + first
+    again = sum(1 for each in opened.records.skipped if each.rule == "repeated header")
+    assert (again, opened.records.warnings) == (name not in ("one column", "inside a cell"), ())
+
+
+def test_headers_in_the_middle_may_be_kept(tmp_path: Path) -> None:
+    opened = open_bytes(AGAIN["plain"][0], tmp_path, dialect(), repeated_headers="keep")
+    assert (opened.plain, [row[0] for row in opened.rows]) == (True, ["1", "a", "2", "3"])
+
+
+def test_headers_of_two_rows_and_units_are_skipped_again(tmp_path: Path) -> None:
+    head = b"a,b\nx,y\nm,s\n"
+    data = head + b"1,2\n" + head + b"3,4\nx,y\n"
+    opened = open_bytes(data, tmp_path, dialect(header_lines=2, units_lines=1))
+    assert [row[0] for row in opened.rows] == ["1", "3", "x"]
+    assert by_rule(opened) == {"units": 1, "repeated header": 3}

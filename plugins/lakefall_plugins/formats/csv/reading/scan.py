@@ -152,7 +152,7 @@ class _Scan:
         if not self.header or self.header not in block:
             return
         lines = [codecs.BOM_UTF8 + self.header]
-        if not self.single and self.delimiter in self.header:
+        if not self.single:
             lines.append(self.header)
         for line in lines:
             starts = at_start and block.startswith((line + b"\n", line + b"\r"))

@@ -193,9 +193,8 @@ def _named_by_numbers(names: Sequence[str], body: Sequence[Sequence[str]]) -> fr
         return frozenset()
     years = all(map(_YEAR.fullmatch, found))
     many, body = len(found) >= _MANY, body[:_BODY_ROWS]
-    same = sum(
-        _in_steps(row[first:]) if many else years and _are_years(row[first:]) for row in body
-    )
+    as_above = _are_years if years else _in_steps
+    same = sum(as_above(row[first:]) for row in body) if years or many else 0
     if 5 * same > len(body):
         return frozenset()
     if many or (years and len(found) > 1):
