@@ -68,6 +68,11 @@ ON_SERVERS = {
     "test_row_conflicting_schemas_in_one_folder": Cells(
         "a new column and a misfit in one commit, against types read from the catalog"
     ),
+    # test_formats.py
+    "test_formats_replace_evolve_and_a_b_a": Cells(
+        "members of archives and typed columns in the sink's one commit"
+    ),
+    "test_formats_nested_columns": Cells("struct, list and map in the catalog; JSON through SQL"),
     # test_functional_requirements.py
     "test_fr_2_new_and_modified_files_are_noticed": Cells("the store's ETags"),
     "test_fr_2_only_csv_files_are_taken": source("the store's listing"),

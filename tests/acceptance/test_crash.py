@@ -7,6 +7,7 @@ tables comes first is not told: one is loaded while the next is converted.
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 
@@ -104,7 +105,9 @@ class Replay:
         assert result.code == -signal.SIGKILL, result
 
 
-def crash_everywhere(lake: EmbeddedLake, group: int, *, since: str = "") -> None:
+def crash_everywhere(
+    lake: EmbeddedLake, group: int, *, since: str = "", groups: int = GROUPS, kept: str = ""
+) -> None:
     """Kill at each event of this group; each time: old or new, and right after a repeat.
 
     Of a step that every file of a table goes through, one file's events are enough.
@@ -117,7 +120,8 @@ def crash_everywhere(lake: EmbeddedLake, group: int, *, since: str = "") -> None
     assert any(e.startswith("load.data_committed") for e in events)
     assert any(e.startswith("load.rejects_written") for e in events)
     assert any(e.startswith("record.registry_written") for e in events)
-    for step, number in chosen(events, since)[group::GROUPS]:
+    steps = [(step, number) for step, number in chosen(events, since) if re.search(kept, step)]
+    for step, number in steps[group::groups]:
         where = f"killed at {step}, the {number}. time"
         replay.killed(step, number)
         torn = state(lake)
