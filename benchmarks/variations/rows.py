@@ -132,7 +132,8 @@ def row_names_of_r(chance: Random) -> Variation:
     """``write.table``: the header has no name for the first column."""
     header, rows = typed(chance)
     d = chance.choice(",;\t ")
-    header = [name for name in header if "id" not in name.lower()] or ["x1"]
+    keys = ("id", "name", "code", "day", "created", "updated")
+    header = [name for name in header if not any(key in name.lower() for key in keys)] or ["x1"]
     rows = [row[: len(header)] for row in rows]
     rows = [[cell.replace(" ", "_") for cell in row] for row in rows]
     if len(header) < 2:

@@ -42,6 +42,11 @@ class LineMapWriter:
         if self._stream is not None:
             self._stream.close()
 
+    @property
+    def last_line(self) -> int:
+        """The line that the last row begins on; 0 where there is none."""
+        return self.rows - 1 + self._offset if self._offset is not None else 0
+
     def run(self, first_line: int, count: int) -> None:
         """The next ``count`` rows stand one a line, from ``first_line`` on."""
         import numpy as np

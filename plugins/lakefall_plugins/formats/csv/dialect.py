@@ -66,6 +66,9 @@ class Dialect(Format):
     """Most records lack their last fields: that is how the file is written."""
     footer_lines: int = 0
     """Physical lines after the last record of the table that are not part of it."""
+    total_lines: int = 0
+    """Physical lines from the last record on to the footer, blank ones included, where it looks
+    like a total; 0 where it does not."""
     comment: str = ""
     """Lines that start with this are skipped."""
     comment_given: bool = False

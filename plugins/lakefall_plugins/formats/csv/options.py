@@ -59,6 +59,9 @@ class CsvReaderOptions(ReaderOptions):
     """What becomes of a record that is the header again, as in files that were joined: it is
     skipped and counted, or kept as a record. One column's name may be a value, too: it is skipped
     behind a byte order mark alone."""
+    totals: Literal["keep", "reject"] = "keep"
+    """What becomes of a last record that looks like a total: it is loaded with a warning, or
+    rejected."""
     short_records: Literal["detect", "reject", "fill"] = "detect"
     """A record with fewer fields than the header: rejected, or taken with NULL in the columns
     that it lacks at its end, as spreadsheets and some registers leave them out. ``detect`` takes

@@ -56,7 +56,8 @@ class CsvReader(Plugin[CsvReaderOptions]):
         short = self.options.short_records
         fill = dialect.short_records if short == "detect" else short == "fill"
         headers = self.options.repeated_headers == "skip"
-        opening = _Opening(run, local, dialect, codec, head, scratch, quick, headers, fill)
+        totals = self.options.totals == "reject"
+        opening = _Opening(run, local, dialect, codec, head, scratch, quick, headers, totals, fill)
         return opening.plain() or opening.repaired()
 
 
@@ -85,6 +86,7 @@ class _Opening:
     quick: bool
     """Leave it to the next reader to find records of another width in a plain file."""
     skip_headers: bool
+    reject_totals: bool
     fill_short: bool
 
     @property
@@ -93,7 +95,7 @@ class _Opening:
 
     def plain(self) -> Records | None:
         """The file as it is, where DuckDB's reading of it is beyond doubt."""
-        if not plain_dialect(self.dialect):
+        if not plain_dialect(self.dialect) or (self.reject_totals and self.dialect.total_lines):
             return None
         lines = self.scratch.file("lines")
         if self.codec.utf8:
@@ -127,7 +129,7 @@ class _Opening:
         if reading.scan is None:
             return None
         blank = (Skipped(BLANK, counted.blank),) if counted.blank else ()
-        found = Repaired(counted.records, 0, blank, counted.longest)
+        found = Repaired(counted.records, 0, blank, counted.longest, writer.last_line)
         return dataclasses.replace(self._records(reading, found, None), proved=not self.quick)
 
     def repaired(self) -> Records:
@@ -141,7 +143,7 @@ class _Opening:
             RejectWriter(rejects) as reject_writer,
         ):
             places = copy, copier, line_writer, reject_writer
-            target = Target(*places, self.skip_headers, self.fill_short)
+            target = Target(*places, self.skip_headers, self.reject_totals, self.fill_short)
             done = repair(self.local.path, self.codec, self.dialect, self.head, target)
         read = partial(
             relation,
@@ -179,9 +181,18 @@ class _Opening:
             rows_elsewhere=sum(table.records for table in found.others),
             warnings=(
                 *_filled(found.filled),
+                *self._total(found),
                 *table_warnings(found.others),
                 *skipped_warnings(found.skipped),
             ),
+        )
+
+    def _total(self, found: Repaired) -> tuple[str, ...]:
+        if not self.dialect.total_lines or self.reject_totals or not found.good:
+            return ()
+        return (
+            f"line {found.last_line:,} looks like a total, and is loaded as a record; to reject "
+            "it, set reader.totals to reject",
         )
 
     def _linked(self, path: Path) -> Path:

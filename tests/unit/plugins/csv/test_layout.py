@@ -262,3 +262,30 @@ def test_keys_and_values_above_a_table(tmp_path: Path, name: str) -> None:
 def test_a_table_above_another_of_its_width_is_the_table(tmp_path: Path) -> None:
     table = "day,v\n2024-01-05,1\n2024-01-06,2\n2024-01-07,5\n"
     assert sniff(tmp_path, f"{table}\n{table}").preamble_lines == 0
+
+
+TOTALS = {
+    "a total": ("Total,,18.75\n", 4, 1),
+    "above notes": ("Grand total:,,18.75\n\nSource: the city\n", 4, 2),
+    "in quotes, of two lines": ('"Total",,"18.75\n"\n', 4, 2),
+    "no number": ("Total,,\n", 0, 0),
+    "a word in a name": ("Total Energy,x,1\n", 0, 0),
+    "not the last one": ("Total,,18.75\n5,eve,8.5\n", 0, 0),
+}
+
+
+@pytest.mark.parametrize("rows", [0, 3000])
+@pytest.mark.parametrize("name", TOTALS)
+def test_a_total_is_told(tmp_path: Path, name: str, rows: int) -> None:
+    below, line, lines = TOTALS[name]
+    found = sniff(tmp_path, TABLE + "4,dee,8.5\n" * rows + below)
+    assert found.total_lines == lines
+    opened = open_path(tmp_path / "file.csv", tmp_path, found)
+    told = [w for w in opened.records.warnings if "looks like a total" in w]
+    assert told == ([told[0]] if line else [])
+    assert not line or told[0].startswith(f"line {line + rows + 1:,} ")
+    rejected = open_path(tmp_path / "file.csv", tmp_path, found, totals="reject")
+    assert len(rejected.rows) == len(opened.rows) - bool(line)
+    assert rejected.reasons == (
+        [(line + rows + 1, "the record looks like a total")] if line else []
+    )

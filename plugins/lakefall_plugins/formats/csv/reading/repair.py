@@ -46,6 +46,8 @@ class Repaired:
     """By rule, those of the head included."""
     longest: int
     """Upper bound of the bytes of a record in the copy."""
+    last_line: int = 0
+    """The line that the last good record begins on."""
     filled: int = 0
     """Good records that lacked their last fields."""
     others: tuple[OtherTable, ...] = ()
@@ -64,6 +66,8 @@ class Target:
     rejects: RejectWriter
     skip_headers: bool = True
     """Skip records that are the header again."""
+    reject_totals: bool = False
+    """Reject a last record that looks like a total."""
     fill_short: bool = False
     """Take records that lack their last fields, which are NULL then."""
 
@@ -96,6 +100,9 @@ class _Repair:
         self.out = out
         self.lines = target.lines
         self.rejects = target.rejects
+        self.reject_totals = target.reject_totals
+        self.totals: list[str] = []
+        """The lines of a last record that is rejected."""
         self.fill_short = target.fill_short
         self.filled = 0
         self.again = Repetition(head.rows if target.skip_headers else (), self.columns)
@@ -131,12 +138,20 @@ class _Repair:
             # Doubling keeps the work on a record that spans many blocks linear.
             wanted = 2 * size
         self.block(block, clean, final=True)
+        self.advance(block)
+        while self.totals and not self.totals[-1].strip():
+            self.totals.pop()
+            self.blank += 1
+        if self.totals:
+            self.reject(self.totals, 0, len(self.totals), "the record looks like a total")
+            self.read += 1
         self.skipped.add(BLANK, (), self.blank)
         return Repaired(
             self.lines.rows,
             self.rejects.count,
             self.skipped.found,
             self.longest,
+            self.lines.last_line,
             self.filled,
             self.others.found(),
         )
@@ -144,6 +159,8 @@ class _Repair:
     def body(self, path: Path) -> Iterator[tuple[list[str], bool]]:
         """Blocks of lines between the head and the footer."""
         head, footer = self.head.lines, self.dialect.footer_lines
+        total = self.dialect.total_lines if self.reject_totals else 0
+        kept = footer + total
         held: list[str] = []
         held_clean = True
         for lines, clean in line_blocks(path, self.codec):
@@ -152,12 +169,13 @@ class _Repair:
                 self.advance(lines[:head])
                 body = lines[head:]
                 head -= len(lines) - len(body)
-            if footer:
+            if kept:
                 held_clean = held_clean and clean
                 body = held + body
-                held, body = body[-footer:], body[:-footer]
+                held, body = body[-kept:], body[:-kept]
             if body:
                 yield body, held_clean and clean
+        self.totals, held = held[:total], held[total:]
         self.skipped.add(FOOTER, held)
 
     def advance(self, lines: Sequence[str]) -> None:

@@ -23,7 +23,9 @@ from lakefall_plugins.formats.csv.sniffing.layout import (
     Part,
     first_record,
     footer_lines,
+    is_label,
     locate,
+    total_lines,
 )
 from lakefall_plugins.formats.csv.sniffing.sample import (
     FIRST_TAIL,
@@ -65,7 +67,7 @@ def detect(
         table = table.with_records_above(found.best.split.rows)
     structure = _structure(found, table, options) if verdict.present else Structure(0)
     short = verdict.present and (table.short or _lacks_last(found, table))
-    footer = _footer_lines(path, encoding.name, found, table, way)
+    footer, total = _end(path, encoding.name, found, table, way)
     return Dialect(
         delimiter=way.delimiter,
         quotechar=way.quotechar,
@@ -79,6 +81,7 @@ def detect(
         unnamed_column=structure.unnamed_column,
         short_records=short,
         footer_lines=footer,
+        total_lines=total,
         comment=table.layout.comment,
         comment_given=options.comment is not None,
         marked_header=table.layout.marked and verdict.present,
@@ -93,6 +96,7 @@ def detect(
             *verdict.evidence,
             *structure.evidence,
             *([f"{_lines(footer)} below the table {_are(footer)} no part of it"] if footer else []),
+            *(["the last record looks like a total"] if total else []),
         ),
         runner_up=_reading(found),
     )
@@ -144,20 +148,23 @@ def _table(found: Found, options: CsvSnifferOptions) -> _Table:
     best, given = found.best, options.preamble_lines
     rows = best.split.rows
     part = best.part or Part(0, len(rows))
-    if best.short_below is not None and options.header != "absent":
+    width = best.width
+    if best.short_below is not None and is_label(rows[best.short_below].cells[0]):
+        width -= 1  # the label is no column
+    elif best.short_below is not None and options.header != "absent":
         layout = Layout(best.short_below, rows[best.short_below].line, options.comment or "")
         return _Table(layout, best.width, short=True, end=part.end)
     start = part.start
     if given is not None:
         start = next((i for i, row in enumerate(rows) if row.line >= given and not row.blank), 0)
         part = Part(start, part.end)
-    layout = locate(rows[start : part.end], best.width, options.comment, best.way.delimiter)
+    layout = locate(rows[start : part.end], width, options.comment, best.way.delimiter)
     first, line = start + layout.first, layout.preamble_lines
     if given is not None and not _are_comments(rows[start:first], layout.comment):
         first, line = start, given
         layout = replace(layout, marked=False, label="")
     layout = replace(layout, first=first, preamble_lines=line)
-    return _Table(layout, best.width, short=False, end=part.end)
+    return _Table(layout, width, short=False, end=part.end)
 
 
 def _are_comments(rows: Sequence[Row], mark: str) -> bool:
@@ -201,27 +208,33 @@ def _quoted_first(found: Found, table: _Table) -> bool:
     return bool(quote and first) and all(lines[row.line].startswith(quote) for row in first)
 
 
-def _footer_lines(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> int:
+def _end(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> tuple[int, int]:
+    """Lines below the table, and those of a last record that looks like a total."""
     rows = found.best.split.rows
-    if table.end < len(rows) or found.best.split.open_end:
-        return 0  # neither another table is a footer, nor what stands behind an unclosed quote
+    if table.end < len(rows):
+        return 0, 0  # another table follows, and its records are no footer
     if not found.sample.truncated:
-        rows = rows[table.layout.first :]
         if found.best.split.open_end:
-            return 0  # what an unclosed quote takes in are records
-        ended = found.sample.text.endswith("\n")
-        return footer_lines(rows, table.width, found.sample.lines, ended=ended) or 0
+            return 0, 0  # what an unclosed quote takes in are records
+        return _end_of(rows[table.layout.first :], table.width, found.sample.text) or (0, 0)
     size = FIRST_TAIL
     while size <= LARGEST_TAIL:
         text = tail(path, encoding, size)
         end = split(text, way)
         if end.misplaced or end.open_end:
-            return 0
-        lines = footer_lines(end.rows, table.width, line_count(text), ended=text.endswith("\n"))
-        if lines is not None:
+            return 0, 0
+        if (lines := _end_of(end.rows, table.width, text)) is not None:
             return lines
         size *= 16
-    return 0
+    return 0, 0
+
+
+def _end_of(rows: Sequence[Row], width: int, text: str) -> tuple[int, int] | None:
+    physical = line_count(text)
+    footer = footer_lines(rows, width, physical, ended=text.endswith("\n"))
+    if footer is None:
+        return None
+    return footer, total_lines(rows, width, footer, physical)
 
 
 def _skip_initial_space(found: Found, table: _Table, way: Way) -> bool:

@@ -77,9 +77,14 @@ def _labelled_header(rows: Sequence[Row], width: int) -> int | None:
     for index, row in enumerate(rows):
         if not row.blank and not mark_of(row.cells[0]):
             break
-        if len(row.cells) == width + 1 > 2 and _LABEL.fullmatch(row.cells[0].strip()):
+        if len(row.cells) == width + 1 > 2 and is_label(row.cells[0]):
             return index
     return None
+
+
+def is_label(cell: str) -> bool:
+    """Whether a cell says that the names follow it."""
+    return _LABEL.fullmatch(cell.strip()) is not None
 
 
 def _first_row(rows: Sequence[Row], width: int, delimiter: str) -> int:
@@ -92,7 +97,8 @@ def _first_row(rows: Sequence[Row], width: int, delimiter: str) -> int:
             continue
         if _is_comment(row, rows, index, width, delimiter):
             continue
-        if len(row.cells) == width or _is_other_header(rows, index, width):
+        fits = len(row.cells) >= width and not any(row.cells[width:])
+        if fits or _is_other_header(rows, index, width):
             return index
     return next((i for i, row in enumerate(rows) if not row.blank), 0)
 
@@ -320,6 +326,40 @@ def _has_phrases(rows: Sequence[Row], width: int) -> bool:
     """Whether the first column holds phrases, so that a row with nothing else may be a record."""
     full = [row for row in rows if len(row.cells) == width and row.filled > 1]
     return 5 * sum(map(_is_phrase, full)) >= max(1, len(full))
+
+
+_TOTAL = re.compile(
+    r"\W*(?:(?:grand|sub|overall)?[ -]?totals?|totale?s? (?:g[ée]n[ée]ral|geral|generale)|totale|"
+    r"sum|summe|gesamt(?:summe)?|insgesamt|somme|suma|totaal|summa|итого|всего|合計|合计|总计|總計)\W*",
+    re.IGNORECASE,
+)
+
+
+def total_lines(rows: Sequence[Row], width: int, footer: int, physical_lines: int) -> int:
+    """Physical lines from the last record on to the footer where it looks like a total: its first
+    text says so, no other record's does, and a number follows. 0 where it does not.
+
+    Args:
+        rows: the table's rows, or the last ones of a longer file, up to its end.
+        width: the table's number of columns.
+        footer: lines below the table.
+        physical_lines: lines of the text that the rows come from.
+    """
+    end = physical_lines - footer
+    records = [row for row in rows[1:] if row.line < end and len(row.cells) == width > 1]
+    named = [at for at, row in enumerate(records) if _says_total(row)]
+    if len(records) < _LEAST_RECORDS or named != [len(records) - 1]:
+        return 0
+    return end - records[-1].line
+
+
+_LEAST_RECORDS = 3
+
+
+def _says_total(row: Row) -> bool:
+    at = next((at for at, cell in enumerate(row.cells) if cell.strip()), 0)
+    numbers = any(classify(cell).kind in TYPED for cell in row.cells[at + 1 :])
+    return numbers and _TOTAL.fullmatch(row.cells[at]) is not None
 
 
 # --- several tables one below the other ---

@@ -105,6 +105,8 @@ def _are_units(row: Sequence[str], body: Cellses, cells: Cells) -> bool:
     if comes_again(row, filled, body):
         return False
     named = [at for at in filled if row[at].strip() not in PLACEHOLDERS]
+    # The next row may describe the columns, too.
+    body = body[1:] if len(body) > 1 else body
     values = [at for at in range(len(row)) if is_of_values(at, body, cells)]
     numbers = [at for at in values if _is_of_numbers(at, body, cells)]
     over = [at for at in named if at in values]
