@@ -556,7 +556,7 @@ def _xml(chance: Random) -> tuple[bytes, str]:
 
 
 def _dump(chance: Random) -> tuple[bytes, str]:
-    d = chance.choice(["||", "+|", "|~|", "::"])
+    d = chance.choice(["||", "+|", "|~|"])
     header, rows = typed(chance)
     text = "\n".join(d.join(row) for row in [header, *rows]) + "\n"
     return text.encode(), "characters|sever|delimit|stands between"
@@ -564,6 +564,7 @@ def _dump(chance: Random) -> tuple[bytes, str]:
 
 def _fixed(chance: Random) -> tuple[bytes, str]:
     header, rows = typed(chance, count=chance.randrange(6, 60))
+    header, rows = ["who", *header], [[v.full_name(chance), *row] for row in rows]
     widths = [max(len(row[at]) for row in [header, *rows]) + 2 for at in range(len(header))]
     text = [
         "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

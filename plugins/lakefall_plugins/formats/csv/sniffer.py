@@ -28,6 +28,7 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
 
         Raises:
             EmptyFileError: no bytes, or nothing but blank lines.
+            UnsupportedFormatError: the columns have a fixed width, and no delimiter.
             NotTextError: the bytes are no text.
             EncodingError: the option ``encoding`` names no encoding.
             LowConfidenceError: another reading is about as likely.
@@ -42,6 +43,7 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
         options = self.options
         if (
             not dialect.has_header
+            and len(dialect.delimiter) <= 1  # the reader says what stands between the fields
             and options.header == "detect"
             and options.on_missing_header == "fail"
         ):

@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 from reader_support import open_path
-from sniffer_support import sniff
+from sniffer_support import RUN, local, sniff, sniffer
+
+from lakefall.contract.errors import UnsupportedFormatError
+from lakefall_plugins.formats.csv.reading.syntax import supported
 
 RECORDS = [("1", "a", "1.5"), ("2", "b", "2.5"), ("3", "c", "3.5")]
 BODY = "1,a,1.5\n2,b,2.5\n3,c,3.5\n"
@@ -289,3 +292,18 @@ def test_a_total_is_told(tmp_path: Path, name: str, rows: int) -> None:
     assert rejected.reasons == (
         [(line + rows + 1, "the record looks like a total")] if line else []
     )
+
+
+def test_columns_of_a_fixed_width_are_named(tmp_path: Path) -> None:
+    text = "name        n   day\nAnn Lee     1   2024-01-05\nBob         12  2024-01-06\n"
+    with pytest.raises(UnsupportedFormatError, match="fixed width"):
+        sniff(tmp_path, text + "Cy Di Roe   3   2024-01-07\n")
+    assert sniff(tmp_path, text.replace(" Lee", "xLee") + "Cy          3   2024-01-07\n").delimiter
+
+
+@pytest.mark.parametrize("delimiter", ["||", "+|"])
+def test_a_delimiter_of_two_characters_is_named(tmp_path: Path, delimiter: str) -> None:
+    rows = [["id", "name", "note"], *([str(n), f"n{n}", "x | y"] for n in range(7))]
+    file = local(tmp_path, "".join(delimiter.join(row) + "\n" for row in rows))
+    with pytest.raises(UnsupportedFormatError, match="stands between the fields"):
+        supported(sniffer().sniff(RUN, file, None))

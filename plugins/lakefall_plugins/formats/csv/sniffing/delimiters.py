@@ -192,7 +192,8 @@ def several_in(text: str, used: str) -> str:
 
 
 def _divides(run: str, used: str, lines: Sequence[str]) -> bool:
-    """Whether all lines hold the run equally often, and what it is made of hardly elsewhere."""
+    """Whether all lines hold the run equally often, and what it is made of hardly elsewhere, in the
+    first line not at all."""
     if len({line.count(run) for line in lines}) > 1 or set(run) == {";"}:
         return False
     if any(line.startswith(run) and line.endswith(run) for line in lines):
@@ -200,7 +201,8 @@ def _divides(run: str, used: str, lines: Sequence[str]) -> bool:
     mark = used or run[0]
     everywhere = sum(line.count(mark) for line in lines)
     inside = run.count(mark) * sum(line.count(run) for line in lines)
-    return everywhere - inside <= _ALONE * everywhere
+    named = lines[0].count(mark) == run.count(mark) * lines[0].count(run)
+    return everywhere - inside <= _ALONE * everywhere or (named and lines[0].count(run) > 1)
 
 
 # --- a delimiter, or part of the values ---

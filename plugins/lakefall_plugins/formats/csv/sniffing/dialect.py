@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lakefall.contract.errors import UnsupportedFormatError
 from lakefall_plugins.formats.csv.dialect import Dialect, Reading
 from lakefall_plugins.formats.csv.encoding.detection import detect_encoding
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
@@ -21,6 +22,7 @@ from lakefall_plugins.formats.csv.sniffing.header import (
 from lakefall_plugins.formats.csv.sniffing.layout import (
     Layout,
     Part,
+    are_aligned,
     first_record,
     footer_lines,
     is_label,
@@ -56,6 +58,7 @@ def detect(
         EmptyFileError: no bytes, or nothing but blank lines.
         NotTextError: the bytes are no text.
         EncodingError: the bytes do not decode in the encoding that the options name.
+        UnsupportedFormatError: the columns have a fixed width, and no delimiter.
     """
     name = name or path.name
     encoding = detect_encoding(path, options.encoding, name)
@@ -66,6 +69,12 @@ def detect(
     if not verdict.present and options.preamble_lines is None:
         table = table.with_records_above(found.best.split.rows)
     structure = _structure(found, table, options) if verdict.present else Structure(0)
+    if options.delimiter is None and _is_fixed(found, structure):
+        raise UnsupportedFormatError(
+            f"{name}: the columns stand at fixed places (fixed width), with no delimiter between "
+            "them; export the table with a delimiter. To read it all the same, set "
+            "sniffer.delimiter, '' for one column"
+        )
     short = verdict.present and (table.short or _lacks_last(found, table))
     footer, total = _end(path, encoding.name, found, table, way)
     return Dialect(
@@ -190,6 +199,16 @@ def _structure(found: Found, table: _Table, options: CsvSnifferOptions) -> Struc
     given = Given(options.header_lines, units)
     names, below = table.names(rows), table.below(rows)
     return examine(names, below, found.cells, given, quoted_first=_quoted_first(found, table))
+
+
+def _is_fixed(found: Found, structure: Structure) -> bool:
+    """Whether columns are padded to a width, and blanks stand in their cells, too."""
+    best = found.best
+    if best.way.delimiter not in ("", " "):
+        return False
+    widths = {len(row.cells) for row in best.split.rows if not row.blank}
+    whole = best.way.delimiter == " " and len(widths) == 1 and not structure.unnamed_column
+    return not whole and are_aligned(found.sample.text.split("\n"))
 
 
 def _lacks_last(found: Found, table: _Table) -> bool:

@@ -247,6 +247,29 @@ def _comment(rows: Sequence[Row], width: int, delimiter: str) -> str:
     return ""
 
 
+# --- columns of a fixed width ---
+
+_ALIGNED_LINES, _LEAST_ALIGNED = 100, 4
+_BLANKS = re.compile(r" {2,}")
+
+
+def are_aligned(lines: Sequence[str]) -> bool:
+    """Whether two blanks or more stand at the same place of all lines, and text right behind them
+    in most."""
+    lines = [line.rstrip() for line in lines if line.strip()][:_ALIGNED_LINES]
+    if len(lines) < _LEAST_ALIGNED:
+        return False
+    longest = max(map(len, lines))
+    padded = [line.ljust(longest) for line in lines]
+    common = "".join(" " if set(column) == {" "} else "x" for column in zip(*padded, strict=True))
+    ends = [match.end() for match in _BLANKS.finditer(common) if match.start()]
+    return any(
+        5 * sum(line[end] != " " for line in padded) >= 4 * len(padded)
+        for end in ends
+        if end < longest
+    )
+
+
 # --- lines below the table ---
 
 _MOST_NOTES = 20
