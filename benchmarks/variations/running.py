@@ -41,6 +41,8 @@ class Variation:
     """A regular expression that the error has to match, where the file has to be refused."""
     types: dict[str, str] = field(default_factory=dict)
     """Types that columns have to be given: ``VARCHAR``, or several between ``|``."""
+    typed: dict[str, list[Any]] = field(default_factory=dict)
+    """Values that the table has to hold: numbers, and days as ISO texts."""
     ambiguous: bool = False
     """Nobody can know: any answer is right whose confidence is below 0.9."""
 
@@ -163,4 +165,26 @@ def _types(made: Variation, run: Any, records: Any) -> str:
     for name, expected in made.types.items():
         if found.get(name) not in expected.split("|"):
             return f"{name} is {found.get(name)}, expected {expected}"
+    for column in schema.columns:
+        expected_values = made.typed.get(column.source_name)
+        if expected_values is not None:
+            cells = [row[records.header.index(column.source_name)] for row in made.rows]
+            values = _values(run, column, cells, schema)
+            for cell, value, right in zip(cells, values, expected_values, strict=True):
+                if value != right:
+                    return f"{column.source_name}: {cell} is {value}, expected {right}"
     return ""
+
+
+def _values(run: Any, column: Any, cells: list[str], schema: Any) -> list[Any]:
+    """What cells are in the column's type; days as ISO texts."""
+    import duckdb
+
+    from lakefall.tabular import expressions
+
+    reading = run.pipeline.type_for(column.type, column.format, schema.settings)
+    value = expressions.value(reading, "x", schema.settings.null_values)
+    with duckdb.connect() as connection:
+        table = "(SELECT unnest(?) AS x)"
+        found = connection.execute(f"SELECT {value} FROM {table}", [cells]).fetchall()
+    return [str(v) if hasattr(v, "isoformat") else v for (v,) in found]

@@ -69,6 +69,32 @@ def test_a_few_western_signs_in_english_are_cp1252(tmp_path: Path, text: str) ->
     assert read_back(tmp_path, f"a;b\n1;{text}\n".encode("cp1252")) == f"a;b\n1;{text}\n"
 
 
+KINDS = {
+    "Cyrillic in capitals": ("1|ИВАНОВ|МОСКВА\n2|ПЕТРОВ|КАЗАНЬ\n", "cp1251"),
+    "Cyrillic in capitals, DOS": ("1;СМИРНОВА;ВОРОНЕЖ\n2;ФЁДОРОВ;УФА\n", "cp866"),
+    "Greek in capitals": ("1;ΠΑΠΑΔΟΠΟΥΛΟΣ;ΑΘΗΝΑ\n2;ΓΕΩΡΓΙΟΥ;ΠΑΤΡΑ\n", "cp1253"),
+    "Bulgarian": ("1,Иванов,Търново\n2,Щъркел,Русе\n", "cp1251"),
+    "several western languages": ("Søren\nMálaga\nBrûlée\nGröße\nInês\nPeña\n", "cp1252"),
+    "a caron that is a sign elsewhere": ("Škoda\nŽák\nPlzeň\nTřebíč\n", "iso8859-2"),
+    "capitals with carons": ("ŠIMKO\nŽILINA\nPREŠOV\n", "cp1250"),
+    "Turkish capitals": ("ESKİŞEHİR\nMUĞLA\nÇELİK\n", "cp1254"),
+}
+
+
+@pytest.mark.parametrize(("text", "encoding"), KINDS.values(), ids=KINDS)
+def test_names_in_any_case_are_read_back(tmp_path: Path, text: str, encoding: str) -> None:
+    assert read_back(tmp_path, text.encode(encoding)) == text
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [("iso2022_jp", "ISO-2022-JP"), ("iso2022_kr", "ISO-2022-KR")]
+)
+def test_escape_sequences_are_refused_by_name(tmp_path: Path, codec: str, name: str) -> None:
+    text = "id,name\n" + "1,plain\n" * 20 + ("2,東京\n" if codec.endswith("jp") else "2,서울\n")
+    with pytest.raises(EncodingError, match=f"{name}.*not supported"):
+        detect_encoding(write(tmp_path, text.encode(codec)))
+
+
 @pytest.mark.parametrize(
     "encoding",
     ["utf-8-sig", "utf-16", "utf-32", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be"],

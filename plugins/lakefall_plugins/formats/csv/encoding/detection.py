@@ -50,6 +50,10 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
 _SEPARATORS = re.compile(rb"[\x00-\x1f,;\"]+")
 """What ends a word. No character from 0x40 on does: in Big5, GBK and Shift-JIS it may be the
 second half of a pair."""
+_ESCAPES = re.compile(rb"\x1b\$(?:[@B]|\([@-D]|\)[ACEG])")
+"""What calls a set of two-byte characters in ISO-2022-JP, -KR and -CN (RFC 1468, 1557, 1922)."""
+_SEPARATORS_AND_BAR = re.compile(rb"[\x00-\x1f,;\"|]+")
+_LINES = 100
 _MOST_HIGH_BYTES = 1 << 14
 _TOLERATED = 100
 """Bytes above ASCII for each one that a legacy encoding may not know: damage."""
@@ -78,7 +82,8 @@ def detect_encoding(path: Path, given: str | None = None, name: str = "") -> Enc
     Raises:
         EmptyFileError: the file has no bytes.
         NotTextError: the bytes are no text; the message names what they look like.
-        EncodingError: ``given`` is no encoding that CPython knows.
+        EncodingError: ``given`` is no encoding that CPython knows, or the file is written in one
+            that cannot be read.
     """
     name = name or path.name
     with path.open("rb") as stream:
@@ -97,7 +102,7 @@ def detect_encoding(path: Path, given: str | None = None, name: str = "") -> Enc
     _refuse_binary(name, head)
     if (what := _document(head)) is not None:
         raise NotTextError(f"{name}: this is {what}, no CSV; export the table as CSV")
-    return _narrow(path)
+    return _narrow(path, name)
 
 
 def _given(name: str, given: str) -> Encoding:
@@ -209,13 +214,25 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield block
 
 
-def _narrow(path: Path) -> Encoding:
+def _refuse_escapes(name: str, block: bytes) -> None:
+    """Refuse the encodings of ISO 2022, which are ASCII to the eye of every reader."""
+    if (found := _ESCAPES.search(block)) is not None:
+        script = "KR" if b")C" in found[0] else "CN" if b")" in found[0] else "JP"
+        raise EncodingError(
+            f"{name}: the text switches between character sets by escape sequences: it is written "
+            f"in ISO-2022-{script}, which is not supported; convert it to UTF-8 "
+            f"(iconv -f ISO-2022-{script} -t UTF-8)"
+        )
+
+
+def _narrow(path: Path, name: str) -> Encoding:
     """UTF-8 when all bytes or nearly all agree, else a legacy encoding."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     ascii_only = True
     try:
         for block in _blocks(path):
             if ascii_only and block.isascii():
+                _refuse_escapes(name, block)
                 continue
             ascii_only = False
             decoder.decode(block)
@@ -276,15 +293,22 @@ def _high_words(block: bytes, limit: int) -> list[bytes]:
     first, last = block.find(b"\n") + 1, block.rfind(b"\n")
     lines = block[first:last] if first <= last and len(block) == BLOCK else block
     found: list[bytes] = []
+    separators = _SEPARATORS_AND_BAR if _is_delimited_by_bars(lines) else _SEPARATORS
     for line in lines.splitlines():
         if line.isascii():
             continue
-        words = [word for word in _SEPARATORS.split(line) if not word.isascii()]
+        words = [word for word in separators.split(line) if not word.isascii()]
         found += words
         limit -= sum(map(len, words))
         if limit <= 0:
             break
     return found
+
+
+def _is_delimited_by_bars(lines: bytes) -> bool:
+    """Whether all lines hold as many vertical bars: halves of pairs are not so regular."""
+    counts = {line.count(b"|") for line in lines.splitlines()[:_LINES]}
+    return len(counts) == 1 and counts != {0}
 
 
 def _sequences(block: bytes) -> int:

@@ -27,6 +27,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from math import log2
 from unicodedata import combining
 
@@ -45,9 +46,14 @@ FOREIGN_BITS = 13.0
 SYMBOL_BITS = 12.0
 COMMON_SYMBOL_BITS = 7.0
 CONTROL_BITS = 30.0
-UPPER_BITS = 2.5
+CAPITAL_BITS = 1.0
+CAPITAL_NEXT_BITS = 0.25
+"""A capital that begins a word, and one after another: a text in capitals is as good as any other,
+its letters are those of its language."""
 CAPITAL_INSIDE_BITS = 10.0
 """An upper-case letter right after a lower-case one."""
+CAPITALS_END_BITS = 6.0
+"""A second capital before a lower-case letter."""
 WEDGED_BITS = 8.0
 """A symbol between two letters."""
 STRANGER_BITS = 6.0
@@ -68,7 +74,12 @@ _FOLLOWERS = {"ñ": "aeiouáéíóúü", "ã": "oesi\n"}
 """What may follow letters of Western languages whose bytes are other letters elsewhere: Spanish
 ``ñ`` stands before vowels (Polish ``ń`` ends words), Portuguese ``ã`` in ``ão`` or at the end
 (Romanian ``ă`` anywhere)."""
-_OPENERS = frozenset("“‘«‹„¿¡#§£€¥©®№°±µ–—•…·´\u00a0")
+USUAL_PAIR_BITS = 1.0
+"""What a letter costs less in a language whose usual pairs are known."""
+UNUSUAL_PAIR_BITS = 4.0
+"""Two letters side by side that seldom are."""
+_WITHOUT_ACCENTS = str.maketrans("άέήίόύώϊϋΐΰςё", "αεηιουωιυιυσе")
+_OPENERS = frozenset("“‘«‹„¿¡#§£€¥№°±µ–—•…·´\u00a0")
 _COMMON_SYMBOLS = frozenset("’‘“”„«»–—…•€£°º·©®™½²³¼¾§´¨\u00a0№")
 _ODD_NEIGHBOURS = frozenset("!#$%*+<=>@[\\]^_`{|}~")
 """ASCII characters that seldom touch a letter above ASCII."""
@@ -110,22 +121,27 @@ def _or_single_byte(raw: bytes, best: _Guess) -> _Guess:
     alone cost is a lower bound, so that the shape of the words, which takes long, is looked at
     for few encodings."""
     shapes: dict[str, tuple[float, float, float]] = {}
-    for found, mixed in sorted(_by_letters(raw), key=lambda pair: pair[0].bits):
+    pairs: dict[tuple[str, str], float] = {}
+    for found, alphabet in sorted(_by_letters(raw), key=lambda pair: pair[0].bits):
         if found.bits > best.bits:
             break
         if found.encoding not in shapes:
             text = _decoded(raw, found.encoding)
             shapes[found.encoding] = _shape_bits(text, found.encoding in WESTERN)
         common, stranger, crowd = shapes[found.encoding]
-        bits = found.bits + common + (crowd if mixed else stranger)
+        bits = found.bits + common + (crowd if alphabet.mixed else stranger)
+        if not alphabet.mixed:
+            key = (found.encoding, alphabet.words)
+            if key not in pairs:
+                pairs[key] = _pair_of_letters_bits(_decoded(raw, found.encoding), alphabet.words)
+            bits += pairs[key]
         if bits < best.bits:
             best = replace(found, bits=bits)
     return best
 
 
-def _by_letters(raw: bytes) -> Iterable[tuple[_Guess, bool]]:
-    """What the letters cost, by alphabet and encoding; and whether the language also writes
-    ASCII letters."""
+def _by_letters(raw: bytes) -> Iterable[tuple[_Guess, Alphabet]]:
+    """What the letters cost, by alphabet and encoding."""
     counts: dict[str, Counter[str]] = {}
     for alphabet in ALPHABETS:
         costs = letter_costs(alphabet)
@@ -133,12 +149,16 @@ def _by_letters(raw: bytes) -> Iterable[tuple[_Guess, bool]]:
             if encoding not in counts:
                 counts[encoding] = Counter(c for c in _decoded(raw, encoding) if c > "\x7f")
             bits = sum(_character_bits(c, costs) * n for c, n in counts[encoding].items())
-            bits += _prior_bits(encoding, alphabet.mixed)
-            yield _Guess(encoding, alphabet.language, bits), alphabet.mixed
+            if alphabet.words:
+                bits -= USUAL_PAIR_BITS * sum(n for c, n in counts[encoding].items() if c in costs)
+            bits += _prior_bits(encoding, alphabet.mixed) + _RARE_BITS.get(alphabet.language, 0.0)
+            yield _Guess(encoding, alphabet.language, bits), alphabet
 
 
-_PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 2.5, "cp1258": 2.5}
-_PRIOR_BITS |= {"iso8859-13": 3.5, "iso8859-4": 3.5}
+_PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 2.5, "cp1258": 5.0}
+_PRIOR_BITS |= {"iso8859-13": 3.5, "iso8859-4": 4.5, "cp775": 8.0, "cp1250": 1.5, "iso8859-2": 2.0}
+_RARE_BITS = {"Icelandic": 2.0}
+"""Of a language of few people, whose letters are those of another in its own encoding: Turkish."""
 
 
 def _prior_bits(encoding: str, latin: bool) -> float:
@@ -168,7 +188,7 @@ def letter_costs(alphabet: Alphabet) -> dict[str, float]:
     for letter, bits in list(costs.items()):
         upper = letter.upper()
         if len(upper) == 1 and upper != letter:
-            costs.setdefault(upper, bits + UPPER_BITS)
+            costs.setdefault(upper, bits)
     return costs
 
 
@@ -203,6 +223,10 @@ def _shape_bits(text: str, western: bool) -> tuple[float, float, float]:
                 inside += MISPLACED_BITS * times
             if (before.islower() and here.isupper()) or (here.islower() and after.isupper()):
                 inside += CAPITAL_INSIDE_BITS * times
+            elif here.isupper():
+                turns = before.isupper() and after.islower()
+                capital = CAPITAL_BITS if not before.isalpha() else CAPITAL_NEXT_BITS
+                inside += (CAPITALS_END_BITS if turns else capital) * times
             if before in _ODD_NEIGHBOURS or after in _ODD_NEIGHBOURS:
                 inside += WEDGED_BITS * times
             if _ascii_letter(before) or _ascii_letter(after):
@@ -215,6 +239,27 @@ def _shape_bits(text: str, western: bool) -> tuple[float, float, float]:
             inside += WEDGED_BITS * (here not in allowed) * times
     crowd += sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(text))
     return inside, stranger, crowd
+
+
+def _pair_of_letters_bits(text: str, words: str) -> float:
+    """What pairs of letters cost that are not usual side by side; nothing where none is known."""
+    if not words:
+        return 0.0
+    usual = _usual_pairs(words)
+    pairs = Counter(pairwise(_plain(text)))
+    return UNUSUAL_PAIR_BITS * sum(
+        n for (a, b), n in pairs.items() if a.isalpha() and b.isalpha() and a + b not in usual
+    )
+
+
+@cache
+def _usual_pairs(words: str) -> frozenset[str]:
+    return frozenset(a + b for word in _plain(words).split() for a, b in pairwise(word))
+
+
+def _plain(text: str) -> str:
+    """Small letters without accents: capitals are written without in Greek."""
+    return text.lower().translate(_WITHOUT_ACCENTS)
 
 
 def _misplaced(here: str, after: str) -> bool:
