@@ -35,6 +35,8 @@ MAX_LISTING = 40_000
 """Bytes of JSON up to which a listing travels; a longer one is made again."""
 MOST_SUFFIXES = 50
 """Kinds of objects that no format reads, as far as they travel."""
+MAX_EVIDENCE = 40_000
+"""Characters of a file's evidence that travel from step to step."""
 MAX_TEXT = 2_000
 """Characters of a message."""
 
@@ -213,6 +215,8 @@ def bounded(outcome: Outcome) -> Outcome:
         columns_added=cut(outcome.columns_added),
         error=outcome.error[:MAX_TEXT],
         warnings=tuple(w[:MAX_TEXT] for w in outcome.warnings[:5]),
+        # Lost for a table of thousands of columns: its types then count as what its files ask for.
+        evidence=outcome.evidence if len(outcome.evidence) <= MAX_EVIDENCE else "",
     )
 
 

@@ -42,18 +42,16 @@ from lakefall.contract.values import (
     SourceFile,
     Status,
     TablePlan,
-    TableState,
 )
 from lakefall.run import deletion, duplicates, runner
 from lakefall.run.outcomes import judged, warn_of
 from lakefall.run.runner import Runner
-from lakefall.run.schema_cache import Remembered, Schemas
+from lakefall.run.schema_cache import Schemas
 from lakefall.run.table_load import MAX_PLANS, TableLoad
 
 if TYPE_CHECKING:
     from lakefall.config.environment import Lookup
     from lakefall.contract.run import Run
-    from lakefall.contract.values import Schema
 
 V = TypeVar("V", Fetched, Sniffed, Inferred, Planned, Ingested, Registration)
 
@@ -192,7 +190,7 @@ class Steps:
     def infer(self, work: Work) -> Inferred:
         """Find out the file's columns, looking at all rows."""
         with self._batch(work) as batch:
-            return Inferred.of(self._schema(batch, work.file, batch.state()))
+            return Inferred.of(batch.schema_of(work.file))
 
     def ensure(self, work: Work) -> Planned:
         """Plan the table; create it where the sink does that ahead of the load."""
@@ -206,8 +204,11 @@ class Steps:
         """Replace the file's rows, in one commit. Nothing is registered or recorded."""
         with self._batch(work, register=False) as batch:
             done = batch.load()
+            outcome = next(o for o in done.outcomes if o.file.key == work.file.key)
             if error := batch.errors.get(work.file.key):
-                raise _LoadFailedError(done.outcomes[0]) from error
+                raise _LoadFailedError(outcome) from error
+            # Of a table that was repaired the other files were loaded again.
+            self._runner.record(batch.run, [o for o in done.outcomes if o is not outcome])
             loaded = done.loaded[0]
             short = dataclasses.replace(
                 loaded,
@@ -215,7 +216,7 @@ class Steps:
                 columns_widened=cut(loaded.columns_widened),
                 outcomes=(),
             )
-            return Ingested(Result(bounded(done.outcomes[0])), short)
+            return Ingested(Result(bounded(outcome)), short)
 
     def register(self, work: Work, ingested: Ingested) -> Registration:
         """Make what was committed known elsewhere, and let it be counted there."""
@@ -297,13 +298,6 @@ class Steps:
         with self._runner.start(run_id=self._run_id, started_at=work.listed_at) as run:
             yield TableLoad(run, file.table, [file], register=register, schemas=self._schemas)
 
-    def _schema(self, batch: TableLoad, file: SourceFile, state: TableState | None) -> Schema:
-        """The file's columns; the file is opened only where nobody remembers them."""
-        known: Remembered | None = self._schemas.recall(batch.run, file, state)
-        if known is not None:
-            return known.schema
-        return batch.infer(batch.open_one(file, state), state)
-
     def _apply(self, work: Work, *, created: bool) -> Planned:
         """Plan; let the sink carry it out ahead of the load where it concerns this step."""
         with self._batch(work) as batch:
@@ -320,7 +314,7 @@ class Steps:
             return _planned(plan)
 
     def _plan(self, batch: TableLoad, file: SourceFile) -> TablePlan:
-        return batch.prepare_table(self._schema(batch, file, batch.state()))
+        return batch.prepare_table(batch.schema_of(file))
 
     def _failure(self, file: SourceFile, error: Exception) -> Outcome:
         known = as_foreseen(error)
@@ -339,11 +333,13 @@ class Steps:
         if not run.pipeline.delete_fractions:
             return []
         try:
-            listed = {f.key for f in self._runner.list_files(run)}
+            files = self._runner.list_files(run)
         except LakefallError as error:
             run.warn(f"nothing that is gone from the source was deleted: {error}")
             return []
-        return [o for gone in deletion.find(run, listed) for o in deletion.delete(run, gone)]
+        found = deletion.find(run, {f.key for f in files})
+        outcomes = [o for gone in found for o in deletion.delete(run, gone)]
+        return self._runner.follow(run, [gone.table for gone in found], files, outcomes)
 
 
 class _LoadFailedError(LakefallError):

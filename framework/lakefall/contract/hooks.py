@@ -137,7 +137,12 @@ class StepHooks(SinkHooks):
 
     @hookspec(firstresult=True)
     def infer(
-        self, run: Run, records: Sequence[Records], table: TableState | None, quick: bool
+        self,
+        run: Run,
+        records: Sequence[Records],
+        table: TableState | None,
+        quick: bool,
+        known: Mapping[str, str] | None,
     ) -> Schema | None:
         """Choose types for the columns of files that will be loaded together.
 
@@ -146,6 +151,9 @@ class StepHooks(SinkHooks):
         the table's type governs; the file's own is still reported, so that the sink can widen.
         ``quick`` allows an answer from the first rows where these agree, with what it rests on in
         ``Schema.assumed``: converting all rows is then the proof.
+        ``known`` is the evidence of the files that the table has rows of, by name (also of the
+        versions that ``records`` replace), ``''`` where it is lost: then the types of ``table`` do
+        not govern, but those that all files together ask for. None where they do govern.
 
         Raises:
             UnprovedError: a file opened ``quick`` has records that do not fit.

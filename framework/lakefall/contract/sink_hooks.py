@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from lakefall.contract.run import Run
     from lakefall.contract.values import (
+        Contribution,
         Converted,
         Decision,
         Loaded,
@@ -40,6 +41,15 @@ class SinkHooks:
     @hookspec(firstresult=True)
     def describe(self, run: Run, table: str) -> TableState | None:
         """The table as it is now; None when it does not exist."""
+
+    @hookspec(firstresult=True)
+    def contributions(self, run: Run, table: str) -> Sequence[Contribution] | None:
+        """The files of which the table has rows, as the registry knows them.
+
+        Answered by a sink that lets the types of a table follow all of its files: what ``prepare``
+        then calls ``Change.REPAIR`` is done by a load whose plan says ``rebuild`` and ``repair``.
+        None where the table's types govern whatever files bring.
+        """
 
     @hookspec(firstresult=True)
     def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan | None:

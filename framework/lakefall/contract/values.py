@@ -319,6 +319,12 @@ class Schema:
     nulls: Mapping[str, Mapping[int, int]] = field(default_factory=dict)
     """NULLs by a file's name (``LocalFile.name``) and the position of its column, where the
     inferer has counted them over all rows."""
+    evidence: Mapping[str, str] = field(default_factory=dict)
+    """By a file's name: what its values are evidence for, in the inferer's own words. It comes
+    back as ``known`` while the table has rows of the file."""
+    unsettled: tuple[str, ...] = ()
+    """Columns whose type the evidence of the table's other files does not settle: they have to be
+    read again together with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +346,9 @@ class Change(StrEnum):
     WIDEN = "widen"
     CONFLICT = "conflict"
     """The file's type does not fit the table's, and the catalog allows no promotion."""
+    REPAIR = "repair"
+    """The table's files together ask for another type, and the catalog allows no promotion: the
+    table has to be rebuilt from them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +363,10 @@ class PlannedColumn:
     """The catalog's id for the column, written into the data files; 0 where it has none."""
     change: Change = Change.KEEP
     from_type: str = ""
-    """The table's type before (WIDEN), or the type that the files ask for (CONFLICT)."""
+    """The table's type before (WIDEN), or the type that the files ask for (CONFLICT, REPAIR)."""
+    lossless: bool = False
+    """Of REPAIR: every value of the files at hand fits ``type`` too, so that the table may stay as
+    it is where it cannot be rebuilt."""
     from_format: str | None = None
     """The table's format before, where ``format`` replaces it; None where it stays."""
     on_misfit: str = "null"
@@ -381,6 +393,13 @@ class TablePlan:
     """Sentences for people, such as a conflict and what happens to its values."""
     rebuild: bool = False
     """Loading swaps all rows of the table and its columns for these."""
+    repair: bool = False
+    """A ``rebuild`` for the sake of new files: what the registry knows of other files stays."""
+
+    @property
+    def repairs(self) -> tuple[PlannedColumn, ...]:
+        """Columns for whose sake the table has to be rebuilt."""
+        return tuple(c for c in self.columns if c.change is Change.REPAIR)
 
     @property
     def columns_added(self) -> tuple[str, ...]:
@@ -435,6 +454,8 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     digest: str = ""
     """Digest of the table's effective options at the time."""
+    evidence: str = ""
+    """What its values are evidence for, for the inferer of later loads (``Contribution``)."""
 
     @property
     def lines_skipped(self) -> int:
@@ -452,6 +473,19 @@ class Loaded:
     snapshot: str
     outcomes: tuple[Outcome, ...]
     """One per file, SUCCESS or SUPERSEDED."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contribution:
+    """A file of which a table has rows."""
+
+    key: str
+    etag: str
+    """Of the version whose rows they are."""
+    rows: int
+    size: int
+    evidence: str
+    """``Outcome.evidence`` of its load; ``''`` where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)

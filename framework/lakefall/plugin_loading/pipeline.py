@@ -29,6 +29,7 @@ from lakefall.contract.plugin import PROJECT, Finding, OnMisfit, Options, Stage
 from lakefall.contract.types import without_options
 from lakefall.contract.values import (
     Check,
+    Contribution,
     Converted,
     Decision,
     Event,
@@ -122,6 +123,18 @@ class Pipeline:
         return min(
             (getattr(o, "max_rejected", 1.0) for o in self._options(Stage.SINK)), default=1.0
         )
+
+    @property
+    def max_nulled(self) -> float | None:
+        """Share of a column's values, 0 to 1, that a type may lose in one file; None where the
+        sink sets none."""
+        found = (getattr(o, "max_nulled", None) for o in self._options(Stage.SINK))
+        return next((float(share) for share in found if share is not None), None)
+
+    @property
+    def repair_limit(self) -> int:
+        """Bytes of source files that a repair of a table may read again."""
+        return min((getattr(o, "repair_limit", 0) for o in self._options(Stage.SINK)), default=0)
 
     @property
     def name_patterns(self) -> tuple[str, ...]:
@@ -332,9 +345,17 @@ class Pipeline:
         return candidate
 
     def infer(
-        self, run: Run, records: Sequence[Records], table: TableState | None, *, quick: bool = False
+        self,
+        run: Run,
+        records: Sequence[Records],
+        table: TableState | None,
+        *,
+        quick: bool = False,
+        known: Mapping[str, str] | None = None,
     ) -> Schema:
-        schema: Schema = self._first("infer", run=run, records=records, table=table, quick=quick)
+        schema: Schema = self._first(
+            "infer", run=run, records=records, table=table, quick=quick, known=known
+        )
         return schema
 
     @property
@@ -354,6 +375,13 @@ class Pipeline:
     def describe(self, run: Run, table: str) -> TableState | None:
         state: TableState | None = self._manager.hook.describe(run=run, table=table)
         return state
+
+    def contributions(self, run: Run, table: str) -> Sequence[Contribution] | None:
+        """The files of which the table has rows; None where its types govern."""
+        found: Sequence[Contribution] | None = self._manager.hook.contributions(
+            run=run, table=table
+        )
+        return found
 
     def prepare(self, run: Run, table: str, schema: Schema, *, rebuild: bool = False) -> TablePlan:
         plan: TablePlan = self._first(

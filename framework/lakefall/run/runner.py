@@ -123,8 +123,11 @@ class Runner:
                 self.record(run, outcomes)
             with interrupts.stretch() as closing:
                 if not (loading.interrupted or tables or keys):
-                    for gone in deletion.find(run, {d.file.key for d in decisions}):
+                    found = deletion.find(run, {d.file.key for d in decisions})
+                    for gone in found:
                         outcomes += deletion.delete(run, gone)
+                    files = [d.file for d in decisions]
+                    outcomes = self.follow(run, [g.table for g in found], files, outcomes)
                 registered += () if loading.interrupted else self.reconcile(run)
             interrupted = loading.interrupted or closing.interrupted
             outcomes += _others(decisions, outcomes, interrupted=interrupted)
@@ -238,6 +241,36 @@ class Runner:
         if worth and not run.dry_run:
             with run.step("record"):
                 self.pipeline.record(run, worth)
+
+    def follow(
+        self,
+        run: Run,
+        tables: Iterable[str],
+        files: Sequence[SourceFile],
+        outcomes: Sequence[Outcome],
+    ) -> list[Outcome]:
+        """The outcomes after these tables, which lost files, were repaired where the files that
+        are left ask for other types, and after what failed before was tried again.
+
+        ``files`` are those of the source.
+        """
+        done = {o.file.key: o for o in outcomes}
+        for number, table in enumerate(() if run.dry_run else dict.fromkeys(tables)):
+            failed = [
+                o.file
+                for o in done.values()
+                if o.file.table == table and o.status is Status.FAILED and not o.retryable
+            ]
+            left = [f for f in files if f.table == table]
+            some = failed or sorted(left, key=lambda f: f.size)[:1]
+            if not some:
+                continue
+            workdir = run.workdir / f"after_{number:05d}"
+            batch = TableLoad(dataclasses.replace(run, workdir=workdir), table, some)
+            result = batch.load() if failed else batch.reconsider()
+            self.record(run, result.outcomes)
+            done |= {o.file.key: o for o in result.outcomes}
+        return list(done.values())
 
     def reconcile(self, run: Run) -> list[Registered]:
         """Let registrars make up for what earlier runs could not do; warns, never fails."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -17,11 +19,13 @@ from lakefall.contract.errors import (
     PlanOutdatedError,
     RefusedFileError,
     TableNameError,
+    TypeConflictError,
     UnprovedError,
     UnprovedTypesError,
     as_foreseen,
 )
 from lakefall.contract.values import (
+    Contribution,
     Converted,
     Format,
     Loaded,
@@ -35,10 +39,11 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall.run import outcomes
-from lakefall.run.schema_cache import Remembered, Schemas
+from lakefall.run import outcomes, repair
+from lakefall.run.schema_cache import Known, Remembered, Schemas
 from lakefall.tabular import conversion, declared
 from lakefall.tabular.conservation import check_loaded, opened
+from lakefall.tabular.evidence import together, unpack
 from lakefall.tabular.joint import convert_together
 
 if TYPE_CHECKING:
@@ -91,7 +96,7 @@ class TableLoad:
         self.errors: dict[str, LakefallError] = {}
         """Why files failed, by key."""
         self._prefetched: Ahead | None = None
-        self._seconds = {f.key: 0.0 for f in files}
+        self._seconds: defaultdict[str, float] = defaultdict(float)
         self._warned: set[tuple[str, str]] = set()
         """A file that is converted again warns of nothing twice."""
         self._register = register
@@ -109,6 +114,10 @@ class TableLoad:
         """Whether types may rest on first rows until the conversion proves them."""
         self._assumed = False
         """Whether those inferred last do."""
+        self._evidence: dict[str, dict[str, str]] = {}
+        """By key what its files are evidence for, by name."""
+        self._others: dict[tuple[str, str], list[Records]] = {}
+        """Files of the table that are read again, by key and ETag."""
 
     # --- all files, from fetch to registration ---
 
@@ -134,6 +143,23 @@ class TableLoad:
             self._remove_scratch()
             raise
         return None if self._opened and not self.run.dry_run else self.commit()
+
+    def reconsider(self) -> LoadResult:
+        """Load the files, none of which is new, only if the table has to be repaired."""
+        try:
+            records, failed = self.open()
+            if failed or self.run.dry_run:
+                return LoadResult(())
+            _, plan, _ = self._plan_all(records)
+            if not plan.repair:
+                return LoadResult(())
+            self._opened, self._ready = records, self._attempt()
+            return self.commit()
+        except LakefallError as error:
+            self.run.warn(f"its types were not looked at again: {error}", table=self.table)
+            return LoadResult(())
+        finally:
+            self._remove_scratch()
 
     def _attempt(self) -> _Ready | Exception | None:
         if not self._opened:
@@ -211,12 +237,14 @@ class TableLoad:
             # Held open, so that inference and all conversions share one instance of the engine;
             # its memory is free again while the files are committed.
             with sql.connect(self.pipeline.config.engine, self.run.workdir):
-                schema, fresh = self.plan(remaining, self.state())
+                schema, fresh, others = self._plan_all(remaining)
                 if plan is None or not _same(plan, fresh):
                     plan, converted = fresh, {}
-                broken = self._convert_all(remaining, plan, converted, schema)
+                broken = self._convert_all([*others, *remaining], plan, converted, schema)
+            _refuse_broken(broken, others, plan)
             if not broken:
-                files = self._per_file(remaining, converted)
+                every = sorted([*others, *remaining], key=_age)
+                files = self._per_file(every, converted)
                 return _Ready(plan, tuple(remaining), files, tuple(failed))
             # The plan may hold columns that only a broken file brought: plan again without,
             # and assume nothing of files that are converted already.
@@ -226,6 +254,71 @@ class TableLoad:
             remaining = [r for r in remaining if r.local.file.key not in keys]
         assert plan is not None  # noqa: S101 -- at least one round was made
         return _Ready(plan, (), (), tuple(failed))
+
+    def _plan_all(self, records: list[Records]) -> tuple[Schema, TablePlan, list[Records]]:
+        """Types and plan, and the table's other files where they have to be loaded again.
+
+        Raises:
+            TypeConflictError: values would be lost, and the table cannot be rebuilt.
+        """
+        state = self.state()
+        known = self._contributions(state)
+        schema, plan = self.plan(records, state, known=known)
+        if not (schema.unsettled or plan.repairs):
+            return schema, plan, []
+        loading = {r.local.file.key for r in records}
+        files, why = repair.files_to_read(self.run, self.table, known or (), loading)
+        if why:
+            return schema, self._left_alone(plan, why), []
+        every = sorted([*self._read_again(files, state), *records], key=_age)
+        asked = {*schema.unsettled, *(c.name for c in plan.repairs)}
+        joint = repair.about(self.infer(every, state, rebuild=True), state, asked)
+        others = [r for r in every if r.local.file.key not in loading]
+        # A quick look may have been taken again.
+        records[:] = [r for r in every if r.local.file.key in loading]
+        found = self.prepare_table(joint)
+        if not found.repairs:
+            return joint, found, []
+        told = repair.notes(found, repair.cost(known or (), loading))
+        plan = self.prepare_table(joint, rebuild=True)
+        keys = {r.local.file.key for r in every}
+        if why := repair.rows_of_others(self.run, self.table, keys):
+            return joint, self._left_alone(found, why), []
+        for note in told:
+            self.run.warn(note, table=self.table)
+        return joint, dataclasses.replace(plan, repair=True, notes=told), others
+
+    def _left_alone(self, plan: TablePlan, why: str) -> TablePlan:
+        kept = repair.kept(plan, why)
+        if kept is None:
+            raise repair.conflict(plan, why)
+        return kept
+
+    def _read_again(self, files: Sequence[SourceFile], state: TableState | None) -> list[Records]:
+        """Files of the table, opened.
+
+        Raises:
+            TypeConflictError: one cannot be read any more.
+        """
+        found: list[Records] = []
+        for file in files:
+            version = (file.key, file.etag)
+            if version not in self._others:
+                try:
+                    self._others[version] = self.open_one(file, state)
+                except LakefallError as error:
+                    raise TypeConflictError(
+                        f"table {self.table!r} has to be rebuilt, and its file {file.key!r} cannot "
+                        f"be read: {error}"
+                    ) from error
+            found += self._others[version]
+        return found
+
+    def _contributions(self, state: TableState | None) -> Sequence[Contribution] | None:
+        """The files of the table; None where its types govern, or no file made them."""
+        if state is None:
+            return None
+        return self.pipeline.contributions(self.run, self.table) or None
 
     def _load(self, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
         with self._timed(*(f.file for f in files)), self.run.step("load", table=self.table):
@@ -248,30 +341,45 @@ class TableLoad:
             return self.pipeline.describe(self.run, self.table)
 
     def plan(
-        self, records: list[Records], state: TableState | None, *, rebuild: bool = False
+        self,
+        records: list[Records],
+        state: TableState | None,
+        *,
+        rebuild: bool = False,
+        known: Sequence[Contribution] | None = None,
     ) -> tuple[Schema, TablePlan]:
         """Types for all columns of these files, and what loading them does to the table.
 
         ``records`` is changed where a file turns out not to be what a quick look took it for.
+        ``known`` are the files of the table, where its types follow from them.
         """
-        schema = self.infer(records, state, rebuild=rebuild)
+        schema = self.infer(records, state, rebuild=rebuild, known=known)
         return schema, self.prepare_table(schema, rebuild=rebuild)
 
     def infer(
-        self, records: list[Records], state: TableState | None, *, rebuild: bool = False
+        self,
+        records: list[Records],
+        state: TableState | None,
+        *,
+        rebuild: bool = False,
+        known: Sequence[Contribution] | None = None,
     ) -> Schema:
         """Types for all columns of these files; changes ``records`` as ``plan`` does."""
         governing = None if rebuild else state
-        schema = self._recall(records, governing)
+        others = None if known is None else unpack(known)
+        schema = self._recall(records, governing, others)
         if schema is None:
             with (
                 self._timed(*_files(records)),
                 self.run.step("infer", table=self.table) as detail,
             ):
-                schema = detail["schema"] = self._infer(records, governing)
+                schema = detail["schema"] = self._infer(records, governing, others)
                 detail.update(bytes=sum(r.local.size for r in records))
             if schema.assumed is None:
-                self._keep(records, governing, schema)
+                self._keep(records, governing, others, schema)
+        for each in records:
+            name, key = each.local.name, each.local.file.key
+            self._evidence.setdefault(key, {})[name] = schema.evidence.get(name, "")
         self._assumed = schema.assumed is not None
         if state is None:
             schema = self._inferred = self._as_decided_together(schema)
@@ -282,28 +390,44 @@ class TableLoad:
         with self._timed(*self.files), self.run.step("prepare", table=self.table):
             return self.pipeline.prepare(self.run, self.table, schema, rebuild=rebuild)
 
-    def _recall(self, records: list[Records], state: TableState | None) -> Schema | None:
+    def schema_of(self, file: SourceFile) -> Schema:
+        """The columns of a file that is loaded alone; it is opened only where they are not
+        remembered."""
+        state = self.state()
+        known = self._contributions(state)
+        if self._schemas is not None:
+            others = None if known is None else unpack(known)
+            found = self._schemas.recall(self.run, file, state, others)
+            if found is not None:
+                return found.schema
+        return self.infer(self.open_one(file, state), state, known=known)
+
+    def _recall(
+        self, records: list[Records], state: TableState | None, others: Known
+    ) -> Schema | None:
         if self._schemas is None or len(records) != 1:
             return None
-        found = self._schemas.recall(self.run, records[0].local.file, state)
+        found = self._schemas.recall(self.run, records[0].local.file, state, others)
         if found is None:
             return None
         if not found.quick and not records[0].proved:
             records[0] = self._open_again(records[0])
         return found.schema
 
-    def _keep(self, records: list[Records], state: TableState | None, schema: Schema) -> None:
+    def _keep(
+        self, records: list[Records], state: TableState | None, others: Known, schema: Schema
+    ) -> None:
         if self._schemas is not None and len(records) == 1:
             found = Remembered(schema, quick=not records[0].proved)
-            self._schemas.keep(self.run, records[0].local.file, state, found)
+            self._schemas.keep(self.run, records[0].local.file, state, others, found)
 
-    def _infer(self, records: list[Records], state: TableState | None) -> Schema:
+    def _infer(self, records: list[Records], state: TableState | None, others: Known) -> Schema:
         while True:
             try:
                 quick = self._quick and self._joint is None
                 # What a reader converts itself proves no assumption.
                 quick = quick and not any(self.pipeline.converts(r.format) for r in records)
-                return declared.infer(self.run, records, state, quick=quick)
+                return declared.infer(self.run, records, state, quick=quick, known=others)
             except UnprovedError as error:
                 at = [r.local.name for r in records].index(error.name)
                 if records[at].proved:
@@ -361,7 +485,9 @@ class TableLoad:
     def fetch(self, file: SourceFile) -> tuple[LocalFile, ...]:
         """The file on this machine, decompressed; the members of an archive."""
         with self._timed(file), self.run.step("fetch", key=file.key, table=self.table) as detail:
-            local = self._prefetched.take(file) if self._prefetched else self.bring(file)
+            # Other files of the table were not expected.
+            ahead = self._prefetched if file in self.files else None
+            local = ahead.take(file) if ahead else self.bring(file)
             detail.update(bytes=sum(each.size for each in local))
         return local
 
@@ -505,6 +631,7 @@ class TableLoad:
             outcome,
             seconds=round(self._seconds[outcome.file.key], 3),
             digest=self.pipeline.config.digest,
+            evidence=together(self._evidence.get(outcome.file.key, {})),
         )
 
     def _result(self, done: Sequence[Outcome]) -> LoadResult:
@@ -514,6 +641,21 @@ class TableLoad:
 def _files(records: Sequence[Records]) -> list[SourceFile]:
     """The files that records are of, each once."""
     return list({r.local.file.key: r.local.file for r in records}.values())
+
+
+def _age(records: Records) -> tuple[datetime, str]:
+    """Sorts the oldest first, as a run takes files."""
+    return records.local.file.modified, records.local.file.key
+
+
+def _refuse_broken(broken: Sequence[Outcome], others: Sequence[Records], plan: TablePlan) -> None:
+    """Nothing of the table may be lost because one of its files cannot be converted any more."""
+    keys = {r.local.file.key for r in others}
+    if old := [o for o in broken if o.file.key in keys]:
+        raise TypeConflictError(
+            f"table {plan.table!r} has to be rebuilt, and its file {old[0].file.key!r} cannot be "
+            f"loaded any more: {old[0].error}"
+        )
 
 
 def _same(one: TablePlan, other: TablePlan) -> bool:

@@ -8,12 +8,13 @@ other files are; the text of a struct, list or map is JSON.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from lakefall.common import naming
 from lakefall.contract.values import Column, FileColumn, Records, Schema, TableState, text_column
 from lakefall.tabular.columns import cell_text
+from lakefall.tabular.evidence import FileEvidence, of_others, pack
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -22,21 +23,32 @@ DECLARED = "declared by the file"
 
 
 def infer(
-    run: Run, records: Sequence[Records], table: TableState | None, *, quick: bool = False
+    run: Run,
+    records: Sequence[Records],
+    table: TableState | None,
+    *,
+    quick: bool = False,
+    known: Mapping[str, FileEvidence] | None = None,
 ) -> Schema:
     """The columns of files that will be loaded together, in order of first appearance.
+
+    Args:
+        known: the evidence of the table's files by name; None where the table's types govern.
 
     Raises:
         LakefallError: what the inferer raises.
     """
-    if not any(column.type for each in records for column in each.columns):
-        return run.pipeline.infer(run, records, table, quick=quick)
     transliterate = run.pipeline.transliterate
     names = [naming.column_names(r.header, transliterate=transliterate) for r in records]
-    kept = _kept(records, names, run.pipeline.set_columns)
+    told = None if known is None else {n: e.inferred for n, e in known.items() if _counts(e)}
+    if not any(column.type for each in records for column in each.columns):
+        schema = run.pipeline.infer(run, records, table, quick=quick, known=told)
+        return _with_evidence(schema, records, names, {}, of_others(known or {}, records))
+    others = of_others(known or {}, records)
+    kept = _kept(records, names, run.pipeline.set_columns, others)
     texts = [_texts(r, own, kept) for r, own in zip(records, names, strict=True)]
     left = [each for each in texts if each.columns]
-    schema = run.pipeline.infer(run, left, table, quick=quick) if left else Schema(())
+    schema = run.pipeline.infer(run, left, table, quick=quick, known=told) if left else Schema(())
     inferred = {column.name: column for column in schema.columns}
     columns: dict[str, Column] = {}
     for each, own in zip(records, names, strict=True):
@@ -46,14 +58,53 @@ def infer(
                     name, column.name, kept[name], nullable=True, evidence=(DECLARED,)
                 )
     # Positions in what the inferer saw are not those of the file.
-    return dataclasses.replace(schema, columns=tuple(columns.values()), nulls={})
+    schema = dataclasses.replace(schema, columns=tuple(columns.values()), nulls={})
+    return _with_evidence(schema, records, names, kept, others)
+
+
+def _counts(evidence: FileEvidence) -> bool:
+    """Whether a file is one whose values were, or have to be, counted."""
+    return evidence.lost or bool(evidence.columns)
+
+
+def _with_evidence(
+    schema: Schema,
+    records: Sequence[Records],
+    names: Sequence[Sequence[str]],
+    kept: Mapping[str, str],
+    known: Mapping[str, FileEvidence],
+) -> Schema:
+    """The schema with each file's evidence as it is kept, and what the others leave open."""
+    found = {
+        each.local.name: pack(
+            FileEvidence(
+                {n: kept[n] for n in own if n in kept},
+                tuple(n for n in own if n not in kept),
+                schema.evidence.get(each.local.name, ""),
+            )
+        )
+        for each, own in zip(records, names, strict=True)
+    }
+    counted = {n for own in names for n in own if n not in kept}
+    # What the other files declared was never counted.
+    open_again = [n for n in counted if any(n in e.declared for e in known.values())]
+    unsettled = tuple(dict.fromkeys((*schema.unsettled, *sorted(open_again))))
+    return dataclasses.replace(schema, evidence=found, unsettled=unsettled)
 
 
 def _kept(
-    records: Sequence[Records], names: Sequence[Sequence[str]], chosen: Collection[str]
+    records: Sequence[Records],
+    names: Sequence[Sequence[str]],
+    chosen: Collection[str],
+    known: Mapping[str, FileEvidence],
 ) -> dict[str, str]:
     """Name -> type of the columns that are declared alike everywhere."""
     found: dict[str, set[str]] = {}
+    for evidence in known.values():
+        for name, declared in evidence.declared.items():
+            found.setdefault(name, set()).add(declared)
+        for name in evidence.columns:
+            found.setdefault(name, set()).add("")
     for each, own in zip(records, names, strict=True):
         for name, column in zip(own, each.columns, strict=True):
             taken = column.type if not {name, column.name} & set(chosen) else ""

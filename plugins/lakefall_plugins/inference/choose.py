@@ -11,6 +11,8 @@ from lakefall_plugins.inference.counts import Spot, Tally
 FALLBACK = "VARCHAR"
 ROUNDING = 1e-9
 """What a share such as 0.7 of 10 values may be off in binary."""
+LEAST = 20
+"""Values from which on one file alone may refuse a type: a share of fewer says little."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +22,9 @@ class ColumnRule:
     forced: tuple[int, ...] | None = None
     """Readings of the type that the options set for it; inference is bypassed."""
     existing: int | None = None
-    """The reading of the type that the table gives it."""
+    """The reading of the type that the table gives it, where that governs."""
+    table: int | None = None
+    """The same where it does not."""
     text: str = ""
     """Why it is text whatever it holds; ``''`` when its values decide."""
     barred: str = ""
@@ -42,6 +46,8 @@ class Verdict:
     """Why it is text, where counts alone do not say."""
     misfit: Spot | None = None
     """The first value that does not parse under the reading whose misfits the evidence shows."""
+    unsettled: bool = False
+    """The counts that are known of the table's other files do not settle it."""
 
     @property
     def empty(self) -> int:
@@ -60,14 +66,16 @@ class Chooser:
     """Share of a column's values that must parse."""
     first: bool = False
     """The first that qualifies, without vetoes; otherwise the one that parses the most."""
+    max_nulled: float = 0.1
+    """Share of a column's values that a type may lose in one of several files."""
 
-    def choose(self, tally: Tally, rule: ColumnRule) -> int | None:
-        """The column's reading; None for text."""
+    def choose(self, tally: Tally, rule: ColumnRule, parts: Sequence[Tally] = ()) -> int | None:
+        """The column's reading; None for text. ``parts`` are what ``tally`` adds up, by file."""
         if rule.text:
             return None
         if rule.forced is not None:
             return self._most(tally, rule.forced)
-        best = self._best(tally, rule)
+        best = self._best(tally, rule, parts)
         reached = tally.filled if best is None else tally.fitting(best)
         if rule.existing is not None and tally.fitting(rule.existing) >= reached:
             return rule.existing
@@ -76,7 +84,7 @@ class Chooser:
     def tied(self, tally: Tally, reading: int) -> tuple[int, ...]:
         """Readings that contradict this one and parse as many values; one a format."""
         found: dict[str, int] = {}
-        for r in self._rivals(reading):
+        for r in self.rivals(reading):
             if tally.fits.get(r) == tally.fitting(reading):
                 found.setdefault(self.readings[r].format, r)
         return tuple(found.values())
@@ -89,18 +97,20 @@ class Chooser:
 
     def replaced(self, reading: int | None, rule: ColumnRule) -> str | None:
         """The table's format, where the reading takes all of its texts alike and more."""
-        if reading is None or rule.existing is None:
+        existing = rule.table if rule.existing is None else rule.existing
+        if reading is None or existing is None:
             return None
-        chosen, table = self.readings[reading], self.readings[rule.existing]
+        chosen, table = self.readings[reading], self.readings[existing]
         alike = chosen.type == table.type or (chosen.numeric and table.numeric)
         return table.format if alike and table.format in chosen.extends else None
 
     def better_format(self, tally: Tally, reading: int) -> int | None:
         """A reading that contradicts this one and parses more values."""
-        better = [r for r in self._rivals(reading) if tally.fitting(r) > tally.fitting(reading)]
+        better = [r for r in self.rivals(reading) if tally.fitting(r) > tally.fitting(reading)]
         return self._most(tally, better)
 
-    def _rivals(self, reading: int) -> list[int]:
+    def rivals(self, reading: int) -> list[int]:
+        """Readings of the same type, or numeric like it, that contradict it."""
         chosen = self.readings[reading]
         return [
             r
@@ -142,17 +152,36 @@ class Chooser:
     def _fits(self, tally: Tally, reading: int) -> bool:
         if self.readings[reading].numeric and tally.barred and not self.first:
             return False
-        return 0 < tally.fitting(reading) >= self.threshold * tally.filled - ROUNDING
+        return 0 < tally.fitting(reading) >= tally.filled - self.allowed(tally.filled)
 
-    def _fitting(self, tally: Tally, rule: ColumnRule) -> list[int]:
+    def allowed(self, filled: int) -> float:
+        """How many of so many values need not parse."""
+        return filled - self.threshold * filled + ROUNDING
+
+    def allowed_in_a_file(self, filled: int) -> float:
+        """The same of one of several files."""
+        return self.max_nulled * filled + ROUNDING
+
+    def _everywhere(self, parts: Sequence[Tally], reading: int) -> bool:
+        """Whether every file stays within what a type may lose there."""
+        return all(
+            part.filled < LEAST
+            or part.filled - part.fitting(reading) <= self.allowed_in_a_file(part.filled)
+            for part in parts
+        )
+
+    def _fitting(self, tally: Tally, rule: ColumnRule, parts: Sequence[Tally] = ()) -> list[int]:
         return [
             r
             for r in self.proposed
-            if self._fits(tally, r) and not (rule.barred and self.readings[r].numeric)
+            if self._fits(tally, r)
+            and not (rule.barred and self.readings[r].numeric)
+            and self._everywhere(parts, r)
         ]
 
-    def _best(self, tally: Tally, rule: ColumnRule) -> int | None:
-        qualified = [r for r in self._fitting(tally, rule) if self.doubt(tally, r) is None]
+    def _best(self, tally: Tally, rule: ColumnRule, parts: Sequence[Tally]) -> int | None:
+        fitting = self._fitting(tally, rule, parts)
+        qualified = [r for r in fitting if self.doubt(tally, r) is None]
         if self.first:
             return next(iter(qualified), None)
         best = self._most(tally, qualified)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 QUOTED = "numbers that are all in quotes, while other columns are not (quoted_numbers)"
 
 
+def proposed(pipeline: Pipeline, settings: TypeSettings) -> list[TypeCandidate]:
+    """The readings that values may propose, most specific first; all but text."""
+    return [r for r in pipeline.types(settings) if r.type != FALLBACK]
+
+
 class Rules:
     """What the options and the table declare of columns, with the readings that this needs."""
 
@@ -28,21 +33,26 @@ class Rules:
         settings: TypeSettings,
         pipeline: Pipeline,
         table: TableState | None,
+        explained: Collection[str] = (),
     ) -> None:
+        """``explained``: columns of the table whose type follows from files, and governs none."""
         self._options = options
         self._pipeline = pipeline
         self._settings = settings
         self._existing = {c.name: c for c in table.columns} if table else {}
-        self._readings = [r for r in pipeline.types(settings) if r.type != FALLBACK]
+        self._explained = explained
+        self._readings = proposed(pipeline, settings)
         self._proposed = range(len(self._readings))
 
     def chooser(self) -> Chooser:
         """For all columns, once every rule was asked for."""
+        limit = self._pipeline.max_nulled
         return Chooser(
             tuple(self._readings),
             self._proposed,
             self._options.threshold,
             first=self._options.choose == "first",
+            max_nulled=1 - self._options.threshold if limit is None else limit,
         )
 
     def rule(self, name: str, source_name: str, *, quoted: bool = False) -> ColumnRule:
@@ -61,6 +71,8 @@ class Rules:
         column = self._existing.get(name)
         if column is None:
             return ColumnRule(barred=barred)
+        if name in self._explained:
+            return ColumnRule(barred=barred, table=self.reading_of(name))
         if column.type == FALLBACK:
             return ColumnRule(text="the table's type")
         try:
@@ -69,6 +81,16 @@ class Rules:
             # No plugin here reads the table's type: the sink decides what becomes of it.
             return ColumnRule(barred=barred)
         return ColumnRule(existing=existing, barred=barred)
+
+    def reading_of(self, name: str) -> int | None:
+        """The reading of a column's type in the table; None for text, and where nobody reads it."""
+        column = self._existing.get(name)
+        if column is None or column.type == FALLBACK:
+            return None
+        try:
+            return self._reading(column.type, column.format)
+        except (PluginError, ValueError):
+            return None
 
     def _forced(self, column: ColumnType, name: str) -> ColumnRule:
         try:

@@ -10,6 +10,7 @@ from lakefall.contract.types import Role, contradict
 from lakefall_plugins.inference.choose import Chooser, ColumnRule, Verdict
 from lakefall_plugins.inference.counts import Spot, Tally
 from lakefall_plugins.inference.file_counts import Counter
+from lakefall_plugins.inference.known import Known, counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,12 @@ class Survey:
     """Prove on all rows; otherwise the first ones decide."""
     _known: dict[int, Tally] = field(default_factory=dict)
     """The first rows, counted once."""
+    _whole: dict[int, Tally] = field(default_factory=dict)
+    """All rows of the columns that had to be counted again."""
+    _every: dict[int, Tally] = field(default_factory=dict)
+    """Every reading over all rows, where it was counted."""
+    _alone: dict[str, Verdict] = field(default_factory=dict)
+    """Each column as this file alone would have it, once that was asked for."""
 
     @property
     def key(self) -> str:
@@ -42,17 +49,21 @@ class Survey:
         proofs = self._proofs(first) if self.verify else {}
         open_again = [p for p in proofs if not self._settled(p, first[p], proofs[p])]
         full = self._profile(open_again)
+        self._whole.update(full)
         verdicts = {
             self.names[p]: self._verdict(p, full.get(p), proofs.get(p), first[p]) for p in positions
         }
         for name, verdict in verdicts.items():
             self._check_format(name, verdict)
+        self._alone.update(verdicts)
         return verdicts
 
     def first(self) -> dict[str, Verdict]:
         """Each column as the first rows alone would have it."""
         tallies = self._first_tallies()
-        return {self.names[p]: self._verdict(p, None, None, t) for p, t in tallies.items()}
+        found = {self.names[p]: self._verdict(p, None, None, t) for p, t in tallies.items()}
+        self._alone.update(found)
+        return found
 
     def is_clear(self, name: str, verdict: Verdict) -> bool:
         """Whether the first rows give a verdict without exception and without a rival."""
@@ -65,8 +76,19 @@ class Survey:
     def full(self, name: str) -> Tally:
         """A column with every reading counted, over all rows unless the first ones decide."""
         position = self.names.index(name)
-        everything = range(len(self.chooser.readings))
-        return self.counter.profile([position], self._scope, {position: everything})[position]
+        if position not in self._every:
+            everything = range(len(self.chooser.readings))
+            found = self.counter.profile([position], self._scope, {position: everything})
+            self._every.update(found)
+        return self._every[position]
+
+    def kept(self, name: str, chosen: int | None) -> Known:
+        """What is worth keeping of a column whose reading in the table is ``chosen``."""
+        position, alone = self.names.index(name), self._alone[name]
+        every = self._every.get(position)
+        tally = every or self._whole.get(position) or self._known[position]
+        proved = self.verify and (alone.tally.sampled is False or alone.reading == chosen)
+        return counted(alone.reading, tally, complete=every is not None, proved=proved)
 
     def compared(self, name: str, tally: Tally, reading: int) -> Tally:
         """The tally of a column, with what readings that contradict ``reading`` take otherwise."""

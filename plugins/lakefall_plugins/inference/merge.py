@@ -16,7 +16,9 @@ from lakefall_plugins.inference.choose import Chooser, Verdict
 from lakefall_plugins.inference.counts import total
 from lakefall_plugins.inference.evidence import Survey
 from lakefall_plugins.inference.explain import subject
+from lakefall_plugins.inference.known import Keeper, Known, counted, settled
 
+IN_OTHERS = "text in other files of the table"
 Vote = tuple[Survey, Verdict]
 """A file, and what it alone would make of a column."""
 
@@ -28,31 +30,63 @@ def votes_on(
     return [(s, v[name]) for s, v in zip(surveys, verdicts, strict=True) if name in v]
 
 
-def proved(surveys: Sequence[Survey], names: Iterable[str], chooser: Chooser) -> dict[str, Verdict]:
+def proved(
+    surveys: Sequence[Survey],
+    names: Iterable[str],
+    chooser: Chooser,
+    known: Mapping[str, Sequence[Known]],
+) -> dict[str, Verdict]:
     """A verdict a column, from all rows of all files.
+
+    Args:
+        known: by column what is known of the table's other files.
 
     Raises:
         FormatConflictError: a column contradicts the format that its table was given.
     """
     alone = [survey.verdicts() for survey in surveys]
-    return {name: together(name, votes_on(name, surveys, alone), chooser) for name in names}
+    return {
+        name: together(name, votes_on(name, surveys, alone), chooser, known.get(name, ()))
+        for name in names
+    }
 
 
-def together(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict:
+def together(
+    name: str, votes: Sequence[Vote], chooser: Chooser, known: Sequence[Known] = ()
+) -> Verdict:
     """One verdict from those of several files; where they disagree, their counts are added up."""
     rule = votes[0][1].rule
     filled = [(survey, v) for survey, v in votes if v.tally.filled]
+    others = [each for each in known if each.filled or each.lost]
+    if rule.text or rule.forced is not None:
+        others = []
     seen = total(v.seen for _, v in votes)
-    readings = {v.reading for _, v in filled}
+    tally = total(v.tally for _, v in votes)
+    readings = {v.reading for _, v in filled} | {each.reading for each in others}
     if len(readings) <= 1:
-        tally = total(v.tally for _, v in votes)
         reading = next(iter(readings)) if readings else chooser.choose(tally, rule)
-        if chooser.choose(tally, rule) == reading:
+        every = total([*(v.tally for _, v in votes), *(each.tally() for each in others)])
+        if chooser.choose(every, rule) == reading:
             return Verdict(rule, reading, tally, seen)
         # Together they show a sign that each of them lacks: zeros in one file, ones in another.
+    if any(each.is_text() for each in (*others, *_first_rows(filled))):
+        return Verdict(rule, None, tally, seen, IN_OTHERS)
     tallies = [(survey, survey.full(name)) for survey, _ in filled]
-    tally = total(each for _, each in tallies)
-    reading = chooser.choose(tally, rule)
+    parts = [each for _, each in tallies] + [each.tally() for each in others]
+    if all(each.complete for each in others):
+        reading = chooser.choose(total(parts), rule, parts)
+    else:
+        here = [
+            counted(v.reading, t, complete=True)
+            for (_, v), (_, t) in zip(filled, tallies, strict=True)
+        ]
+        done, reading = settled([*here, *others], chooser)
+        if not done:
+            here_alone = total(each for _, each in tallies)
+            fits = rule.table is not None and chooser.qualifies(here_alone, rule.table)
+            return Verdict(rule, rule.table if fits else None, tally, seen, unsettled=True)
+    if tallies:
+        tally = total(each for _, each in tallies)
     if reading is None:
         return Verdict(rule, reading, tally, seen)
     formats = {
@@ -60,12 +94,39 @@ def together(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict:
         for survey, each in tallies
         if (better := chooser.better_format(each, reading)) is not None
     }
+    for each in others:
+        better = chooser.better_format(each.tally(), reading) if each.complete else None
+        if better is not None:
+            formats["a file loaded before"] = chooser.readings[better].written
     if formats:
         chosen = chooser.readings[reading].written
         note = ", ".join(f"{key} is written as {found}" for key, found in formats.items())
         return Verdict(rule, None, tally, seen, f"{note}, the other files as {chosen}")
-    tally = total(survey.compared(name, each, reading) for survey, each in tallies)
+    if tallies:
+        tally = total(survey.compared(name, each, reading) for survey, each in tallies)
     return Verdict(rule, reading, tally, seen)
+
+
+def _first_rows(votes: Sequence[Vote]) -> list[Known]:
+    """What was counted of files whose first rows alone decide so far."""
+    sampled = [v for _, v in votes if v.tally.sampled]
+    return [counted(v.reading, v.tally, complete=False) for v in sampled]
+
+
+def kept(
+    surveys: Sequence[Survey], verdicts: Mapping[str, Verdict], keeper: Keeper
+) -> dict[str, str]:
+    """The evidence of each file, by its name."""
+    return {
+        survey.key: keeper.write(
+            {
+                name: survey.kept(name, verdicts[name].reading)
+                for name in survey.names
+                if verdicts[name].rule.forced is None and not verdicts[name].rule.text
+            }
+        )
+        for survey in surveys
+    }
 
 
 def with_misfits(
@@ -89,7 +150,10 @@ def with_misfits(
 
 
 def assume(
-    surveys: Sequence[Survey], names: Iterable[str], chooser: Chooser
+    surveys: Sequence[Survey],
+    names: Iterable[str],
+    chooser: Chooser,
+    known: Mapping[str, Sequence[Known]],
 ) -> tuple[dict[str, Verdict], Assumed] | None:
     """A verdict a column, and what they rest on.
 
@@ -103,7 +167,7 @@ def assume(
     parsing: list[str] = []
     empty: list[str] = []
     for name in names:
-        verdict = _agreed(name, votes_on(name, surveys, firsts), chooser)
+        verdict = _agreed(name, votes_on(name, surveys, firsts), chooser, known.get(name, ()))
         if verdict is None:
             return None
         verdicts[name] = verdict
@@ -116,12 +180,20 @@ def assume(
     return verdicts, Assumed(tuple(parsing), tuple(empty))
 
 
-def _agreed(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict | None:
+def _agreed(
+    name: str, votes: Sequence[Vote], chooser: Chooser, known: Sequence[Known]
+) -> Verdict | None:
     """The verdict of all files on a column; None where it takes all rows to find it."""
     rule = votes[0][1].rule
     filled = [(survey, v) for survey, v in votes if v.tally.filled]
     empty_first = any(v.tally.sampled and not v.tally.filled for _, v in votes)
-    if len({v.reading for _, v in filled}) > 1:
+    readings = {v.reading for _, v in filled}
+    others = {each.reading for each in known if each.filled or each.lost}
+    if rule.text or rule.forced is not None:
+        others = set()
+    if len(readings | others) > 1 and not (
+        len(readings) == 1 and any(each.is_text() for each in known)
+    ):
         return None
     if any(not survey.is_clear(name, v) for survey, v in filled):
         return None
@@ -130,7 +202,7 @@ def _agreed(name: str, votes: Sequence[Vote], chooser: Chooser) -> Verdict | Non
         return None
     if not filled and empty_first and rule.forced is not None and len(rule.forced) > 1:
         return None
-    verdict = together(name, votes, chooser)
+    verdict = together(name, votes, chooser, known)
     if rule.existing is not None and verdict.reading not in (None, rule.existing):
         # The table would have to widen, or the file contradicts its format.
         return None

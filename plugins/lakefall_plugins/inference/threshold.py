@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,14 @@ from lakefall.contract.plugin import Finding, Plugin, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.types import TypeSettings
 from lakefall.contract.values import Assumed, Column, Records, Schema, TableState
+from lakefall.tabular.evidence import of_others
 from lakefall_plugins.inference.choose import FALLBACK, Chooser, Verdict
-from lakefall_plugins.inference.declared import Rules, findings
+from lakefall_plugins.inference.declared import Rules, findings, proposed
 from lakefall_plugins.inference.evidence import Survey
 from lakefall_plugins.inference.explain import ambiguous, explain
 from lakefall_plugins.inference.file_counts import Counter, count_together
-from lakefall_plugins.inference.merge import assume, proved, with_misfits, with_promise
+from lakefall_plugins.inference.known import Keeper, Known
+from lakefall_plugins.inference.merge import assume, kept, proved, with_misfits, with_promise
 from lakefall_plugins.inference.options import ThresholdOptions
 from lakefall_plugins.types import layouts, number_formats
 
@@ -59,15 +61,21 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         records: Sequence[Records],
         table: TableState | None,
         quick: bool = False,
+        known: Mapping[str, str] | None = None,
     ) -> Schema:
-        """Types for the columns of files that will be loaded together.
+        """Types for the columns of files that will be loaded together, and with the ``known``.
 
         Raises:
             FormatConflictError: a file contradicts the date format of the table's column.
             PluginError: ``columns`` names a type that no type plugin reads, or a format that is
                 none of its.
         """
-        rules = Rules(self.options, self.settings(), run.pipeline, table)
+        settings = self.settings()
+        keeper = Keeper(proposed(run.pipeline, settings), self.options.null_values)
+        files = {} if known is None else {k: keeper.read(text) for k, text in known.items()}
+        explained = _explained(files.values(), table)
+        others = of_others(files, records)
+        rules = Rules(self.options, settings, run.pipeline, table, explained)
         headers = [self._names(run, each) for each in records]
         sources: dict[str, str] = {}
         for each, names in zip(records, headers, strict=True):
@@ -77,6 +85,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
         column_rules = {
             name: rules.rule(name, cell, quoted=name in quoted) for name, cell in sources.items()
         }
+        before = {name: _votes(name, others.values(), rules) for name in sources}
         chooser = rules.chooser()
         with ExitStack() as stack:
             connection = stack.enter_context(
@@ -101,8 +110,8 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
             count_together(surveys)
             quickly = None
             if quick and self.options.verify == "all":
-                quickly = assume(surveys, sources, chooser)
-            verdicts, assumed = quickly or (proved(surveys, sources, chooser), None)
+                quickly = assume(surveys, sources, chooser, before)
+            verdicts, assumed = quickly or (proved(surveys, sources, chooser, before), None)
             verdicts = with_misfits(verdicts, surveys, chooser)
             return Schema(
                 tuple(
@@ -110,8 +119,10 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                     for name, cell in sources.items()
                 ),
                 assumed,
-                self.settings(),
+                settings,
                 {s.counter.records.local.name: s.counter.nulls for s in surveys if s.counter.nulls},
+                kept(surveys, verdicts, keeper),
+                tuple(name for name, verdict in verdicts.items() if verdict.unsettled),
             )
 
     def _names(self, run: Run, records: Records) -> tuple[str, ...]:
@@ -160,3 +171,21 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
             ambiguous=ambiguous(verdict, chooser),
             from_format=chooser.replaced(verdict.reading, verdict.rule),
         )
+
+
+def _explained(
+    others: Collection[Mapping[str, Known] | None], table: TableState | None
+) -> frozenset[str]:
+    """Columns of the table whose type follows from what is known of its files."""
+    if table is not None and any(each is None for each in others):
+        return frozenset(column.name for column in table.columns)
+    return frozenset(name for each in others if each is not None for name in each)
+
+
+def _votes(
+    name: str, others: Collection[Mapping[str, Known] | None], rules: Rules
+) -> tuple[Known, ...]:
+    """What is known of a column in the table's other files."""
+    lost = Known(rules.reading_of(name), 0, lost=True)
+    found = (lost if each is None else each.get(name) for each in others)
+    return tuple(each for each in found if each is not None)

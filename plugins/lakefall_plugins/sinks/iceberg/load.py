@@ -126,7 +126,7 @@ class _Load:
 
     def _leave_out_superseded(self, table: Table | None) -> None:
         self.used.clear()
-        if self.plan.rebuild or table is None:
+        if (self.plan.rebuild and not self.plan.repair) or table is None:
             self.current = self.files
             return
         keys = [f.file.key for f in self.files]
@@ -136,6 +136,8 @@ class _Load:
             known.append(self.registry.latest_successes(keys, self.plan.table))
         merged = {key: [v[key] for v in known if key in v] for key in keys}
         self.current = commits.not_superseded(self.files, merged, self.run.started_at)
+        if self.plan.repair and len(self.current) < len(self.files):
+            raise commits.overtaken(self.plan.table)
 
     def _begin(self, table: Table | None) -> Transaction:
         from lakefall_plugins.sinks.iceberg.pyiceberg_internals import (

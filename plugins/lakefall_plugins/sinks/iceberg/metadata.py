@@ -189,7 +189,8 @@ def _stage_columns(run: Run, transaction: Transaction, plan: TablePlan) -> tuple
         for name, kind, ids in wanted:
             if name not in fields or name in gone:
                 update.add_column((name,), parse_type(kind))
-                added.append(name)
+                if name not in gone:
+                    added.append(name)
             elif changes.get(name) is Change.WIDEN and fields[name].field_id == ids[0]:
                 if not types.promotes(str(fields[name].field_type), kind):
                     continue

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from lakefall.contract.plugin import Plugin, Stage, hookimpl
 from lakefall.contract.values import (
     Check,
+    Contribution,
     Converted,
     Decision,
     Loaded,
@@ -34,7 +35,7 @@ from lakefall_plugins.sinks.iceberg.query import query
 from lakefall_plugins.sinks.iceberg.registry import Registry
 from lakefall_plugins.sinks.iceberg.rejects import Rejects
 from lakefall_plugins.sinks.lake import names, plan
-from lakefall_plugins.sinks.lake.registry import forget, row_of
+from lakefall_plugins.sinks.lake.registry import contributions, forget, row_of
 from lakefall_plugins.sinks.lake.versions import Version
 
 if TYPE_CHECKING:
@@ -78,6 +79,13 @@ class IcebergSink(Plugin[IcebergOptions]):
             return None if found is None else plan.describe(shape_of(found, table))
 
     @hookimpl
+    def contributions(self, table: str) -> Sequence[Contribution] | None:
+        if not self.options.repairs:
+            return None
+        with self._translating("registry"):
+            return contributions(self.registry.rows(), table)
+
+    @hookimpl
     def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:
         plan.refuse_name(self.options, table)
         with self._translating(f"table {table!r}"):
@@ -99,7 +107,7 @@ class IcebergSink(Plugin[IcebergOptions]):
             late = [o.file for o in loaded.outcomes if o.status is Status.SUPERSEDED]
             if late:
                 self.rejects.remove_versions({(f.key, f.etag) for f in late})
-            if plan.rebuild:
+            if plan.rebuild and not plan.repair:
                 # The rows of files that the source does not have any more are gone.
                 self.registry.remove_others(plan.table, {f.file.key for f in files})
             return loaded

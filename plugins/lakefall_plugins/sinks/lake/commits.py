@@ -35,6 +35,13 @@ def until_committed(
     return retry(attempt, again, backoff, give_up)
 
 
+def overtaken(table: str) -> CommitConflictError:
+    """Why a table cannot be rebuilt now: it has newer rows of a file than those at hand."""
+    return CommitConflictError(
+        f"table {table!r} got a newer version of a file meanwhile; the next run tries again"
+    )
+
+
 def not_superseded(
     files: Iterable[Converted], versions: Mapping[str, Sequence[Version]], listed: datetime
 ) -> tuple[Converted, ...]:
@@ -79,7 +86,8 @@ def loaded(
             warnings=converted.warnings,
         )
 
-    widened = tuple(c.name for c in plan.columns if c.change is Change.WIDEN)
+    changed_types = (Change.WIDEN, Change.REPAIR)
+    widened = tuple(c.name for c in plan.columns if c.change in changed_types)
     return Loaded(
         plan.table,
         created=created,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from lakefall.contract.plugin import Options, SinkOptions
-from lakefall.contract.units import Duration, Size
+from lakefall.contract.units import Duration, Share, Size
 
 
 def _null_is_a_word(value: object) -> object:
@@ -48,14 +48,29 @@ class LakeOptions(SinkOptions):
     max_new_columns: int | None = Field(default=None, ge=0)
     """Columns that one load may add to a table that exists; beyond it the files fail."""
     on_type_conflict: Annotated[
-        Literal["widen", "null", "reject", "fail"], BeforeValidator(_null_is_a_word)
-    ] = "widen"
-    """When a file's values do not fit the type of the table's column: `widen` the column where
-    Iceberg allows it, else as `null`; `null`: the value becomes NULL and a reject; `reject`: the
-    whole record is rejected; `fail`: the file fails."""
+        Literal["repair", "widen", "null", "reject", "fail"], BeforeValidator(_null_is_a_word)
+    ] = "repair"
+    """When the files of a table together ask for another type of a column: `repair` the table, so
+    that types and rows are those that one load of all its files would give, whatever their order:
+    the column is widened where Iceberg allows it, else the table is rebuilt from its files in one
+    commit. Otherwise the table's type governs: `widen` the column where Iceberg allows it, else as
+    `null`; `null` (the letter of the specification): the value becomes NULL and a reject; `reject`:
+    the whole record is rejected; `fail`: the file fails."""
+    repair_limit: Size = Field(default=10_000_000_000, ge=0)
+    """Bytes of source files that a repair may read again; beyond it the file that asks for the
+    repair fails, unless its values fit the table as it is."""
+    max_nulled: Share | None = None
+    """Share of a column's values in one file, from 20 on, that may become NULL because they do not
+    parse as its type: where several files decide, a type that loses more in one of them is not
+    taken. 1 - `threshold` where it is not set."""
     registry_table: str = "_ingest_registry"
     """Table that remembers every processed file."""
     rejects_table: str = "_ingest_rejects"
     """Table that keeps every record and cell that did not reach its table."""
     maintenance: Maintenance = Maintenance()
     """How `lakefall maintain` compacts tables and expires their snapshots."""
+
+    @property
+    def repairs(self) -> bool:
+        """Whether types follow all files of a table."""
+        return self.on_type_conflict == "repair" and self.evolution == "evolve"

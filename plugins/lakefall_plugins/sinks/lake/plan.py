@@ -166,7 +166,8 @@ def rebuilt_table(run: Run, shape: Shape, schema: Schema, accept: Accept) -> Tab
             kept = PlannedColumn(column.name, kind, column.format, field.field_id)
             columns.append(replace(kept, nested_ids=field.nested_ids))
         else:
-            columns.append(ids.added(column, kind))
+            change = Change.ADD if field is None else Change.REPAIR
+            columns.append(replace(ids.added(column, kind), change=change))
     gone = [c.name for c in state.columns if c.name not in {p.name for p in columns}]
     notes = [f"every row of {state.table!r} is replaced"]
     if gone:
@@ -196,7 +197,7 @@ def evolved_table(
     known = {c.name: c for c in state.columns}
     _refuse_new([c.name for c in schema.columns if c.name not in known], options, state)
     mode = options.on_type_conflict
-    if mode == "widen" and options.evolution == "freeze":
+    if mode in ("widen", "repair") and options.evolution == "freeze":
         mode = "null"
     ids = _Ids(shape)
     columns: list[PlannedColumn] = []
@@ -236,11 +237,19 @@ def _existing(
     kept = PlannedColumn(
         old.name, old.type, form, field_id, from_format=old.format if wider else None
     )
-    if types.fits(asked, have, new.format):
-        # A column of 0 and 1 reads as BOOLEAN and fits numbers; one of true and false does not.
-        doubtful = asked == "boolean" and have not in ("boolean", "string")
+    # A column of 0 and 1 reads as BOOLEAN and fits numbers; one of true and false does not.
+    doubtful = asked == "boolean" and have not in ("boolean", "string")
+    fits = types.fits(asked, have, new.format)
+    widens = mode in ("widen", "repair") and types.promotes(have, asked)
+    if mode == "repair" and not widens:
+        rewritten = "" not in (old.format, new.format) and old.format != new.format and not wider
+        if have == asked and not rewritten:
+            return kept
+        lossless = fits and not (doubtful or have == asked)
+        return replace(kept, change=Change.REPAIR, from_type=new.type, lossless=lossless)
+    if fits:
         return replace(kept, on_misfit=misfit if doubtful else "null")
-    if mode == "widen" and types.promotes(have, asked):
+    if widens:
         return replace(kept, type=new.type, change=Change.WIDEN, from_type=old.type)
     if mode == "fail":
         raise TypeConflictError(

@@ -11,7 +11,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from lakefall.contract.values import Decision, Outcome, RegistryEntry, SourceFile, Status
+from lakefall.contract.values import (
+    Contribution,
+    Decision,
+    Outcome,
+    RegistryEntry,
+    SourceFile,
+    Status,
+)
 from lakefall_plugins.sinks.lake.versions import EPOCH, Version
 
 COLUMNS = (
@@ -32,6 +39,7 @@ COLUMNS = (
     ("retryable", "boolean", False),
     ("released", "boolean", False),
     ("origin", "string", False),
+    ("evidence", "string", False),
 )
 _INT_MAX = 2**31 - 1
 
@@ -57,6 +65,7 @@ class Row:
     retryable: bool | None = None
     released: bool | None = None
     origin: str | None = None
+    evidence: str | None = None
 
     def version(self) -> Version:
         return Version(
@@ -92,6 +101,19 @@ def latest_successes(rows: Iterable[Row], table: str = "") -> dict[str, Version]
         for r in rows
         if r.status == Status.SUCCESS and table in ("", r.table_name)
     }
+
+
+def contributions(rows: Iterable[Row], table: str) -> list[Contribution]:
+    """The files of which a table has rows, by key, as far as the rows know.
+
+    ``rows`` are oldest first.
+    """
+    _, loaded = standing(rows)
+    return [
+        Contribution(key, r.etag, r.rows_loaded or 0, r.size or 0, r.evidence or "")
+        for key, r in sorted(loaded.items())
+        if r.table_name == table
+    ]
 
 
 def history(rows: Iterable[Row]) -> list[RegistryEntry]:
@@ -200,6 +222,7 @@ def row_of(outcome: Outcome, run_id: str, at: datetime) -> Row:
         retryable=outcome.retryable,
         released=False,
         origin=file.origin or None,
+        evidence=outcome.evidence or None,
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from lakefall.contract.plugin import Plugin, Stage, hookimpl
 from lakefall.contract.values import (
     Check,
+    Contribution,
     Converted,
     Decision,
     Loaded,
@@ -23,7 +24,7 @@ from lakefall.contract.values import (
     TableState,
 )
 from lakefall_plugins.sinks.lake import plan
-from lakefall_plugins.sinks.lake.registry import forget, row_of
+from lakefall_plugins.sinks.lake.registry import contributions, forget, row_of
 from lakefall_plugins.sinks.lake.types import to_trino
 from lakefall_plugins.sinks.lake.versions import Version
 from lakefall_plugins.sinks.trino import load, maintenance, registry
@@ -68,6 +69,12 @@ class TrinoSink(Plugin[TrinoOptions]):
         return None if found is None else plan.describe(found)
 
     @hookimpl
+    def contributions(self, table: str) -> Sequence[Contribution] | None:
+        if not self.options.repairs:
+            return None
+        return contributions(self.registry.rows(), table)
+
+    @hookimpl
     def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:
         plan.refuse_name(self.options, table)
         shape = self.lake.shape(table)
@@ -83,7 +90,7 @@ class TrinoSink(Plugin[TrinoOptions]):
         late = [o.file for o in loaded.outcomes if o.status is Status.SUPERSEDED]
         if late:
             self.rejects.remove_versions({(f.key, f.etag) for f in late})
-        if plan.rebuild:
+        if plan.rebuild and not plan.repair:
             # The rows of files that the source does not have any more are gone.
             self.registry.remove_others(plan.table, {f.file.key for f in files})
         return loaded

@@ -1,0 +1,130 @@
+"""Repairing a table: its types follow all of its files, so that now and then they are read again.
+
+A load finds out that its files and those of the table together ask for other types than the table
+has. Then the table is rebuilt from all of them in one commit, and is what one load of all of them
+would have made.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from lakefall.common import naming, sql
+from lakefall.contract.errors import TypeConflictError
+from lakefall.contract.values import (
+    Change,
+    Contribution,
+    Schema,
+    SourceFile,
+    TablePlan,
+    TableState,
+)
+
+if TYPE_CHECKING:
+    from lakefall.contract.run import Run
+
+_SHOWN = 3
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Cost:
+    """What a repair reads again."""
+
+    files: int
+    bytes: int
+
+    def __str__(self) -> str:
+        return f"{self.files:,} {'file' if self.files == 1 else 'files'} ({self.bytes:,} bytes)"
+
+
+def cost(known: Sequence[Contribution], loading: Collection[str]) -> Cost:
+    """What the files of the table are that are not loaded anyway."""
+    others = [each for each in known if each.key not in loading]
+    return Cost(len(others), sum(each.size for each in others))
+
+
+def notes(plan: TablePlan, price: Cost) -> tuple[str, ...]:
+    """The plan's own notes, and what each repaired column becomes."""
+    changed = (
+        f"column {c.name!r} of {plan.table!r} becomes {c.from_type or c.type}, it was {c.type}: "
+        f"all files of the table ask for it, and {price} are loaded again"
+        for c in plan.repairs
+    )
+    return (*plan.notes, *changed)
+
+
+def kept(plan: TablePlan, why: str) -> TablePlan | None:
+    """The plan of a load that leaves the types as they are; None where values would be lost."""
+    if not all(c.lossless for c in plan.repairs):
+        return None
+    columns = tuple(
+        dataclasses.replace(c, change=Change.KEEP, from_type="", lossless=False)
+        if c.change is Change.REPAIR
+        else c
+        for c in plan.columns
+    )
+    left = tuple(
+        f"column {c.name!r} of {plan.table!r} stays {c.type}, though its files ask for "
+        f"{c.from_type}: {why}"
+        for c in plan.repairs
+    )
+    return dataclasses.replace(plan, columns=columns, notes=(*plan.notes, *left))
+
+
+def conflict(plan: TablePlan, why: str) -> TypeConflictError:
+    """Why a file cannot be loaded: values would be lost, and the table cannot be rebuilt."""
+    column = plan.repairs[0]
+    setting = f"type_inferer.columns.{column.name}={column.type}"
+    return TypeConflictError(
+        f"column {column.name!r} of table {plan.table!r} is {column.type}, its files together ask "
+        f"for {column.from_type or column.type}, and the table cannot be rebuilt: {why}. "
+        f"`lakefall rebuild PIPELINE {plan.table}` makes it anew from what the source has; "
+        f"`--set {setting}` keeps the type, and what does not parse becomes NULL"
+    )
+
+
+def about(schema: Schema, state: TableState | None, asked: Collection[str]) -> Schema:
+    """The schema of all files, where only these columns' types are in question."""
+    given = {c.name: c for c in state.columns if c.name not in asked} if state else {}
+    columns = (
+        dataclasses.replace(c, type=given[c.name].type, format=given[c.name].format)
+        if c.name in given
+        else c
+        for c in schema.columns
+    )
+    return dataclasses.replace(schema, columns=tuple(columns))
+
+
+def files_to_read(
+    run: Run, table: str, known: Sequence[Contribution], loading: Collection[str]
+) -> tuple[list[SourceFile], str]:
+    """The table's other files as the source has them, and why they cannot be had; ``''`` if so.
+
+    A file that has changed meanwhile is taken as it is now: it is loaded by this run anyway.
+    """
+    others = {each.key: each for each in known if each.key not in loading}
+    listed = {f.key: f for f in run.pipeline.discover(run) if not f.unread}
+    if missing := sorted(others.keys() - listed.keys()):
+        shown = ", ".join(map(repr, missing[:_SHOWN]))
+        return [], f"the source has no more {len(missing):,} of its files, such as {shown}"
+    found = [dataclasses.replace(listed[key], table=table) for key in others]
+    size, limit = sum(f.size for f in found), run.pipeline.repair_limit
+    if size > limit:
+        return [], (f"its other files have {size:,} bytes, more than sink.repair_limit ({limit:,})")
+    return found, ""
+
+
+def rows_of_others(run: Run, table: str, keys: Collection[str]) -> str:
+    """Why rows would be lost if the table were made of these files; ``''`` where none would.
+
+    The table itself is asked: it may have rows that the registry does not know.
+    """
+    column, name = sql.identifier(naming.AUDIT_COLUMNS[0]), sql.identifier(table)
+    found = run.pipeline.query(run, f"SELECT DISTINCT {column} FROM {name}").column(0).to_pylist()
+    if None in found:
+        return "it has rows of no file"
+    if others := sorted(set(map(str, found)) - set(keys)):
+        return f"it has rows of {others[0]!r}, which the registry does not know yet"
+    return ""

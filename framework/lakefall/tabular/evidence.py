@@ -1,0 +1,71 @@
+"""What a file's values were evidence for, as the registry keeps it from load to load.
+
+The types of a table follow all of its files. So that a load need not read the other files again,
+each one's evidence is kept: which types it declares itself, and what the inferer counted of the
+other columns, in the inferer's own words.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from lakefall.contract.values import Contribution, Records
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class FileEvidence:
+    """The evidence of one file, or of one member of an archive."""
+
+    declared: Mapping[str, str] = field(default_factory=dict)
+    """Name of a column -> the type that the file declares, where it was kept."""
+    columns: tuple[str, ...] = ()
+    """Names of the columns whose values decide."""
+    inferred: str = ""
+    """What the inferer counted of them; ``''`` where that is lost."""
+    lost: bool = False
+    """Nothing is known of the file."""
+
+
+def pack(evidence: FileEvidence) -> str:
+    """One file's evidence as JSON."""
+    return _json([dict(evidence.declared), evidence.columns, evidence.inferred])
+
+
+def together(files: Mapping[str, str]) -> str:
+    """The packed evidence of a source file: of itself, or of an archive's members, by name."""
+    return _json(files)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def of_others(known: Mapping[str, T], records: Iterable[Records]) -> dict[str, T]:
+    """Of evidence by name that of the files that these records do not replace."""
+    keys = {each.local.file.key for each in records}
+    inside = tuple(f"{key}/" for key in keys)
+    return {n: e for n, e in known.items() if n not in keys and not n.startswith(inside)}
+
+
+def unpack(contributions: Iterable[Contribution]) -> dict[str, FileEvidence]:
+    """The evidence of each file by name; of a file without, that it is lost."""
+    found: dict[str, FileEvidence] = {}
+    for each in contributions:
+        try:
+            parts = json.loads(each.evidence) if each.evidence else {}
+            files = {
+                str(name): FileEvidence(dict(declared), tuple(columns), str(inferred))
+                for name, (declared, columns, inferred) in (
+                    (name, json.loads(text)) for name, text in parts.items()
+                )
+            }
+        except (ValueError, TypeError, AttributeError):
+            # Written by a version that says it otherwise.
+            files = {}
+        found |= files or {each.key: FileEvidence(lost=True)}
+    return found
