@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from lakefall.contract.values import Assumed
 from lakefall_plugins.inference.choose import Chooser, Verdict
-from lakefall_plugins.inference.counts import total
+from lakefall_plugins.inference.counts import Tally, total
 from lakefall_plugins.inference.evidence import Survey
 from lakefall_plugins.inference.explain import subject
 from lakefall_plugins.inference.known import Keeper, Known, counted, settled
@@ -89,22 +89,23 @@ def together(
         tally = total(each for _, each in tallies)
     if reading is None:
         return Verdict(rule, reading, tally, seen)
-    formats = {
-        survey.key: chooser.readings[better].written
-        for survey, each in tallies
-        if (better := chooser.better_format(each, reading)) is not None
-    }
-    for each in others:
-        better = chooser.better_format(each.tally(), reading) if each.complete else None
-        if better is not None:
-            formats["a file loaded before"] = chooser.readings[better].written
-    if formats:
+    counts = [(survey.key, each) for survey, each in tallies]
+    counts += [("a file loaded before", each.tally()) for each in others if each.complete]
+    if formats := _better_formats(counts, reading, chooser):
         chosen = chooser.readings[reading].written
         note = ", ".join(f"{key} is written as {found}" for key, found in formats.items())
         return Verdict(rule, None, tally, seen, f"{note}, the other files as {chosen}")
     if tallies:
         tally = total(survey.compared(name, each, reading) for survey, each in tallies)
     return Verdict(rule, reading, tally, seen)
+
+
+def _better_formats(
+    counts: Iterable[tuple[str, Tally]], reading: int, chooser: Chooser
+) -> dict[str, str]:
+    """By file the format that it is written in, where that contradicts the reading's."""
+    found = ((name, chooser.better_format(tally, reading)) for name, tally in counts)
+    return {name: chooser.readings[r].written for name, r in found if r is not None}
 
 
 def _first_rows(votes: Sequence[Vote]) -> list[Known]:
