@@ -100,7 +100,7 @@ def _plan_records(
     if not records:
         return []
     try:
-        schema, table_plan = batch.plan(records, batch.state())
+        schema, table_plan = batch.foresee(records)
     except Exception as error:  # noqa: BLE001 -- told as the plan of these files
         if len(records) > 1:
             return [p for r in records for p in _plan_records(batch, [r], decisions, before)]

@@ -45,14 +45,20 @@ def cost(known: Sequence[Contribution], loading: Collection[str]) -> Cost:
     return Cost(len(others), sum(each.size for each in others))
 
 
-def notes(plan: TablePlan, price: Cost) -> tuple[str, ...]:
-    """The plan's own notes, and what each repaired column becomes."""
+def notes(plan: TablePlan, price: Cost, unsettled: Sequence[str] = ()) -> tuple[str, ...]:
+    """The plan's own notes, and what each repaired column becomes or, ``unsettled``, may become."""
     changed = (
         f"column {c.name!r} of {plan.table!r} becomes {c.from_type or c.type}, it was {c.type}: "
         f"all files of the table ask for it, and {price} are loaded again"
         for c in plan.repairs
+        if c.name not in unsettled
     )
-    return (*plan.notes, *changed)
+    doubtful = (
+        f"column {name!r} of {plan.table!r}: whether its type stays is found out by reading "
+        f"{price} again"
+        for name in unsettled
+    )
+    return (*plan.notes, *changed, *doubtful)
 
 
 def kept(plan: TablePlan, why: str) -> TablePlan | None:

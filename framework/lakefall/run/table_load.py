@@ -288,6 +288,24 @@ class TableLoad:
             self.run.warn(note, table=self.table)
         return joint, dataclasses.replace(plan, repair=True, notes=told), others
 
+    def foresee(self, records: list[Records]) -> tuple[Schema, TablePlan]:
+        """Types and plan without reading other files; a repair is among the plan's notes.
+
+        Raises:
+            TypeConflictError: values would be lost, and the table cannot be rebuilt.
+        """
+        state = self.state()
+        known = self._contributions(state)
+        schema, plan = self.plan(records, state, known=known)
+        if known is None or not (schema.unsettled or plan.repairs):
+            return schema, plan
+        loading = {r.local.file.key for r in records}
+        _, why = repair.files_to_read(self.run, self.table, known, loading)
+        if why:
+            return schema, self._left_alone(plan, why)
+        told = repair.notes(plan, repair.cost(known, loading), schema.unsettled)
+        return schema, dataclasses.replace(plan, notes=told)
+
     def _left_alone(self, plan: TablePlan, why: str) -> TablePlan:
         kept = repair.kept(plan, why)
         if kept is None:

@@ -195,6 +195,13 @@ def _stage_columns(run: Run, transaction: Transaction, plan: TablePlan) -> tuple
                 if not types.promotes(str(fields[name].field_type), kind):
                     continue
                 update.update_column((name,), field_type=parse_type(kind))
+    if gone.intersection(name for name, _, _ in wanted):
+        # A column of another type stands where the one before stood.
+        order = [name for name, _, _ in wanted]
+        with transaction.update_schema() as update:
+            update.move_first(order[0])
+            for name, before in zip(order[1:], order, strict=False):
+                update.move_after(name, before)
     return tuple(added)
 
 
