@@ -46,11 +46,13 @@ def two_files(lake: Lake, first: list[str], second: list[str], *, ok: bool = Tru
 
 @pytest.mark.parametrize("old", list(SAMPLES))
 def test_schema_conflict_of_two_types_in_two_runs(lake: Lake, old: str) -> None:
-    """Widened where Iceberg allows it, text for VARCHAR, and otherwise value by value: what the
-    table's type takes is stored, the rest is NULL and kept in the rejects.
+    """Under ``on_type_conflict: widen``: widened where Iceberg allows it, text for VARCHAR, and
+    otherwise value by value: what the table's type takes is stored, the rest is NULL and kept in
+    the rejects.
 
     One table for each type that the second file brings.
     """
+    lake.configure(sink={"on_type_conflict": "widen"})
     for new in SAMPLES:
         lake.put(f"{new}/a.csv", file(SAMPLES[old]))
     lake.run()
@@ -84,6 +86,28 @@ def test_schema_conflict_is_told_in_the_plan(lake: Lake) -> None:
     plan = lake.plan()
     assert plan.code == 2
     assert "INTEGER" in plan.output and "VARCHAR" in plan.output
+
+
+@pytest.mark.parametrize("old", ["INTEGER", "DATE"])
+def test_schema_conflict_is_repaired_as_if_both_files_had_come_at_once(
+    lake: Lake, old: str
+) -> None:
+    """One table for each type that the second file brings, and one that had both at once."""
+    for new, values in SAMPLES.items():
+        lake.put(f"{new}/a.csv", file(SAMPLES[old]))
+        lake.put(f"{new}_once/a.csv", file(SAMPLES[old]))
+        lake.put(f"{new}_once/b.csv", file(values, start=51))
+    lake.run()
+    for new, values in SAMPLES.items():
+        lake.put(f"{new}/b.csv", file(values, start=51))
+    run = lake.run()
+    for new in SAMPLES:
+        table = new.lower()
+        assert lake.types(table) == lake.types(f"{table}_once"), new
+        assert lake.column(table, "v") == lake.column(f"{table}_once", "v"), new
+        assert run.of(f"{new}/b.csv")["cells_nulled"] == 0, new
+    assert lake.rejects() == []
+    assert {o["status"] for o in lake.run().objects} == {"unchanged"}
 
 
 @pytest.mark.parametrize("order", ["ab", "ba"])

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pyiceberg.catalog.sql import SqlCatalog
 
 from lakefall.config.loader import open_pipeline
 from lakefall.contract.values import Outcome, Status
@@ -47,6 +46,12 @@ def csv(kind: str, times: int = 1) -> str:
     return f"id,price\n{rows}"
 
 
+def catalog_of(folder: Path) -> Any:
+    from pyiceberg.catalog.sql import SqlCatalog
+
+    return SqlCatalog("lakefall", uri=f"sqlite:///{folder}/lake/catalog.db")
+
+
 class Lake:
     """A folder, and the embedded catalog that it feeds."""
 
@@ -81,9 +86,7 @@ class Lake:
 
     def table(self, name: str) -> tuple[dict[str, str], list[str]]:
         """Types and rows, but for the time of the load."""
-        lake = self.folder / "lake"
-        catalog = SqlCatalog("lakefall", uri=f"sqlite:///{lake}/catalog.db")
-        found = catalog.load_table(f"lakehouse.{name}").scan().to_arrow()
+        found = catalog_of(self.folder).load_table(f"lakehouse.{name}").scan().to_arrow()
         found = found.drop_columns(["_ingested_at"])
         return {f.name: str(f.type) for f in found.schema}, sorted(map(repr, found.to_pylist()))
 
@@ -157,7 +160,7 @@ def test_a_repair_is_one_commit_and_says_so(tmp_path: Path) -> None:
     assert [w for w in report.warnings if "'price'" in w and "INTEGER" in w and "DOUBLE" in w]
     assert outcome(report, "t/jan.csv").rows_deleted == len(KINDS["integers"])
     assert outcome(report, "t/feb.csv").cells_nulled == 0
-    catalog = SqlCatalog("lakefall", uri=f"sqlite:///{tmp_path}/lake/catalog.db")
+    catalog = catalog_of(tmp_path)
     assert len(catalog.load_table("lakehouse.t").metadata.snapshots) == 2
     quiet = lake.run()
     assert {o.status for o in quiet.outcomes} == {Status.UNCHANGED}
@@ -236,7 +239,7 @@ def test_a_file_that_failed_stays_failed_through_a_repair(tmp_path: Path) -> Non
 def test_a_table_made_elsewhere_keeps_its_types(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.run({"other/a.csv": csv("texts")})
-    catalog = SqlCatalog("lakefall", uri=f"sqlite:///{tmp_path}/lake/catalog.db")
+    catalog = catalog_of(tmp_path)
     schema = catalog.load_table("lakehouse.other").schema()
     catalog.create_table("lakehouse.t", schema, location=f"file://{tmp_path}/lake/lakehouse/t")
     lake.run({"t/a.csv": csv("integers")})

@@ -48,12 +48,30 @@ def test_tables_that_no_file_may_feed(lakehouse: Lakehouse, name: str) -> None:
 
 def test_the_tables_type_governs(lakehouse: Lakehouse) -> None:
     lakehouse.load(FILE, [("n", "DOUBLE"), ("t", "VARCHAR")], "SELECT 1, 'x'")
-    plan = lakehouse.plan("orders", ("n", "INTEGER"), ("t", "DATE", "%d/%m/%Y"))
+    widening = lakehouse.with_options(on_type_conflict="widen")
+    plan = widening.plan("orders", ("n", "INTEGER"), ("t", "DATE", "%d/%m/%Y"))
     assert [(c.type, c.format, c.change) for c in plan.columns] == [
         ("DOUBLE", "", Change.KEEP),
         ("VARCHAR", "", Change.KEEP),
     ]
     assert plan.notes == ()
+
+
+def test_the_types_of_all_files_govern_where_the_table_may_be_repaired(
+    lakehouse: Lakehouse,
+) -> None:
+    columns = [("n", "DOUBLE"), ("t", "VARCHAR"), ("d", "DATE", "%d/%m/%Y"), ("i", "INTEGER")]
+    lakehouse.load(FILE, columns, "SELECT 1, 'x', DATE '2024-01-02', 5")
+    plan = lakehouse.plan(
+        "orders", ("n", "INTEGER"), ("t", "DATE", "%d/%m/%Y"), ("d", "VARCHAR"), ("i", "BIGINT")
+    )
+    assert [(c.name, c.change, c.from_type, c.lossless) for c in plan.columns] == [
+        ("n", Change.REPAIR, "INTEGER", True),
+        ("t", Change.REPAIR, "DATE", True),
+        ("d", Change.REPAIR, "VARCHAR", False),
+        ("i", Change.WIDEN, "INTEGER", False),
+    ]
+    assert [c.name for c in plan.repairs] == ["n", "t", "d"]
 
 
 def test_the_formats_of_a_table_are_kept(lakehouse: Lakehouse) -> None:

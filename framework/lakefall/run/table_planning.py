@@ -1,0 +1,355 @@
+"""One table's files until they can be converted: opened, typed, and planned."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from lakefall.common import interrupts
+from lakefall.contract.errors import (
+    LakefallError,
+    RefusedFileError,
+    TableNameError,
+    TypeConflictError,
+    UnprovedError,
+    as_foreseen,
+)
+from lakefall.contract.values import (
+    Contribution,
+    Format,
+    LocalFile,
+    Outcome,
+    Records,
+    Schema,
+    SourceFile,
+    TablePlan,
+    TableState,
+)
+from lakefall.run import outcomes, repair
+from lakefall.run.schema_cache import Known, Remembered, Schemas
+from lakefall.tabular import declared
+from lakefall.tabular.conservation import opened
+from lakefall.tabular.evidence import unpack
+
+if TYPE_CHECKING:
+    from lakefall.contract.run import Run
+    from lakefall.run.prefetch import Ahead
+
+
+class TablePlanning:
+    """Opens one table's files, finds out their columns, and plans what becomes of the table."""
+
+    def __init__(
+        self, run: Run, table: str, files: Sequence[SourceFile], schemas: Schemas | None
+    ) -> None:
+        self.run = run.for_table(table) if table else run
+        self.pipeline = self.run.pipeline
+        self.table = table
+        self.files = tuple(files)
+        self.errors: dict[str, LakefallError] = {}
+        """Why files failed, by key."""
+        self._prefetched: Ahead | None = None
+        self._seconds: defaultdict[str, float] = defaultdict(float)
+        self._warned: set[tuple[str, str]] = set()
+        """A file that is converted again warns of nothing twice."""
+        self._schemas = schemas
+        self._inferred: Schema | None = None
+        """Of a new table, as inferred last."""
+        self._joint: Schema | None = None
+        """The same once its files have to be loaded one by one."""
+        self._quick = False
+        """Whether types may rest on first rows until the conversion proves them."""
+        self._assumed = False
+        """Whether those inferred last do."""
+        self._evidence: dict[str, dict[str, str]] = {}
+        """By key what its files are evidence for, by name."""
+        self._others: dict[tuple[str, str], list[Records]] = {}
+        """Files of the table that are read again, by key and ETag."""
+
+    def state(self) -> TableState | None:
+        """The table as it is now."""
+        with self.run.step("describe", table=self.table):
+            return self.pipeline.describe(self.run, self.table)
+
+    def schema_of(self, file: SourceFile) -> Schema:
+        """The columns of a file that is loaded alone; it is opened only where they are not
+        remembered."""
+        state = self.state()
+        known = self._contributions(state)
+        if self._schemas is not None:
+            others = None if known is None else unpack(known)
+            found = self._schemas.recall(self.run, file, state, others)
+            if found is not None:
+                return found.schema
+        return self.infer(self.open_one(file, state), state, known=known)
+
+    def foresee(self, records: list[Records]) -> tuple[Schema, TablePlan]:
+        """Types and plan without reading other files; a repair is among the plan's notes.
+
+        Raises:
+            TypeConflictError: values would be lost, and the table cannot be rebuilt.
+        """
+        state = self.state()
+        known = self._contributions(state)
+        schema, plan = self.plan(records, state, known=known)
+        if known is None or not (schema.unsettled or plan.repairs):
+            return schema, plan
+        loading = {r.local.file.key for r in records}
+        _, why = repair.files_to_read(self.run, self.table, known, loading)
+        if why:
+            return schema, self._left_alone(plan, why)
+        told = repair.notes(plan, repair.cost(known, loading), schema.unsettled)
+        return schema, dataclasses.replace(plan, notes=told)
+
+    def plan_all(self, records: list[Records]) -> tuple[Schema, TablePlan, list[Records]]:
+        """Types and plan, and the table's other files where they have to be loaded again.
+
+        Raises:
+            TypeConflictError: values would be lost, and the table cannot be rebuilt.
+        """
+        state = self.state()
+        known = self._contributions(state)
+        schema, plan = self.plan(records, state, known=known)
+        if not (schema.unsettled or plan.repairs):
+            return schema, plan, []
+        loading = {r.local.file.key for r in records}
+        files, why = repair.files_to_read(self.run, self.table, known or (), loading)
+        if why:
+            return schema, self._left_alone(plan, why), []
+        every = sorted([*self._read_again(files, state), *records], key=age)
+        asked = {*schema.unsettled, *(c.name for c in plan.repairs)}
+        joint = repair.about(self.infer(every, state, rebuild=True), state, asked)
+        others = [r for r in every if r.local.file.key not in loading]
+        # A quick look may have been taken again.
+        records[:] = [r for r in every if r.local.file.key in loading]
+        found = self.prepare_table(joint)
+        if not found.repairs:
+            return joint, found, []
+        told = repair.notes(found, repair.cost(known or (), loading))
+        plan = self.prepare_table(joint, rebuild=True)
+        keys = {r.local.file.key for r in every}
+        if why := repair.rows_of_others(self.run, self.table, keys):
+            return joint, self._left_alone(found, why), []
+        for note in told:
+            self.run.warn(note, table=self.table)
+        return joint, dataclasses.replace(plan, repair=True, notes=told), others
+
+    def _left_alone(self, plan: TablePlan, why: str) -> TablePlan:
+        kept = repair.kept(plan, why)
+        if kept is None:
+            raise repair.conflict(plan, why)
+        return kept
+
+    def _read_again(self, files: Sequence[SourceFile], state: TableState | None) -> list[Records]:
+        """Files of the table, opened.
+
+        Raises:
+            TypeConflictError: one cannot be read any more.
+        """
+        found: list[Records] = []
+        for file in files:
+            version = (file.key, file.etag)
+            if version not in self._others:
+                try:
+                    self._others[version] = self.open_one(file, state)
+                except LakefallError as error:
+                    raise TypeConflictError(
+                        f"table {self.table!r} has to be rebuilt, and its file {file.key!r} cannot "
+                        f"be read: {error}"
+                    ) from error
+            found += self._others[version]
+        return found
+
+    def _contributions(self, state: TableState | None) -> Sequence[Contribution] | None:
+        """The files of the table; None where its types govern, or no file made them."""
+        if state is None:
+            return None
+        return self.pipeline.contributions(self.run, self.table) or None
+
+    def plan(
+        self,
+        records: list[Records],
+        state: TableState | None,
+        *,
+        rebuild: bool = False,
+        known: Sequence[Contribution] | None = None,
+    ) -> tuple[Schema, TablePlan]:
+        """Types for all columns of these files, and what loading them does to the table.
+
+        ``records`` is changed where a file turns out not to be what a quick look took it for.
+        ``known`` are the files of the table, where its types follow from them.
+        """
+        schema = self.infer(records, state, rebuild=rebuild, known=known)
+        return schema, self.prepare_table(schema, rebuild=rebuild)
+
+    def infer(
+        self,
+        records: list[Records],
+        state: TableState | None,
+        *,
+        rebuild: bool = False,
+        known: Sequence[Contribution] | None = None,
+    ) -> Schema:
+        """Types for all columns of these files; changes ``records`` as ``plan`` does."""
+        governing = None if rebuild else state
+        others = None if known is None else unpack(known)
+        schema = self._recall(records, governing, others)
+        if schema is None:
+            with (
+                self.timed(*files_of(records)),
+                self.run.step("infer", table=self.table) as detail,
+            ):
+                schema = detail["schema"] = self._infer(records, governing, others)
+                detail.update(bytes=sum(r.local.size for r in records))
+            if schema.assumed is None:
+                self._keep(records, governing, others, schema)
+        for each in records:
+            name, key = each.local.name, each.local.file.key
+            self._evidence.setdefault(key, {})[name] = schema.evidence.get(name, "")
+        self._assumed = schema.assumed is not None
+        if state is None:
+            schema = self._inferred = self._as_decided_together(schema)
+        return schema
+
+    def prepare_table(self, schema: Schema, *, rebuild: bool = False) -> TablePlan:
+        """What loading files with these columns does to the table."""
+        with self.timed(*self.files), self.run.step("prepare", table=self.table):
+            return self.pipeline.prepare(self.run, self.table, schema, rebuild=rebuild)
+
+    def _recall(
+        self, records: list[Records], state: TableState | None, others: Known
+    ) -> Schema | None:
+        if self._schemas is None or len(records) != 1:
+            return None
+        found = self._schemas.recall(self.run, records[0].local.file, state, others)
+        if found is None:
+            return None
+        if not found.quick and not records[0].proved:
+            records[0] = self.open_again(records[0])
+        return found.schema
+
+    def _keep(
+        self, records: list[Records], state: TableState | None, others: Known, schema: Schema
+    ) -> None:
+        if self._schemas is not None and len(records) == 1:
+            found = Remembered(schema, quick=not records[0].proved)
+            self._schemas.keep(self.run, records[0].local.file, state, others, found)
+
+    def _infer(self, records: list[Records], state: TableState | None, others: Known) -> Schema:
+        while True:
+            try:
+                quick = self._quick and self._joint is None
+                # What a reader converts itself proves no assumption.
+                quick = quick and not any(self.pipeline.converts(r.format) for r in records)
+                return declared.infer(self.run, records, state, quick=quick, known=others)
+            except UnprovedError as error:
+                at = [r.local.name for r in records].index(error.name)
+                if records[at].proved:
+                    raise
+                records[at] = self.open_again(records[at])
+
+    def _as_decided_together(self, schema: Schema) -> Schema:
+        """The columns of a file that is loaded alone, typed as all files of the new table were."""
+        if self._joint is None:
+            return schema
+        decided = {c.name: c for c in self._joint.columns}
+        return dataclasses.replace(
+            schema, columns=tuple(decided.get(c.name, c) for c in schema.columns)
+        )
+
+    def open(self) -> tuple[list[Records], list[Outcome]]:
+        """Fetch, sniff and prove each file; the ones that cannot be read fail alone."""
+        if not self.table:
+            return [], [self.failed(f, TableNameError(f.problem)) for f in self.files]
+        try:
+            state = self.state()
+        except Exception as error:  # noqa: BLE001 -- becomes the outcome of all of them
+            return [], [self.failed(f, error) for f in self.files]
+        found: list[Records] = []
+        failed: list[Outcome] = []
+        for file in self.files:
+            try:
+                found += self.open_one(file, state)
+            except Exception as error:  # noqa: BLE001 -- one file must not stop the others
+                failed.append(self.failed(file, error))
+        return found, failed
+
+    def fetch(self, file: SourceFile) -> tuple[LocalFile, ...]:
+        """The file on this machine, decompressed; the members of an archive."""
+        with self.timed(file), self.run.step("fetch", key=file.key, table=self.table) as detail:
+            # Other files of the table were not expected.
+            ahead = self._prefetched if file in self.files else None
+            local = ahead.take(file) if ahead else self.bring(file)
+            detail.update(bytes=sum(each.size for each in local))
+        return local
+
+    def bring(self, file: SourceFile) -> tuple[LocalFile, ...]:
+        """Fetch it now, whoever's turn it is."""
+        if file.problem:
+            raise RefusedFileError(file.problem)
+        return self.pipeline.fetch(self.run, file)
+
+    def sniff(self, local: LocalFile, state: TableState | None) -> Format:
+        """How the file is written."""
+        file = local.file
+        with self.timed(file), self.run.step("sniff", key=file.key, table=self.table) as detail:
+            found = detail["format"] = self.pipeline.sniff(self.run, local, state)
+        return found
+
+    def open_one(self, file: SourceFile, state: TableState | None) -> list[Records]:
+        """Fetch, sniff and take a quick look at a file, or at each member of an archive.
+
+        Raises:
+            LakefallError: this file cannot be read.
+        """
+        return [
+            self._open(local, self.sniff(local, state), quick=True) for local in self.fetch(file)
+        ]
+
+    def open_again(self, quick: Records) -> Records:
+        return self._open(quick.local, quick.format)
+
+    def _open(self, local: LocalFile, format: Format, *, quick: bool = False) -> Records:
+        file = local.file
+        with self.timed(file), self.run.step("open", key=file.key, table=self.table) as detail:
+            records = opened(self.run, local, format, quick=quick)
+            detail.update(bytes=local.size)
+        self._warn(file, records.warnings)
+        return records
+
+    @contextmanager
+    def timed(self, *files: SourceFile) -> Iterator[None]:
+        """Share the time spent among the files that it was spent on."""
+        began = perf_counter()
+        try:
+            yield
+        finally:
+            share = (perf_counter() - began) / len(files)
+            for file in files:
+                self._seconds[file.key] += share
+
+    def _warn(self, file: SourceFile, messages: Sequence[str]) -> None:
+        for message in messages:
+            if (file.key, message) not in self._warned:
+                self._warned.add((file.key, message))
+                self.run.warn(message, key=file.key, table=self.table)
+
+    def failed(self, file: SourceFile, error: Exception, records: Records | None = None) -> Outcome:
+        interrupts.check()
+        known = self.errors[file.key] = as_foreseen(error)
+        return outcomes.failed(file, known, records)
+
+
+def files_of(records: Sequence[Records]) -> list[SourceFile]:
+    """The files that records are of, each once."""
+    return list({r.local.file.key: r.local.file for r in records}.values())
+
+
+def age(records: Records) -> tuple[datetime, str]:
+    """Sorts the oldest first, as a run takes files."""
+    return records.local.file.modified, records.local.file.key
