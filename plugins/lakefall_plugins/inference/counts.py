@@ -30,6 +30,8 @@ class Spot:
     row: int
     """Among the good records, from 0."""
     text: str
+    alike: tuple[str, ...] = ()
+    """One or two texts that all cells of its kind are, if they are that few."""
 
     @property
     def line(self) -> int:
@@ -70,6 +72,8 @@ class Tally:
     """Two readings -> values that they take differently; only those compared."""
     sampled: bool = False
     """Only the first rows were looked at."""
+    example: str = ""
+    """The first value."""
 
     @property
     def empty(self) -> int:
@@ -99,6 +103,7 @@ class Tally:
             tokens=_sum(self.tokens, other.tokens),
             differing=_sum(self.differing, other.differing),
             sampled=self.sampled or other.sampled,
+            example=self.example or other.example,
         )
 
 
@@ -160,6 +165,7 @@ class Profiler:
         firsts = range(len(judged) - len(vetoes), len(judged))
         counts = [f"count_if(j{i})" for i in range(len(judged))]
         counts += [f"min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})" for i in firsts]
+        counts.append("arg_min(x, row)")
         found: dict[int, Tally] = {}
         for position in positions:
             rows, sampled = cells.extent(position)
@@ -179,7 +185,12 @@ class Profiler:
                 spot = None if row is None else cells.spot(position, row, text)
                 hits[reason] = Hits(count, spot)
             found[position] = replace(
-                found[position], filled=filled, fits=fits, vetoes=hits, signs=shown
+                found[position],
+                filled=filled,
+                fits=fits,
+                vetoes=hits,
+                signs=shown,
+                example=next(numbers),
             )
         for position, counted in self._tokens(cells, found).items():
             found[position] = replace(found[position], tokens=counted)

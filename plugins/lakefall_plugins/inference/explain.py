@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from lakefall.contract.types import Role
 from lakefall_plugins.inference.choose import FALLBACK, Chooser, Verdict
 from lakefall_plugins.inference.counts import Spot, Tally
+from lakefall_plugins.types.number_formats import sample_of
 
 SHOWN = 40
 """Characters of a value that a sentence shows."""
@@ -89,6 +90,8 @@ def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]
     best = max(chooser.proposed, key=tally.fitting, default=None)
     if best is None or not tally.fitting(best):
         yield f"{FALLBACK}: no other type fits any of {_values(tally.filled)}{scope}"
+        if (sample := sample_of(tally.example.strip())) is not None:
+            yield f"{_quoted(tally.example)} is a number under number_formats: [{sample!r}]"
         return
     found, share = tally.fitting(best), f"{chooser.threshold:.0%}"
     doubt = chooser.doubt(tally, best)
@@ -108,6 +111,9 @@ def _text(verdict: Verdict, chooser: Chooser, *, several: bool) -> Iterator[str]
         f"{FALLBACK}: {found:,} of {_values(tally.filled)} parse as "
         f"{chooser.readings[best].type}, fewer than {share}{scope}; the others{other}"
     )
+    if not several and verdict.misfit and verdict.misfit.alike and doubt is None:
+        texts = ", ".join(map(_quoted, verdict.misfit.alike))
+        yield f"{chooser.readings[best].type} if null_values had {texts}"
 
 
 def _barred(verdict: Verdict, chooser: Chooser) -> bool:

@@ -26,6 +26,8 @@ COLUMNS_A_PASS = 200
 """Columns that share one pass over a file: planning a query of thousands of expressions takes
 longer than reading the file once more, and its vectors do not fit into the memory limit."""
 _AS_NUMBER = "DOUBLE"
+FEW = 2
+"""Texts that may stand for no value in one column."""
 
 
 class Counter:
@@ -135,10 +137,13 @@ class Counter:
             )
             query = (
                 f"{self.cells(positions, limit)}, {self.profiler.bare()}"
-                f" SELECT k, min(row), arg_min(x, row) FROM bare WHERE CASE {cases} END GROUP BY k"
+                " SELECT k, min(row), arg_min(x, row), count(*), approx_count_distinct(t), min(t),"
+                f" max(t) FROM bare WHERE CASE {cases} END GROUP BY k"
             )
-            for position, row, text in self.ask(query):
-                found[position] = self.spot(row, text)
+            for position, row, text, count, distinct, *texts in self.ask(query):
+                few = distinct <= FEW and count > distinct
+                alike = tuple(dict.fromkeys(texts)) if few else ()
+                found[position] = replace(self.spot(row, text), alike=alike)
         return found
 
     def extent(self, limit: int) -> tuple[int, bool]:

@@ -26,6 +26,20 @@ _GROUPS = {"": "", ".": ".", ",": ",", **dict.fromkeys(_BLANKS, _BLANKS),
 _ANY_BLANK = f"[{_BLANKS}]?"
 _MARKS = f".,{_BLANKS}{_APOSTROPHES}"
 _FORBIDDEN = set(".,+-'\"\\\u2019\t\r\n")
+_UNIT = r"[^\w\s.,+\-'\"\\\u2019#()*/<>=]{1,2}|[A-Z]{3}"
+_WITH_UNIT = re.compile(
+    rf"-?(?P<prefix>(?:(?:{_UNIT})[{_BLANKS}]?)?)-?[0-9][0-9.,{_BLANKS}{_APOSTROPHES}]*?"
+    rf"(?P<suffix>(?:[{_BLANKS}]?(?:{_UNIT}))?)"
+)
+_MARKS_OF_SAMPLES = (
+    ("", "."),
+    ("", ","),
+    (",", "."),
+    (".", ","),
+    (" ", ","),
+    (" ", "."),
+    ("'", "."),
+)
 MOST = 16
 """Formats that a pipeline may list."""
 BEFORE, AFTER = 100, 400
@@ -190,6 +204,21 @@ def unasked(samples: Sequence[str]) -> tuple[str, ...]:
     """Those of them that ``common`` alone stands for. Plain numbers that may lack a zero are read
     as nothing else."""
     return tuple(f for f in expand(samples) if f not in (*samples, LEADING_POINT))
+
+
+def sample_of(text: str) -> str | None:
+    """The format of a number with a unit, as a sample; None for other texts.
+
+    A unit is a sign or two, or three capitals as those of currencies.
+    """
+    found = _WITH_UNIT.fullmatch(text)
+    if found is None or not (found["prefix"] or found["suffix"]):
+        return None
+    for group, decimal in _MARKS_OF_SAMPLES:
+        sample = f"{found['prefix']}1{group}234{decimal}5{found['suffix']}"
+        if re.fullmatch(number_format(sample).pattern("[0-9]+", zeros=False), text):
+            return sample
+    return None
 
 
 def number_format(sample: str) -> NumberFormat:

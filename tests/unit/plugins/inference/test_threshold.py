@@ -107,10 +107,7 @@ def test_digits_that_a_double_rounds_are_told(infer: Infer) -> None:
     digits = "0.123456789012345678"
     told = "with more than 17 digits: rounded to the nearest DOUBLE; `decimal` keeps all of them"
     found = column(infer, *["1.5"] * 20, digits, "0.12345678901234567", sample_rows=5)
-    assert found.evidence == (
-        "DOUBLE: 22 of 22 values",
-        f"1 value with more than 17 digits: {told}",
-    )
+    assert found.evidence == ("DOUBLE: 22 of 22 values", f"1 value {told}")
 
 
 @pytest.mark.parametrize("first", [["0", "0"], ["1"], ["yes"], ["No", "no"]])
@@ -138,6 +135,16 @@ def test_tokens_for_no_value(infer: Infer) -> None:
     text = column(infer, "DE", "NA", "ZA")
     assert (text.type, text.nullable) == ("VARCHAR", False)
     assert column(infer, "5", "NaN", null_values=[""]).type == "VARCHAR"
+
+
+def test_text_names_the_option_that_would_make_it_typed(infer: Infer) -> None:
+    words = column(infer, *["5", "n.a.", "6", "n.a.", "unknown"])
+    assert words.evidence[1] == "INTEGER if null_values had 'n.a.', 'unknown'"
+    assert column(infer, "5", "6", *"abc").evidence[1:] == ()
+    price = column(infer, '"$1,234.50"', "$3")
+    assert price.evidence[1] == "'$1,234.50' is a number under number_formats: ['$1,234.5']"
+    assert column(infer, '"$1,234.50"', "$3", number_formats=["$1,234.5"]).type == "DOUBLE"
+    assert column(infer, "#12", "Room 12").evidence[1:] == ()
 
 
 def test_a_number_beyond_64_bits_bars_numbers(infer: Infer) -> None:

@@ -75,7 +75,7 @@ GREEK_WORDS = """
 """
 
 ALPHABETS: tuple[Alphabet, ...] = (
-    Alphabet("English", WESTERN, "’£–“”°\u00a0é½€‘—•…²®©™³µ×¼¾·§öüáñçèíïóä±§"),
+    Alphabet("English", WESTERN, "’“”–°\u00a0€£éµ×…™©®½‘—•²³§±¼¾·öüáñçèíïóä"),
     Alphabet("several languages", WESTERN, "éáíóüöèñçäãøåæßêôâîëïìòùúõûœýðþ¡¿ºª"),
     Alphabet("French", WESTERN, "éèàêçùâôîûëïœæÿü"),
     Alphabet("Spanish", WESTERN, "óíáéñúü¡¿ºª"),

@@ -37,7 +37,6 @@ from lakefall_plugins.formats.csv.encoding.alphabets import (
     KOREAN,
     SIMPLIFIED,
     TRADITIONAL,
-    WESTERN,
     Alphabet,
 )
 
@@ -70,10 +69,13 @@ BROKEN_BITS = 40.0
 """A byte that the encoding does not know."""
 MISPLACED_BITS = 6.0
 """A letter before one that never follows it in the languages that have it."""
-_FOLLOWERS = {"ñ": "aeiouáéíóúü", "ã": "oesi\n"}
-"""What may follow letters of Western languages whose bytes are other letters elsewhere: Spanish
-``ñ`` stands before vowels (Polish ``ń`` ends words), Portuguese ``ã`` in ``ão`` or at the end
-(Romanian ``ă`` anywhere)."""
+_CONSONANTS = "bcdfghjklmnprstvwzčćďňńřŕšśťžźżłľ"
+_FOLLOWERS = {"ñ": "aeiouáéíóúü", "ã": "oesi\n", "ą": f"{_CONSONANTS}\n", "ę": f"{_CONSONANTS}\n",
+              "ų": "jmns\n", "ŕ": _CONSONANTS, "ĺ": _CONSONANTS}  # fmt: skip
+"""What may follow letters whose bytes are other letters elsewhere: Spanish ``ñ`` stands before
+vowels (Polish ``ń`` ends words), Portuguese ``ã`` in ``ão`` or at the end (Romanian ``ă``
+anywhere), Slovak ``ŕ`` and ``ĺ`` before consonants (Italian ``à`` ends words), Polish nasals
+before consonants or at the end, Lithuanian ``ų`` mostly at the end (Danish ``ø`` inside)."""
 USUAL_PAIR_BITS = 1.0
 """What a letter costs less in a language whose usual pairs are known."""
 UNUSUAL_PAIR_BITS = 4.0
@@ -127,7 +129,7 @@ def _or_single_byte(raw: bytes, best: _Guess) -> _Guess:
             break
         if found.encoding not in shapes:
             text = _decoded(raw, found.encoding)
-            shapes[found.encoding] = _shape_bits(text, found.encoding in WESTERN)
+            shapes[found.encoding] = _shape_bits(text)
         common, stranger, crowd = shapes[found.encoding]
         bits = found.bits + common + (crowd if alphabet.mixed else stranger)
         if not alphabet.mixed:
@@ -155,10 +157,10 @@ def _by_letters(raw: bytes) -> Iterable[tuple[_Guess, Alphabet]]:
             yield _Guess(encoding, alphabet.language, bits), alphabet
 
 
-_PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 2.5, "cp1258": 5.0}
-_PRIOR_BITS |= {"iso8859-13": 3.5, "iso8859-4": 4.5, "cp775": 8.0, "cp1250": 1.5, "iso8859-2": 2.0}
-_RARE_BITS = {"Icelandic": 2.0}
-"""Of a language of few people, whose letters are those of another in its own encoding: Turkish."""
+_PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 3.5, "cp1258": 5.0}
+_PRIOR_BITS |= {"iso8859-13": 4.5, "iso8859-4": 5.0, "cp775": 8.0, "cp1250": 1.5, "iso8859-2": 2.0}
+_RARE_BITS = {"Icelandic": 2.0, "Estonian": 1.5}
+"""Of languages of few people, whose letters are those of others in their own encodings."""
 
 
 def _prior_bits(encoding: str, latin: bool) -> float:
@@ -169,7 +171,7 @@ def _prior_bits(encoding: str, latin: bool) -> float:
         return script + _PRIOR_BITS[encoding]
     if encoding.startswith(("cp125", "cp874")):
         return script + 0.5
-    return script + (1.5 if encoding.startswith(("iso", "koi8")) else 4.0)
+    return script + (1.5 if encoding.startswith(("iso", "koi8")) else 5.0)
 
 
 def _decoded(raw: bytes, encoding: str) -> str:
@@ -209,7 +211,7 @@ _WORDS = re.compile(r"[^\s]+")
 _CROWD = re.compile(r"[^\x00-\x7f]{3,}")
 
 
-def _shape_bits(text: str, western: bool) -> tuple[float, float, float]:
+def _shape_bits(text: str) -> tuple[float, float, float]:
     """What is unlikely in a text of any language: capitals inside words and wedged symbols,
     ASCII letters beside others, and rows of letters above ASCII."""
     inside = stranger = crowd = 0.0
@@ -219,7 +221,7 @@ def _shape_bits(text: str, western: bool) -> tuple[float, float, float]:
             continue
         letter = here.isalpha()
         if letter:
-            if western and _misplaced(here, after):
+            if _misplaced(here, after):
                 inside += MISPLACED_BITS * times
             if (before.islower() and here.isupper()) or (here.islower() and after.isupper()):
                 inside += CAPITAL_INSIDE_BITS * times
