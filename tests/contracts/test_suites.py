@@ -21,7 +21,7 @@ from lakefall.contract.results import Maintained, Registered
 from lakefall.contract.types import TypeCandidate, TypePlugin
 from lakefall.contract.values import LocalFile, Places, Schema, TypeSettings
 from lakefall.testing import PluginContract, SnifferContract, TypeContract
-from lakefall.testing.step import StepContract, some_file
+from lakefall.testing.contract import StepContract, some_file
 from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 
 Change = Callable[[Any, Any], Any]

@@ -12,8 +12,8 @@ import pytest
 
 from lakefall.contract.errors import FileVanishedError
 from lakefall.contract.values import LocalFile, SourceFile
-from lakefall.run import prefetch
-from lakefall.run.prefetch import Ahead
+from lakefall.run import overlap
+from lakefall.run.overlap import Ahead
 
 
 def source(number: int, size: int = 10) -> SourceFile:
@@ -55,7 +55,7 @@ def test_every_file_comes_in_its_turn_whoever_was_faster() -> None:
 
 
 def test_no_more_bytes_wait_than_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefetch, "MAX_BYTES", 30)
+    monkeypatch.setattr(overlap, "MAX_BYTES", 30)
     fetched, files = Fetched(), [source(n) for n in range(6)]
     with Ahead((f, fetched.of(f)) for f in files) as coming:
         assert len(fetched.settled(3)) == 3
@@ -66,7 +66,7 @@ def test_no_more_bytes_wait_than_allowed(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_file_above_the_limit_comes_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefetch, "MAX_BYTES", 30)
+    monkeypatch.setattr(overlap, "MAX_BYTES", 30)
     fetched, files = Fetched(), [source(0, size=1000), source(1), source(2)]
     with Ahead((f, fetched.of(f)) for f in files) as coming:
         assert fetched.settled(1) == ["t/0.csv"]
@@ -84,7 +84,7 @@ def test_an_error_shows_in_the_turn_of_its_file() -> None:
 
 
 def test_a_file_whose_turn_comes_first_is_fetched_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prefetch, "MAX_FILES", 1)
+    monkeypatch.setattr(overlap, "MAX_FILES", 1)
     fetched, files = Fetched(), [source(n) for n in range(4)]
     with Ahead((f, fetched.of(f)) for f in files) as coming:
         assert coming.take(files[3]).file == files[3]
@@ -96,8 +96,8 @@ def test_nothing_more_is_begun_after_the_end() -> None:
     fetched, files = Fetched(), [source(n) for n in range(200)]
     fetched.gate.clear()
     with Ahead((f, fetched.of(f)) for f in files):
-        assert len(fetched.settled(prefetch.AT_ONCE)) == prefetch.AT_ONCE
+        assert len(fetched.settled(overlap.AT_ONCE)) == overlap.AT_ONCE
     fetched.gate.set()
-    begun = len(fetched.settled(prefetch.MAX_FILES))
-    assert begun <= prefetch.MAX_FILES
+    begun = len(fetched.settled(overlap.MAX_FILES))
+    assert begun <= overlap.MAX_FILES
     assert len(fetched.settled(begun)) == begun

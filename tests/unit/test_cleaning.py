@@ -10,7 +10,7 @@ import pytest
 from lakefall.cli.parameters import open_pipeline
 from lakefall.contract.errors import UsageError
 from lakefall.contract.run import Run
-from lakefall.run import cleaning
+from lakefall.run import single_file
 from lakefall.run.runner import Runner
 
 PIPELINE = """\
@@ -40,8 +40,8 @@ def test_rejects_and_another_files_copy_keep_apart(
 ) -> None:
     taken: dict[str, Path] = {}
     out = tmp_path / "out"
-    cleaning.clean(run, tmp_path / names[0], out, taken=taken)
+    single_file.clean(run, tmp_path / names[0], out, taken=taken)
     before = {path.name: path.read_bytes() for path in out.iterdir()}
     with pytest.raises(UsageError, match="both"):
-        cleaning.clean(run, tmp_path / names[1], out, taken=taken)
+        single_file.clean(run, tmp_path / names[1], out, taken=taken)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from lakefall.contract import docstrings
 from lakefall.contract.plugin import Options
-from lakefall.plugin_loading.plugin_file import import_file
+from lakefall.plugin_loading.catalogue import import_file
 
 
 class Base(Options):

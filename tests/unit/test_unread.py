@@ -15,7 +15,7 @@ from lakefall.contract.errors import UsageError
 from lakefall.contract.values import SourceFile, Status
 from lakefall.files.options import FileOptions
 from lakefall.files.selection import Selection
-from lakefall.run import unread
+from lakefall.run import outcomes
 from lakefall.run.planning import plan
 from lakefall_plugins.sources import folder as folder_source
 
@@ -50,7 +50,7 @@ def test_the_run_counts_them_by_suffix_and_loads_the_rest(lake: Lake) -> None:
     report = lake.runner().run()
     assert [(o.file.key, o.status) for o in report.outcomes] == [("t/a.csv", Status.SUCCESS)]
     assert report.unread == {".docx": 2, ".7z": 1}
-    assert unread.sentence(report.unread) == SENTENCE
+    assert outcomes.unread_sentence(report.unread) == SENTENCE
     planned = plan(lake.runner())
     assert (planned.unread, len(planned.files)) == (report.unread, 1)
 
@@ -84,7 +84,7 @@ def test_a_warning_only_where_something_new_came(lake: Lake) -> None:
 
 
 def test_more_than_are_remembered_by_key(monkeypatch: pytest.MonkeyPatch, lake: Lake) -> None:
-    monkeypatch.setattr(unread, "MAX_KEYS", 2)
+    monkeypatch.setattr(outcomes, "MAX_KEYS", 2)
     assert len(told(lake.runner().run().warnings)) == 1
     assert told(lake.runner().run().warnings) == []
     lake.put("t/d.7z", b"7z")
@@ -199,7 +199,7 @@ def test_another_source_of_the_same_place_may_read_it(lake: Lake) -> None:
     ],
 )  # fmt: skip
 def test_the_sentence(keys: list[str], expected: str) -> None:
-    assert unread.sentence(unread.by_suffix(map(file, keys))) == expected
+    assert outcomes.unread_sentence(outcomes.by_suffix(map(file, keys))) == expected
 
 
 @pytest.mark.parametrize(

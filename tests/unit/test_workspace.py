@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from lakefall.contract.errors import StorageFullError
-from lakefall.run.scratch import scratch
+from lakefall.tabular.scratch import scratch
 
 
 def _die_inside(cache: Path) -> None:

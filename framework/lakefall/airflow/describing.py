@@ -9,9 +9,9 @@ from pathlib import Path
 from lakefall.config.document import STAGES, USE
 from lakefall.config.explain import MASK, render
 from lakefall.config.loader import PipelineFile
-from lakefall.config.problems import join
 from lakefall.config.shape import secret_nodes
 from lakefall.config.uses import options_node
+from lakefall.config.validation import join
 from lakefall.config.yaml import Node
 from lakefall.contract.configuration import Schedule
 from lakefall.contract.plugin import Stage

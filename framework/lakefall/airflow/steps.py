@@ -43,7 +43,7 @@ from lakefall.contract.values import (
     Status,
     TablePlan,
 )
-from lakefall.run import deletion, duplicates, runner
+from lakefall.run import deletion, outcomes, runner
 from lakefall.run.outcomes import judged, warn_of
 from lakefall.run.runner import Runner
 from lakefall.run.schema_cache import Schemas
@@ -132,7 +132,7 @@ class Steps:
                 else list(found.found)
             )
             decisions = self._runner.judge(run, files, force=force, at_most=at_most)
-            for decision in filter(duplicates.is_skipped, decisions):
+            for decision in filter(outcomes.is_skipped, decisions):
                 run.warn(decision.reason, key=decision.file.key)
             pending = [d.file for d in decisions if d.pending]
             groups = [[f] for f in pending]

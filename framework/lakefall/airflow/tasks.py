@@ -31,7 +31,7 @@ from lakefall.airflow.steps import (
 from lakefall.airflow.telling import Told, told_of
 from lakefall.contract.errors import LakefallError, SinkError
 from lakefall.contract.values import Outcome, Status
-from lakefall.run import unread
+from lakefall.run import outcomes
 from lakefall.run.outcomes import with_key
 
 FAILURE = "failure"
@@ -55,7 +55,7 @@ def scan(path: str) -> Any:
         raise _airflow_error(error) from None
     log.info("%s files, %s bytes", f"{listing.files:,}", f"{listing.bytes:,}")
     if listing.unread:
-        log.info("%s", unread.sentence(listing.unread))
+        log.info("%s", outcomes.unread_sentence(listing.unread))
     return as_plain(listing)
 
 

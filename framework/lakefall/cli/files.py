@@ -102,12 +102,12 @@ def clean(
     """
     from lakefall.cli.output import emit, say
     from lakefall.cli.reports import by_rule
-    from lakefall.run import cleaning
+    from lakefall.run import single_file
 
     taken: dict[str, Path] = {}
 
     def one(run: Run, path: Path) -> None:
-        cleaned = cleaning.clean(run, path, out, table, taken=taken)
+        cleaned = single_file.clean(run, path, out, table, taken=taken)
         if json:
             emit(
                 {

@@ -113,10 +113,10 @@ def check(
     from lakefall.cli.output import emit, say, table
     from lakefall.cli.parameters import running
     from lakefall.cli.reports import check_object
-    from lakefall.plugin_loading import requirements
+    from lakefall.plugin_loading import catalogue
 
     with running(pipeline, sets) as run:
-        checks = requirements.check(run.pipeline.config)
+        checks = catalogue.check(run.pipeline.config)
         if connect:
             checks += run.pipeline.check(run)
     if json:

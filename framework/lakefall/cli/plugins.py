@@ -166,7 +166,7 @@ def _named(name: str) -> list[type[Plugin[Options]]]:
     Raises:
         PluginError: there is none, or it cannot be imported.
     """
-    from lakefall.config.problems import did_you_mean
+    from lakefall.config.validation import did_you_mean
     from lakefall.contract.errors import PluginError
     from lakefall.contract.plugin import Stage
     from lakefall.plugin_loading.catalogue import Catalogue

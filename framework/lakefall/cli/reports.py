@@ -18,7 +18,7 @@ from lakefall.contract.values import (
     Skipped,
     Status,
 )
-from lakefall.run import unread
+from lakefall.run import outcomes
 from lakefall.run.outcomes import with_key
 from lakefall.run.profile import StepTime
 from lakefall.run.report import (
@@ -450,7 +450,7 @@ def check_object(check: Check) -> dict[str, Any]:
 
 def _say_unread(counts: Mapping[str, int]) -> None:
     if counts:
-        say(unread.sentence(counts))
+        say(outcomes.unread_sentence(counts))
 
 
 def by_rule(skipped: Sequence[Skipped]) -> dict[str, int]:

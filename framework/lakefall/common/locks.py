@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TextIO
 
-from lakefall.common.backoff import Backoff
+from lakefall.common.waiting import Backoff
 
 _LOOK_AGAIN = 0.03
 

@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from lakefall.config.problems import Problems, join
+from lakefall.config.validation import Problems, join
 from lakefall.config.yaml import Node
 
 Lookup = Callable[[str], str]

@@ -13,8 +13,8 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 from pydantic_core import to_jsonable_python
 
 from lakefall.config.document import USE, option_name
-from lakefall.config.problems import join
 from lakefall.config.uses import Placed, options_node
+from lakefall.config.validation import join
 from lakefall.config.yaml import Node
 from lakefall.contract.configuration import Origin, Use
 from lakefall.contract.plugin import Options, Stage

@@ -14,9 +14,8 @@ from lakefall.config import explain, overrides
 from lakefall.config.document import SECTIONS, Settings
 from lakefall.config.environment import Lookup, Variables, substitute
 from lakefall.config.overrides import Setting
-from lakefall.config.problems import Problems, did_you_mean, join
 from lakefall.config.uses import Placed, configure, other_types
-from lakefall.config.validation import unresolved, validate
+from lakefall.config.validation import Problems, did_you_mean, join, unresolved, validate
 from lakefall.config.yaml import Mark, Node, parse
 from lakefall.contract.configuration import PipelineConfig
 from lakefall.contract.errors import ConfigError, PluginError

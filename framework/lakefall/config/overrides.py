@@ -20,7 +20,7 @@ from lakefall.config.document import (
     TABLES,
     USE,
 )
-from lakefall.config.problems import Problems, did_you_mean, join
+from lakefall.config.validation import Problems, did_you_mean, join
 from lakefall.config.yaml import Mark, Node, parse, resolve
 from lakefall.contract.errors import ConfigError
 

@@ -22,8 +22,7 @@ from lakefall.config.document import (
     USE,
 )
 from lakefall.config.overrides import normalise
-from lakefall.config.problems import Problems, join, located
-from lakefall.config.validation import validate
+from lakefall.config.validation import Problems, join, located, validate
 from lakefall.config.yaml import Mark, Node
 from lakefall.contract.configuration import Use
 from lakefall.contract.errors import PluginError

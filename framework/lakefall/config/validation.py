@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,8 +12,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lakefall.config import shape
-from lakefall.config.problems import Problems, did_you_mean, join, located
-from lakefall.config.yaml import Node, plain
+from lakefall.config.yaml import Mark, Node, plain
+from lakefall.contract.errors import ConfigError
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -177,3 +178,63 @@ class _Finding:
 def unresolved(node: Node) -> bool:
     """Whether a value that is not known here stands in it."""
     return node.unresolved or any(map(unresolved, (*node.items.values(), *node.elements)))
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One finding."""
+
+    mark: Mark
+    path: str
+    """Dotted path of the option; ``''`` for the file as a whole."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.mark}: {self.path}: {self.message}" if self.path else self.plain
+
+    @property
+    def plain(self) -> str:
+        return f"{self.mark}: {self.message}"
+
+
+@dataclass(slots=True)
+class Problems:
+    """Collects findings, each once."""
+
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, mark: Mark, path: str, message: str) -> None:
+        problem = Problem(mark, path, message)
+        if problem not in self.found:
+            self.found.append(problem)
+
+    def raise_if_any(self) -> None:
+        """Raise all findings as one error.
+
+        Raises:
+            ConfigError: there are findings.
+        """
+        if self.found:
+            ordered = sorted(self.found, key=lambda problem: problem.mark.line)
+            raise ConfigError(*map(str, ordered))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'delimiter'?``, or the known words where none is close."""
+    from difflib import get_close_matches  # slow to import, and most files have no problem
+
+    known = sorted(known)
+    close = get_close_matches(word, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; known: {', '.join(known)}" if known else ""
+
+
+def located(node: Node, path: str) -> str:
+    """The path of an option as it stands in the file, also below ``tables:``."""
+    return join("tables", node.pattern, path) if node.pattern else path
+
+
+def join(path: str, *steps: str | int) -> str:
+    """A dotted path."""
+    return ".".join([*([path] if path else []), *map(str, steps)])

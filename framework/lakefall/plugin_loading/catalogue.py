@@ -9,21 +9,28 @@ ask for what it may have brought.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
+import sys
+import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
+from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pluggy
 
-from lakefall.contract.errors import PluginError
+from lakefall.contract.errors import LakefallError, PluginError
 from lakefall.contract.plugin import PROJECT, NoOptions, Options, Plugin, Stage
-from lakefall.plugin_loading.plugin_file import describe, import_file
+from lakefall.contract.results import Check
+
+if TYPE_CHECKING:
+    from lakefall.contract.configuration import PipelineConfig, Use
 
 BUILTIN_PACKAGE = "lakefall_plugins"
 Builtin = tuple[str, str, str, str]
@@ -286,3 +293,74 @@ def _builtin_origin(target: str) -> str:
 def _point_origin(point: EntryPoint) -> str:
     owner = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown package"
     return f"{owner} ({point.value})"
+
+
+def import_file(path: Path) -> ModuleType:
+    """Run a Python file as a module of its own, under a name that nothing else has.
+
+    Raises:
+        PluginError: the file cannot be read, or raises; the message has its line.
+    """
+    digest = hashlib.sha256(str(path.resolve()).encode()).hexdigest()
+    name = f"_lakefall_file_{path.stem}_{digest[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path}: not a Python file")
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses and pydantic look annotations up in sys.modules while the classes are made.
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginError(f"{_where(error, path)}: {describe(error)}") from error
+    return module
+
+
+def describe(error: BaseException) -> str:
+    """An error of foreign code in one line."""
+    if isinstance(error, LakefallError):
+        return str(error)
+    message = error.msg if isinstance(error, SyntaxError) else str(error)
+    return f"{type(error).__name__}: {' '.join(message.split())}".rstrip(": ")
+
+
+def _where(error: Exception, path: Path) -> str:
+    # The import system makes the name absolute.
+    file = str(path.absolute())
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return f"{path}:{error.lineno}"
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [frame.lineno for frame in frames if frame.filename == file]
+    return f"{path}:{lines[-1]}" if lines else str(path)
+
+
+def check(config: PipelineConfig) -> list[Check]:
+    """One line for the pipeline file, one for each plugin that needs packages of its own."""
+    uses = [use for some in config.uses.values() for use in some]
+    resolved = Check(
+        f"pipeline {config.name}",
+        ok=True,
+        message=f"{config.path.name}: options of {len(uses)} plugins resolve",
+    )
+    return [resolved, *(_check(use) for use in uses if use.plugin.packages)]
+
+
+def _check(use: Use) -> Check:
+    subject = f"{use.stage} {use.alias}"
+    missing = [name for name in use.plugin.packages if find_spec(name) is None]
+    if not missing:
+        told = ", ".join(_versions(use.plugin.packages))
+        return Check(subject, ok=True, message=f"can be imported: {told}")
+    names, extra = ", ".join(missing), use.plugin.extra
+    remedy = f"pip install 'lakefall[{extra}]'" if extra else f"install {names}"
+    return Check(subject, ok=False, message=f"needs {names}, not installed; {remedy}")
+
+
+def _versions(packages: tuple[str, ...]) -> Iterator[str]:
+    for name in packages:
+        try:
+            yield f"{name} {version(name)}"
+        except PackageNotFoundError:
+            # The distribution has another name.
+            yield name

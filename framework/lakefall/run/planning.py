@@ -10,7 +10,7 @@ from lakefall.common import naming, sql
 from lakefall.contract.errors import LakefallError, TableError, as_foreseen
 from lakefall.contract.run import Run
 from lakefall.contract.values import Decision, Records, Schema, SourceFile, Status, TablePlan
-from lakefall.run import deletion, duplicates
+from lakefall.run import deletion, outcomes
 from lakefall.run.report import FilePlan, PlanReport, RebuildReport
 from lakefall.run.retry_rejected import Rejected, chance, still_there
 from lakefall.run.retry_rejected import rejected as find_rejected
@@ -169,9 +169,9 @@ def rebuild(
 def _without_duplicates(run: Run, files: list[SourceFile]) -> list[SourceFile]:
     """The files that a run would load, where ``on_duplicate_content`` leaves some out."""
     wanted = [Decision(f, pending=True, reason="rebuild") for f in files]
-    found = duplicates.find(run, wanted, (), rebuild=True)
+    found = outcomes.find_copies(run, wanted, (), rebuild=True)
     kept = []
-    for decision in duplicates.judged(run, wanted, found):
+    for decision in outcomes.judge_copies(run, wanted, found):
         if decision.pending and not decision.file.problem:
             kept.append(decision.file)
         else:

@@ -24,14 +24,14 @@ from lakefall.contract.values import (
     Status,
 )
 from lakefall.plugin_loading.pipeline import Pipeline, with_listeners
-from lakefall.run import deletion, duplicates, scratch, unread
+from lakefall.run import deletion, outcomes
 from lakefall.run.outcomes import warn_of
-from lakefall.run.overlap import Behind
-from lakefall.run.prefetch import Ahead
+from lakefall.run.overlap import Ahead, Behind
 from lakefall.run.profile import Profile
 from lakefall.run.report import RunReport
 from lakefall.run.schema_cache import Schemas
 from lakefall.run.table_load import LoadResult, TableLoad
+from lakefall.tabular import scratch
 
 MAX_BATCH_BYTES = 2_000_000_000
 """Files of one table are committed together up to this size on disk; beyond it the scratch
@@ -172,9 +172,9 @@ class Runner:
             unchanged = {d.file.key for d in decisions if not d.pending and d.reason == UNCHANGED}
             if force:
                 decisions = [dataclasses.replace(d, pending=True) for d in decisions]
-            doubles = duplicates.find(run, decisions, unchanged)
-            decisions = _limit(run, duplicates.judged(run, decisions, doubles), at_most)
-            duplicates.warn(run, decisions, doubles)
+            doubles = outcomes.find_copies(run, decisions, unchanged)
+            decisions = _limit(run, outcomes.judge_copies(run, decisions, doubles), at_most)
+            outcomes.warn_of_copies(run, decisions, doubles)
             chosen = [d.file for d in decisions if d.pending]
             told.update(files=len(chosen), bytes=sum(f.size for f in chosen))
         return [*decisions, *root]
@@ -218,9 +218,9 @@ class Runner:
                 "sniffer takes its name"
             )
         chosen = [f for f in others if not keys and (not tables or f.table in tables)]
-        self._unread = unread.by_suffix(chosen)
+        self._unread = outcomes.by_suffix(chosen)
         if not (tables or keys):
-            unread.warn_of_new(run, others)
+            outcomes.warn_of_new(run, others)
 
     def _named(self, file: SourceFile) -> SourceFile:
         if not file.folder or file.problem:

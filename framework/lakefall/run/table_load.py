@@ -40,7 +40,7 @@ from lakefall.tabular.joint import convert_together
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
-    from lakefall.run.prefetch import Ahead
+    from lakefall.run.overlap import Ahead
 
 MAX_PLANS = 20
 """How often a plan that other writers made outdated is made again."""

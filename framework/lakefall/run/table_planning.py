@@ -38,7 +38,7 @@ from lakefall.tabular.evidence import unpack
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
-    from lakefall.run.prefetch import Ahead
+    from lakefall.run.overlap import Ahead
 
 
 class TablePlanning:

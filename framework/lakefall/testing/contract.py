@@ -1,13 +1,20 @@
-"""What every plugin promises, whatever its stage."""
+"""What the suites share: the laws of every plugin, and a plugin alone in a pipeline."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar
 
+from lakefall.contract.configuration import CacheSettings, Engine, PipelineConfig, Use
 from lakefall.contract.plugin import Options, Plugin, Stage
+from lakefall.contract.run import Run
+from lakefall.contract.values import SourceFile, from_json, to_json
+from lakefall.plugin_loading.pipeline import Pipeline
 
 
 def expect(holds: bool, otherwise: str) -> None:
@@ -54,3 +61,65 @@ class PluginContract:
         except ValueError:
             return
         raise AssertionError("an option that does not exist is accepted; derive from Options")
+
+
+class StepContract(PluginContract):
+    """Base of the suites of steps. Every test gets an empty folder, ``self.folder``."""
+
+    folder: Path
+
+    def setup_method(self) -> None:
+        self._temporary = tempfile.TemporaryDirectory(prefix="lakefall_contract_")
+        self.folder = Path(self._temporary.name).resolve()
+
+    def teardown_method(self) -> None:
+        self._temporary.cleanup()
+
+    def run(self) -> Run:
+        """A run of a pipeline with the plugin under test, a new one each time, and ``beside``."""
+        options = self.plugin.options_model.model_validate(
+            copy.deepcopy(dict(self.configured())), context={"folder": self.folder}
+        )
+        use = Use(self.stage, self.plugin.name, self.plugin.name, lambda: self.plugin, options)
+        others = [_plain(each) for each in self.beside()]
+        uses = {s: tuple(u for u in (use, *others) if u.stage is s) for s in Stage}
+        cache = CacheSettings(self.folder / "cache", 1_000_000_000)
+        config = PipelineConfig(
+            self.folder / "pipeline.yaml",
+            "contract", uses, Engine(threads=1), cache, None, (), {}, "", self.other_types,
+        )  # fmt: skip
+        scratch = Path(tempfile.mkdtemp(prefix="run_", dir=self.folder))
+        return Run(Pipeline(config, lambda _: config), scratch.name, datetime.now(UTC), scratch)
+
+    def configured(self) -> dict[str, object]:
+        """The options; override it where they depend on ``self.folder``."""
+        return dict(self.options)
+
+    def beside(self) -> Sequence[type[Plugin[Options]]]:
+        """Further plugins of the pipeline, with their default options."""
+        return ()
+
+    def other_types(self) -> Sequence[type[Plugin[Options]]]:
+        """Types that columns of a table may have, while inference proposes none of them."""
+        return ()
+
+    def test_the_pipeline_takes_it(self) -> None:
+        # A hook with a misspelt name or an argument that no hook has is refused here.
+        self.run()
+
+
+def _plain(plugin: type[Plugin[Options]]) -> Use:
+    options = plugin.options_model.model_validate({})
+    return Use(plugin.stage, plugin.name, plugin.name, lambda: plugin, options)
+
+
+def survives(value: object) -> None:
+    """The next step may run on another machine: a value must come back as it was."""
+    again = from_json(type(value), to_json(value))
+    expect(again == value, f"{value!r} comes back from JSON as {again!r}")
+
+
+def some_file(key: str, size: int = 0, etag: str = "v1") -> SourceFile:
+    """A file as a source would list it."""
+    folder = key.partition("/")[0]
+    return SourceFile(key, etag, size, datetime(2024, 1, 1, tzinfo=UTC), folder, folder)

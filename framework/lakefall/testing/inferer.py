@@ -25,8 +25,7 @@ from lakefall.contract.values import (
 from lakefall.plugin_loading.catalogue import Catalogue
 from lakefall.tabular import expressions
 from lakefall.tabular.places import LineMapWriter
-from lakefall.testing.contract import expect
-from lakefall.testing.step import StepContract, some_file, survives
+from lakefall.testing.contract import StepContract, expect, some_file, survives
 
 Rows = Sequence[Sequence[str | None]]
 STRANGE = ("Order ID", "order id", "Straße", "", "2nd", "_source_file")

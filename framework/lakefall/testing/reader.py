@@ -18,9 +18,8 @@ from lakefall.contract.values import Format, LocalFile, Records, text_column
 from lakefall.plugin_loading.catalogue import Catalogue
 from lakefall.tabular import nested
 from lakefall.tabular.conservation import opened, proving
-from lakefall.testing.contract import expect
+from lakefall.testing.contract import StepContract, expect, some_file
 from lakefall.testing.sniffer import HOSTILE
-from lakefall.testing.step import StepContract, some_file
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,8 +12,7 @@ from typing import Any, ClassVar
 from lakefall.contract.plugin import Stage
 from lakefall.contract.run import Run
 from lakefall.contract.values import Loaded, Outcome, Registered, Status
-from lakefall.testing.contract import expect
-from lakefall.testing.step import StepContract, some_file, survives
+from lakefall.testing.contract import StepContract, expect, some_file, survives
 
 TABLES = {"orders": datetime(2026, 1, 1, tzinfo=UTC), "customers": datetime(2026, 1, 2, tzinfo=UTC)}
 

@@ -19,8 +19,7 @@ from lakefall.contract.values import (
     Status,
     TablePlan,
 )
-from lakefall.testing.contract import expect
-from lakefall.testing.step import StepContract, some_file, survives
+from lakefall.testing.contract import StepContract, expect, some_file, survives
 
 SCHEMA = Schema(
     (Column("id", "id", "INTEGER", nullable=False), Column("name", "name", "VARCHAR", True))

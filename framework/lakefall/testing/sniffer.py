@@ -10,8 +10,7 @@ from typing import ClassVar
 from lakefall.contract.errors import LakefallError
 from lakefall.contract.plugin import SnifferOptions, Stage
 from lakefall.contract.values import Format, LocalFile
-from lakefall.testing.contract import expect
-from lakefall.testing.step import StepContract, some_file, survives
+from lakefall.testing.contract import StepContract, expect, some_file, survives
 
 ROWS = (("id", "name", "amount"), ("1", "ann", "1.5"), ("2", "bob", "2.25"), ("3", "eve", "3.0"))
 HOSTILE: tuple[bytes, ...] = (

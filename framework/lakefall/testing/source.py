@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from lakefall.contract.errors import FileChangedError, FileVanishedError
 from lakefall.contract.plugin import Stage
 from lakefall.contract.values import RegistryEntry, SourceFile
-from lakefall.testing.contract import expect
-from lakefall.testing.step import StepContract, survives
+from lakefall.testing.contract import StepContract, expect, survives
 
 FIRST, SECOND = b"a,b\n1,2\n", b"a,b\n3,4\n"
 

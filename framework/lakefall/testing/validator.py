@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from lakefall.contract.plugin import Stage
 from lakefall.contract.validation import Violation
-from lakefall.testing.contract import expect
-from lakefall.testing.step import StepContract
+from lakefall.testing.contract import StepContract, expect
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -5,17 +5,21 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import shutil
 import stat
+import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from hashlib import sha256
 from io import BufferedReader, BufferedWriter
 from pathlib import Path, PurePosixPath
 
-from lakefall.common import naming
+from lakefall.common import json_cache, naming
 from lakefall.contract.errors import (
     FileChangedError,
     FileVanishedError,
@@ -29,7 +33,6 @@ from lakefall.contract.run import Run
 from lakefall.contract.values import Check, LocalFile, RegistryEntry, SourceFile
 from lakefall.files.options import FileOptions
 from lakefall.files.selection import NO_SPACE, Selection, warn_if_large
-from lakefall_plugins.sources.folder_hashes import Hashes, stamp
 
 # A pipe without a writer would block the run for ever; a link may have replaced the file.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
@@ -340,3 +343,54 @@ def _copy_bytes(source: BufferedReader, out: BufferedWriter) -> None:
             raise
     # Goes on where the kernel stopped: at the end, or at the start where it cannot copy.
     shutil.copyfileobj(source, out, 1 << 20)
+
+
+SETTLED_NS = 2_000_000_000
+"""A file modified within two seconds (the coarsest clock of a file system, FAT's) of being hashed
+may change again without its status showing it; its hash is not remembered."""
+
+
+def stamp(status: os.stat_result) -> str:
+    """What must be equal for the content to be taken as equal. The change time also moves when a
+    program sets the modified time back."""
+    return f"{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}:{status.st_ino}"
+
+
+class Hashes:
+    """Key -> SHA-256 (hex) of the content that the file had under a certain ``stamp``.
+
+    Only a cache: what is missing, damaged or cannot be written costs a second hashing.
+    """
+
+    def __init__(self, path: Path, entries: dict[str, tuple[str, str]]) -> None:
+        self._path = path
+        self._entries = entries
+        self._dirty = False
+
+    @classmethod
+    def load(cls, cache: Path, root: Path) -> Hashes:
+        """The remembered hashes of one directory."""
+        name = sha256(os.fsencode(root)).hexdigest()[:16]
+        path = cache / f"hashes-{name}.json"
+        entries: dict[str, tuple[str, str]] = {}
+        with suppress(ValueError, TypeError):
+            entries = {str(k): (str(s), str(h)) for k, (s, h) in json_cache.load(path).items()}
+        return cls(path, entries)
+
+    def get(self, key: str, status: os.stat_result) -> str:
+        """The hash; ``''`` when it is not known for this status."""
+        known, digest = self._entries.get(key, ("", ""))
+        return digest if known == stamp(status) else ""
+
+    def put(self, key: str, status: os.stat_result, digest: str) -> None:
+        """Remember a hash, once the file has settled."""
+        if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) >= SETTLED_NS:
+            self._entries[key] = (stamp(status), digest)
+            self._dirty = True
+
+    def save(self, keys: Iterable[str]) -> None:
+        """Write the entries of these keys; the others are forgotten."""
+        kept = {k: self._entries[k] for k in keys if k in self._entries}
+        if not self._dirty and len(kept) == len(self._entries):
+            return
+        json_cache.save(self._path, json.dumps(kept))

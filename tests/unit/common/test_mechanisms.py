@@ -12,7 +12,7 @@ from typing import NoReturn
 import pytest
 
 from lakefall.common import json_cache, locks
-from lakefall.common.backoff import Backoff, retry
+from lakefall.common.waiting import Backoff, retry
 
 # --- backoff ---
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lakefall.config.environment import Lookup, Variables, substitute
-from lakefall.config.problems import Problems
+from lakefall.config.validation import Problems
 from lakefall.config.yaml import parse, plain
 
 ENVIRON = {"NAME": "value", "EMPTY": "", "TRICKY": "a: [1, 2]\n# ${NAME} $$", "NUMBER": "012"}

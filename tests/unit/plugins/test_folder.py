@@ -115,7 +115,7 @@ def hashed(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files count as settled at once: nobody can set a change time back."""
-    monkeypatch.setattr("lakefall_plugins.sources.folder_hashes.SETTLED_NS", 0)
+    monkeypatch.setattr("lakefall_plugins.sources.folder.SETTLED_NS", 0)
 
 
 # --- listing ---

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from lakefall.common import locks
-from lakefall.common.backoff import Backoff
+from lakefall.common.waiting import Backoff
 from lakefall.contract.errors import CatalogUnreachableError, LakefallError
 from lakefall_plugins.sinks.iceberg.errors import (
     is_answer,

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, NoReturn, TypeVar
 
-from lakefall.common.backoff import Backoff, retry
+from lakefall.common.waiting import Backoff, retry
 from lakefall.contract.errors import CommitConflictError
 from lakefall.contract.values import Change, Loaded, Outcome, Status
 

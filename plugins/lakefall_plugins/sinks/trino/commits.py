@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 
-from lakefall.common.backoff import Backoff
+from lakefall.common.waiting import Backoff
 from lakefall.contract.errors import SinkError
 from lakefall_plugins.sinks.lake import commits
 from lakefall_plugins.sinks.trino.statements import OVERTAKEN

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from lakefall.common.backoff import Backoff
+from lakefall.common.waiting import Backoff
 from lakefall_plugins.sinks.lake import comments, types
 from lakefall_plugins.sinks.lake.names import is_staging
 from lakefall_plugins.sinks.lake.plan import Field, Shape

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lakefall.common.backoff import Backoff
+from lakefall.common.waiting import Backoff
 from lakefall.contract.errors import PlanOutdatedError
 from lakefall.contract.values import Change
 from lakefall_plugins.sinks.lake import comments, commits, names, types

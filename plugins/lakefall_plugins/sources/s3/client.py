@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
-from lakefall.common.backoff import Backoff
+from lakefall.common.waiting import Backoff
 from lakefall.contract.errors import (
     FileVanishedError,
     MissingExtraError,
