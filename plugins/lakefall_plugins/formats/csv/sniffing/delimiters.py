@@ -39,7 +39,12 @@ _OTHER = " :^~#&*!+=%$@/\\_-.<>?`()[]{}\x01\x02\x03\x1c\x1d\x1e\x1f"
 """ASCII punctuation and the separators of the C0 set."""
 _LINES = 200
 _BETWEEN_QUOTES = re.compile(r"\"([^\w\s\"',;|]| )\"|'([^\w\s\"',;|]| )'")
-_QUOTED = {'"': re.compile(r'"[^"\n]*"'), "'": re.compile(r"\B'[^'\n]*'\B")}
+_QUOTED = (
+    ('"', re.compile(r'"[^"\n]*"')),
+    ('"', re.compile(r'"[^"]*"')),
+    ("'", re.compile(r"\B'[^'\n]*'\B")),
+)
+"""Quoted cells, of one line and of several."""
 _NAME = re.compile(r"(?:[^\W\d]|_)\w*(?:[ ._-]\w+){0,5}|\w+(?: \([^()]{1,12}\))")
 _JOINING = frozenset("-_.")
 """Characters that join the words of one name: they do not set two columns apart."""
@@ -58,8 +63,10 @@ def others_in(text: str, preferred: Sequence[str]) -> list[str]:
     """Other delimiters that half of the lines or more have equally often, or that stand between
     quoted cells."""
     lines = [line for line in text.split("\n")[:_LINES] if line.strip()]
-    quoted = Counter(a or b for a, b in _BETWEEN_QUOTES.findall("\n".join(lines)))
-    bare = [lines, *([pattern.sub("", line) for line in lines] for pattern in _quoted_in(text))]
+    joined = "\n".join(lines)
+    quoted = Counter(a or b for a, b in _BETWEEN_QUOTES.findall(joined))
+    bare = [lines]
+    bare += [pattern.sub("", joined).split("\n") for quote, pattern in _QUOTED if quote in joined]
     found: list[str] = []
     for d in _OTHER:
         if d in preferred or d not in text:
@@ -70,11 +77,6 @@ def others_in(text: str, preferred: Sequence[str]) -> list[str]:
         if 2 * quoted[d] >= len(lines) or any(map(_agree, counts)):
             found.append(d)
     return found
-
-
-def _quoted_in(text: str) -> list[re.Pattern[str]]:
-    """Patterns of quoted cells, for the quotes that the text holds."""
-    return [pattern for quote, pattern in _QUOTED.items() if quote in text]
 
 
 def _agree(counts: Sequence[int]) -> bool:
@@ -289,7 +291,9 @@ def without_misfits(
     if any(s.way.delimiter for s in whole):
         return [s for s in scored if not _heads_off(s)]
     column = min(s.bits for s in whole)
-    kept = [s for s in scored if not _is_phrase(s, preferred) or is_headed(s.way, s.split, cells)]
+    kept = [
+        s for s in scored if not _is_phrase(s, preferred, cells) or is_headed(s.way, s.split, cells)
+    ]
     titled = [s.bits for s in kept if s.width == 2 and _heads_off(s)]
     # A title above two columns, or a name above values of two parts: nothing decides.
     if not titled or column - min(titled) < ASSUMED_BITS:
@@ -339,12 +343,18 @@ def _first_cells(scored: Scored) -> Sequence[str]:
     return next((row.cells for row in scored.split.rows if not row.blank), ())
 
 
-def _is_phrase(scored: Scored, preferred: Sequence[str]) -> bool:
+def _is_phrase(scored: Scored, preferred: Sequence[str], cells: Cells) -> bool:
     """Whether records read like ``Smith, John`` or ``John Smith`` below a name of one word; the
-    table might also have a title, so that two columns of another look are none."""
-    if not _heads_off(scored) or (scored.width > 2 and scored.way.delimiter not in INNER):
+    table might also have a title, so that columns of another look are none."""
+    delimiter = scored.way.delimiter
+    if not _heads_off(scored):
         return False
-    return scored.way.delimiter not in preferred or _pauses(scored)
+    if scored.width > 2 and delimiter not in INNER:
+        body = [row.cells for row in scored.split.rows if len(row.cells) == scored.width]
+        values = any(is_of_values(at, body[:_SAMPLE_ROWS], cells) for at in range(scored.width))
+        if delimiter not in _NATURAL or values or not _is_name(_first_cells(scored)[0]):
+            return False
+    return delimiter not in preferred or _pauses(scored)
 
 
 def _rows(scored: Scored) -> int:

@@ -63,7 +63,8 @@ def detect(
     name = name or path.name
     encoding = detect_encoding(path, options.encoding, name)
     found = select(path, encoding.name, options, name)
-    way = with_late_marks(path, encoding.name, found, options)
+    found = with_late_marks(path, encoding.name, found, options)
+    way = found.best.way
     table = _table(found, options)
     verdict = _header(found, table, options, known_columns)
     if not verdict.present and options.preamble_lines is None:

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way
 
 STRAY_SHARE = 0.1
-"""Quotes out of place, for each quoted cell, from which on they are text."""
+"""Quotes out of place, for each quoted cell, that prove nothing against quotes. Where more are out
+of place than in it, they are text; in between, the description lengths decide."""
+FEW_QUOTED = 2
+"""Quoted cells that may stand so by chance, where they protect nothing."""
 LEAST_GLUED_WIDTH = 3
 """In so many columns two lines do not by chance fit the table's width on both sides of a quote."""
 
@@ -129,7 +132,7 @@ def _beats(one: Marked, other: Marked) -> bool:
         fits = one.odd + one.split.open_end <= other.odd
         return fits and _quotes_well(one) and not _glues(one, other)
     if not one.way.quotechar:
-        strays = other.strays > STRAY_SHARE * other.split.quoted or _glues(other, one)
+        strays = other.strays > other.split.quoted or _glues(other, one)
         return one.width > 1 and one.odd <= other.odd and strays
     return False
 
@@ -137,7 +140,9 @@ def _beats(one: Marked, other: Marked) -> bool:
 def _quotes_well(marked: Marked) -> bool:
     """Whether quotes stand where they should; apostrophes have to do so in most rows."""
     found = marked.split
-    if not found.quoted or marked.strays > STRAY_SHARE * found.quoted:
+    if found.quoted <= FEW_QUOTED and not found.protected:
+        return False
+    if marked.strays > STRAY_SHARE * found.quoted:
         return False
     if marked.width > 1 and marked.way.quotechar == '"':
         return True
@@ -153,7 +158,7 @@ def _glues(quoted: Marked, plain: Marked) -> bool:
 def _is_open(winner: Marked, other: Marked) -> bool:
     """Whether the loser divides the rows as evenly, into another table, and only its mark decides;
     quotes that stand right are beyond doubt."""
-    if not winner.way.quotechar and other.split.quoted > other.split.misplaced:
+    if not winner.way.quotechar and other.split.quoted:
         return True
     if other.misfits > winner.misfits:
         return False

@@ -112,29 +112,35 @@ def _is_settled(found: Found) -> bool:
     return same and not best.split.misplaced and not best.split.open_end
 
 
-def with_late_marks(path: Path, encoding: str, found: Found, options: CsvSnifferOptions) -> Way:
-    """The way, with the quote or the escape that first stands after the sample, if one does.
+def with_late_marks(path: Path, encoding: str, found: Found, options: CsvSnifferOptions) -> Found:
+    """The outcome, with the quote or the escape that first stands after the sample, if one does.
 
-    The rows around that place decide as those of the sample did.
+    The rows around that place decide as those of the sample did. Where a quote opens a cell there
+    and is taken for text all the same, nobody can be sure.
     """
-    way = found.best.way
+    way, doubt = found.best.way, found.doubt
     if not found.sample.truncated or len(way.delimiter) > 1:
-        return way
+        return found
     if not found.best.split.quoted and options.quotechar is None:
         plain, quoted = replace(way, quotechar=""), replace(way, quotechar='"')
         text = around_first(path, encoding, opening(way.delimiter, '"'))
         way = _better(text, (plain, quoted, replace(quoted, escapechar="\\")), options) or way
+        if text and not way.quotechar:
+            doubt = replace(doubt, confidence=min(doubt.confidence, SURE))
     elif way.quotechar and not way.escapechar and options.escapechar is None:
         escaped = replace(way, escapechar="\\")
         text = around_first(path, encoding, [f"\\{way.quotechar}"])
         way = _better(text, (way, escaped), options) or way
-    return way
+    return replace(found, best=replace(found.best, way=way), doubt=doubt)
 
 
 def _better(text: str, ways: Sequence[Way], options: CsvSnifferOptions) -> Way | None:
     if not text:
         return None
-    found = settle_marks([Marked.of(way, split(text, way, truncated=True)) for way in ways]).ways
+    read = [Marked.of(way, split(text, way, truncated=True)) for way in ways]
+    # A quote that is never closed drops all rows behind it, so that they cost nothing.
+    read = [each for each in read if each.split.quoted or not each.split.open_end]
+    found = settle_marks(read).ways
     if len(found) == 1:
         return found[0].way
     cells = Cells()
