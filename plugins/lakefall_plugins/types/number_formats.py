@@ -140,6 +140,22 @@ class NumberFormat:
             ]
         return f"-?(?:{'|'.join(certain)})"
 
+    def careful_telltale(self, text: str) -> str:
+        """SQL boolean: digits with this format's marks between them, as plain numbers do not have
+        them; a date is none."""
+        forms = []
+        if self.group:
+            begins = f"[0-9]{{1,3}}(?:[{self.group}][0-9]{{3}})"
+            more = f"(?:{begins}+{re.escape(self.decimal)}[0-9]+|{begins}{{2,}})"
+            forms.append(more if self.group == "." else f"{begins}+(?:[.,][0-9]+)?")
+        if self.decimal == "," and self.group in ("", "."):
+            forms.append("[0-9]+,[0-9]+")
+        # A text that begins with no digit is ruled out by a comparison.
+        return (
+            f"(CASE WHEN {text} < '-' OR {text} >= ':' THEN false"
+            f" ELSE regexp_full_match({text}, {literal('-?(?:' + '|'.join(forms) + ')')}) END)"
+        )
+
     def telltale(self, text: str) -> str:
         """SQL boolean: the text is none that plain numbers would read alike."""
         if self.leading_point:
@@ -171,16 +187,6 @@ class NumberFormat:
     @property
     def _blanks(self) -> str:
         return _BLANKS if self._units else ""
-
-
-def looks_marked(text: str) -> str:
-    """SQL boolean: digits with marks between them that plain numbers do not have."""
-    marked = rf"-?[0-9]+(?:[{_MARKS}][0-9]+)+"
-    return (
-        f"(CASE WHEN {text} < '-' OR {text} >= ':' THEN false"
-        f" ELSE regexp_full_match({text}, {literal(marked)})"
-        rf" AND NOT regexp_full_match({text}, '-?[0-9]+\.[0-9]+') END)"
-    )
 
 
 def is_made_of_digits(text: str) -> str:

@@ -21,7 +21,6 @@ from lakefall_plugins.types.number_formats import (
     NumberFormat,
     is_address,
     is_made_of_digits,
-    looks_marked,
     number_format,
     places,
 )
@@ -295,7 +294,7 @@ def _careful(candidate: TypeCandidate, written: NumberFormat) -> TypeCandidate:
         f"some, of digits and marks too, are none in the format {written.format!r}",
     )
     signs = (*candidate.signs, proved, denied)
-    return replace(candidate, signs=signs, telltale=looks_marked)
+    return replace(candidate, signs=signs, telltale=written.careful_telltale)
 
 
 NOT_WHOLE = ("10.75", "5.", "1e3", "+5", "1_000", "0x1F", "0b11", "5 ", " 5", "5\n", "", "-", "--5")
@@ -337,7 +336,7 @@ def _is_code(text: str) -> str:
 
 def _is_rounded(text: str) -> str:
     digits = f"trim(regexp_replace({text}, '[eE].*$|[^0-9]', '', 'g'), '0')"
-    return f"(strlen({text}) > {DIGITS} AND strlen({digits}) > {DIGITS})"
+    return f"(CASE WHEN strlen({text}) > {DIGITS} THEN strlen({digits}) > {DIGITS} ELSE false END)"
 
 
 _ROUNDED = Sign(
