@@ -167,6 +167,16 @@ def test_crash_at_every_event_of_a_replacing_run(embedded: EmbeddedLake, group: 
     crash_everywhere(embedded, group)
 
 
+def test_crash_while_a_table_is_repaired(embedded: EmbeddedLake) -> None:
+    """A reader sees the table with the old types or with the new ones."""
+    embedded.put("t/a.csv", "id,price\n11,10\n12,20\n")
+    embedded.listen(KILLER)
+    embedded.run()
+    embedded.put("t/b.csv", "id,price\n21,10.50\n22,9.99\n")
+    crash_everywhere(embedded, 0, since="convert.finished", groups=1, kept="^(load|commit|record)")
+    assert embedded.types("t")["price"] == "DOUBLE"
+
+
 def test_crash_events_cover_every_step(embedded: EmbeddedLake) -> None:
     """The steps that a crash can fall between are all announced."""
     put(embedded, V1)

@@ -244,3 +244,32 @@ def test_a_table_made_elsewhere_keeps_its_types(tmp_path: Path) -> None:
     catalog.create_table("lakehouse.t", schema, location=f"file://{tmp_path}/lake/lakehouse/t")
     lake.run({"t/a.csv": csv("integers")})
     assert lake.types() == "string"
+
+
+def test_a_fixed_type_that_loses_too_many_values_fails_the_file(tmp_path: Path) -> None:
+    many = "id,price\n" + "".join(f"r{i},{i if i % 5 else 'x'}\n" for i in range(40))
+    lake = Lake(tmp_path, schema="freeze")
+    lake.run({"t/jan.csv": csv("integers")})
+    failed = outcome(lake.run({"t/feb.csv": many}), "t/feb.csv")
+    assert failed.status is Status.FAILED
+    assert "8 of the 40 values of column 'price'" in failed.error
+    lake.configure(schema="freeze", max_nulled="20%")
+    assert outcome(lake.run(), "t/feb.csv").cells_nulled == 8
+
+
+def test_a_warning_of_lost_values_names_them_and_how_to_keep_them(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, on_type_conflict="null")
+    lake.run({"t/jan.csv": csv("integers")})
+    report = lake.run({"t/feb.csv": csv("decimals")})
+    (told,) = [w for w in report.warnings if "column 'price': " in w]
+    for words in ("2 values", "INTEGER", "'10.50' on line 2, '9.99' on line 3", "rebuild"):
+        assert words in told
+    assert "type_inferer.columns.price=varchar" in told
+
+
+def test_a_type_is_taken_only_if_every_file_keeps_its_values(tmp_path: Path) -> None:
+    """Integers are 96 % of all values, and only 60 % of those of one file."""
+    lake = Lake(tmp_path)
+    few = "id,price\n" + "".join(f"r{i},{i if i % 5 > 1 else 'x'}\n" for i in range(25))
+    lake.run({"t/jan.csv": csv("integers", 100), "t/feb.csv": few})
+    assert lake.types() == "string"

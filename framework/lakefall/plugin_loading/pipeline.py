@@ -132,6 +132,22 @@ class Pipeline:
         return next((float(share) for share in found if share is not None), None)
 
     @property
+    def frozen(self) -> bool:
+        """Whether the types of tables are fixed."""
+        return any(getattr(o, "evolution", "") == "freeze" for o in self._options(Stage.SINK))
+
+    @property
+    def nulled_limit(self) -> float | None:
+        """``max_nulled``, or what stands for it, where a column's type is fixed; None for none."""
+        sinks = self._options(Stage.SINK)
+        if self.max_nulled is not None or any(
+            getattr(o, "on_type_conflict", "null") == "null" for o in sinks
+        ):
+            return self.max_nulled
+        threshold = (getattr(o, "threshold", None) for o in self._options(Stage.TYPE_INFERER))
+        return next((1 - float(share) for share in threshold if share is not None), None)
+
+    @property
     def repair_limit(self) -> int:
         """Bytes of source files that a repair of a table may read again."""
         return min((getattr(o, "repair_limit", 0) for o in self._options(Stage.SINK)), default=0)

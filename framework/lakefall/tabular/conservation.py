@@ -7,12 +7,12 @@ the Parquet files hold; and what the sink says it loaded is what the Parquet fil
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lakefall.common import sql
+from lakefall.common import naming, sql
 from lakefall.contract.errors import ConservationError, TooManyRejectsError, UnprovedError
 from lakefall.contract.values import (
     Converted,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lakefall.tabular.columns import TypedColumn
 
 FEW = 20
-"""A share of fewer records than this says nothing, unless it is all of them."""
+"""A share of fewer records or values than this says nothing, unless it is all of the records."""
 LEAST_RECORDS = 3
 """Records from which on a table counts as one."""
 
@@ -185,6 +185,35 @@ def judge_rejects(max_rejected: float, found: Records | Converted) -> None:
         f"{max_rejected:.0%}{_first_reject(found.rejects)}; check the dialect with "
         "`lakefall sniff`, or repair the file"
     )
+
+
+def judge_nulled(
+    run: Run, records: Records, misfits: Mapping[str, int], loaded: Mapping[str, int]
+) -> None:
+    """Fail a file that loses too many values of a column whose type is fixed.
+
+    Args:
+        misfits: values that became NULL, by column; those without are left out.
+        loaded: values that were written, by column.
+
+    Raises:
+        TooManyRejectsError: more of them than ``max_nulled`` allows, from 20 values on.
+    """
+    limit = run.pipeline.nulled_limit if misfits else None
+    if limit is None:
+        return
+    names = naming.column_names(records.header, transliterate=run.pipeline.transliterate)
+    written = dict(zip(names, records.header, strict=True))
+    fixed = run.pipeline.set_columns
+    for name, count in misfits.items():
+        filled = loaded.get(name, 0) + count
+        is_fixed = run.pipeline.frozen or bool({name, written.get(name, name)} & fixed)
+        if is_fixed and filled >= FEW and count > limit * filled:
+            raise TooManyRejectsError(
+                f"{records.local.name}: {count:,} of the {filled:,} values of column {name!r} do "
+                f"not parse as its type, which is fixed, and sink.max_nulled is {limit:.0%}; "
+                f"correct the file, or the type: type_inferer.columns.{name}"
+            )
 
 
 def _reader(records: Records) -> str:

@@ -12,7 +12,13 @@ from lakefall.contract.run import Run
 from lakefall.contract.values import Converted, Records, Schema, TablePlan
 from lakefall.tabular import parquet
 from lakefall.tabular.columns import REFUSED, TypedColumn, typed_columns
-from lakefall.tabular.conservation import check_converted, check_override, judge_rejects, proving
+from lakefall.tabular.conservation import (
+    check_converted,
+    check_override,
+    judge_nulled,
+    judge_rejects,
+    proving,
+)
 from lakefall.tabular.judge import Judge
 from lakefall.tabular.rejects import RejectWriter, merge, warning
 from lakefall.tabular.scratch import Scratch, writing
@@ -78,8 +84,9 @@ def _convert(
         parquet.copy(connection, layout, judge.kept, folder, local.size)
         written = parquet.written(folder)
         dropped = judge.record_rejects()
-        nulled = judge.cell_rejects(written.nulls, _empty_cells(records, schema))
-        nulled += records.cells_nulled
+        misfits = judge.cell_rejects(written.nulls, _empty_cells(records, schema))
+        judge_nulled(run, records, misfits, {n: written.rows - e for n, e in written.nulls.items()})
+        nulled = sum(misfits.values()) + records.cells_nulled
     converted = Converted(
         file=local.file,
         paths=written.paths,
@@ -91,7 +98,9 @@ def _convert(
         cells_nulled=nulled,
         rejects=rejects.result,
         ingested_at=now,
-        warnings=warning(rejects.result, records.rows_rejected + dropped, nulled, local.member),
+        warnings=warning(
+            rejects.result, records.rows_rejected + dropped, nulled, plan.table, local.member
+        ),
     )
     check_converted(records, converted, dropped)
     return converted

@@ -158,8 +158,10 @@ class Judge:
 
     # --- cells ---
 
-    def cell_rejects(self, written_nulls: Mapping[str, int], empty: Mapping[int, int]) -> int:
-        """Write the cells that became NULL without being one; how many there are.
+    def cell_rejects(
+        self, written_nulls: Mapping[str, int], empty: Mapping[int, int]
+    ) -> dict[str, int]:
+        """Write the cells that became NULL without being one; how many there are, by column.
 
         Args:
             written_nulls: NULLs by column in what was written. A column with no more of them
@@ -190,7 +192,7 @@ class Judge:
                 f"{self.name}: {sum(counts.values()):,} cells do not parse, but {found:,} were "
                 "found again; nothing was loaded"
             )
-        return found
+        return {column.name: count for column, count in counts.items()}
 
     def _with_misfits(
         self, columns: Sequence[TypedColumn], relation: str

@@ -17,6 +17,8 @@ MAX_TEXT = 10_000
 """Characters of a reject's text that are kept; the line says where the rest is."""
 TOLD_LINES = 10
 """Lines that a warning names; the rejects themselves hold all."""
+TOLD_COLUMNS, TOLD_VALUES, TOLD_TEXT = 3, 3, 40
+"""Of cells that became NULL: columns, values of each, and characters of a value."""
 FLUSH_ROWS = 10_000
 FLUSH_CHARACTERS = 4 << 20
 
@@ -161,8 +163,11 @@ def with_prefix(prefix: Any, reasons: Any) -> Any:
     return pc.binary_join_element_wise(prefix, reasons, ": ")
 
 
-def warning(path: Path | None, records: int, cells: int, member: str = "") -> tuple[str, ...]:
-    """What a person should know about a file's rejects: how many, and the first lines of them."""
+def warning(
+    path: Path | None, records: int, cells: int, table: str, member: str = ""
+) -> tuple[str, ...]:
+    """What a person should know about a file's rejects: how many, the first lines of them, and of
+    the columns that lost values which, and how to keep them."""
     if path is None:
         return ()
     parts = [f"{records:,} records rejected"] if records else []
@@ -170,7 +175,38 @@ def warning(path: Path | None, records: int, cells: int, member: str = "") -> tu
     first, more = _first_lines(path)
     lines = ", ".join(map(str, first)) + (", ..." if more else "")
     where = f"{member}: " if member else ""
-    return (f"{where}{' and '.join(parts)}, on lines {lines}; `lakefall rejects` shows them",)
+    told = [f"{where}{' and '.join(parts)}, on lines {lines}; `lakefall rejects` shows them"]
+    lost = _lost_values(path) if cells else {}
+    for column, (count, reason, shown) in list(lost.items())[:TOLD_COLUMNS]:
+        such = ", ".join(f"{text!r} on line {line}" for line, text in shown)
+        told.append(
+            f"{where}column {column!r}: {count:,} {'value is' if count == 1 else 'values are'} "
+            f"{reason} and became NULL ({such}); to keep them as text: `lakefall rebuild PIPELINE "
+            f"{table} --set type_inferer.columns.{column}=varchar`"
+        )
+    return tuple(told)
+
+
+def _lost_values(path: Path) -> dict[str, tuple[int, str, list[tuple[int, str]]]]:
+    """By column how many cells became NULL, why, and the first of them with their lines."""
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+
+    counts: dict[str, int] = {}
+    first: dict[str, tuple[str, list[tuple[int, str]]]] = {}
+    with pq.ParquetFile(path) as file:
+        for batch in file.iter_batches(columns=["line", "column", "reason", "text"]):
+            cells = batch.filter(pc.not_equal(batch.column("column"), ""))
+            for each in pc.value_counts(cells.column("column")).to_pylist():
+                name = each["values"]
+                counts[name] = counts.get(name, 0) + each["counts"]
+                reason, shown = first.setdefault(name, ("", []))
+                if len(shown) < TOLD_VALUES:
+                    its = cells.filter(pc.equal(cells.column("column"), name))
+                    rows = its.slice(0, TOLD_VALUES - len(shown)).to_pylist()
+                    shown += [(r["line"], str(r["text"])[:TOLD_TEXT]) for r in rows]
+                    first[name] = (reason or str(rows[0]["reason"]), shown)
+    return {name: (count, *first[name]) for name, count in counts.items()}
 
 
 def _first_lines(path: Path) -> tuple[list[int], bool]:

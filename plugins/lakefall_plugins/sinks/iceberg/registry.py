@@ -83,6 +83,17 @@ class Registry:
         rows = [Row(**_aware(r)) for r in self._rows.read(table, keys).to_pylist()]
         return sorted(rows, key=lambda r: r.ingested_at)
 
+    def of_table(self, name: str) -> list[Row]:
+        """Every row about one table, oldest first."""
+        import pyarrow.compute as pc
+
+        table = self.table.seen()
+        if table is None:
+            return []
+        found = self._rows.read(table)
+        found = found.filter(pc.equal(found["table_name"], name))
+        return sorted((Row(**_aware(r)) for r in found.to_pylist()), key=lambda r: r.ingested_at)
+
     def history(self) -> list[RegistryEntry]:
         """The latest row of every key, by key, with what its latest success loaded."""
         return history(self.rows())

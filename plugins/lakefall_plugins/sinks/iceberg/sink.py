@@ -83,7 +83,7 @@ class IcebergSink(Plugin[IcebergOptions]):
         if not self.options.repairs:
             return None
         with self._translating("registry"):
-            return contributions(self.registry.rows(), table)
+            return contributions(self.registry.of_table(table))
 
     @hookimpl
     def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:

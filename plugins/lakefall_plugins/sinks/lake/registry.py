@@ -103,16 +103,12 @@ def latest_successes(rows: Iterable[Row], table: str = "") -> dict[str, Version]
     }
 
 
-def contributions(rows: Iterable[Row], table: str) -> list[Contribution]:
-    """The files of which a table has rows, by key, as far as the rows know.
-
-    ``rows`` are oldest first.
-    """
+def contributions(rows: Iterable[Row]) -> list[Contribution]:
+    """The files of which a table has rows, by key, as far as its ``rows``, oldest first, know."""
     _, loaded = standing(rows)
     return [
         Contribution(key, r.etag, r.rows_loaded or 0, r.size or 0, r.evidence or "")
         for key, r in sorted(loaded.items())
-        if r.table_name == table
     ]
 
 

@@ -84,6 +84,10 @@ class Registry:
         ]
         return sorted(rows, key=lambda r: r.ingested_at)
 
+    def of_table(self, name: str) -> list[Row]:
+        """Every row about one table, oldest first."""
+        return self._read(f"WHERE table_name = {literal(name)}") if self.lake.has(self.name) else []
+
     def history(self) -> list[RegistryEntry]:
         return history(self.rows())
 

@@ -72,7 +72,7 @@ class TrinoSink(Plugin[TrinoOptions]):
     def contributions(self, table: str) -> Sequence[Contribution] | None:
         if not self.options.repairs:
             return None
-        return contributions(self.registry.rows(), table)
+        return contributions(self.registry.of_table(table))
 
     @hookimpl
     def prepare(self, run: Run, table: str, schema: Schema, rebuild: bool) -> TablePlan:

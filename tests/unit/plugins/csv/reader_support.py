@@ -91,6 +91,7 @@ class FakePipeline:
     ) -> None:
         self.config = SimpleNamespace(engine=ENGINE)
         self.transliterate = True
+        self.nulled_limit = None
         self.types = [_made(*places) for stage, _, *places in BUILTINS if stage == "type"]
         self.has_validators = validator is not None
         self._validator = validator

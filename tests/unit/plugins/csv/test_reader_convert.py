@@ -149,7 +149,7 @@ def test_rejects_are_told_with_their_first_lines(tmp_path: Path) -> None:
     rows = [b"i,name", *(b"%d,x" % i for i in range(2, 40))]
     rows[3], rows[6], rows[8] = b"ragged", b"bad,x", b"a,b,c"
     result = convert_bytes(b"\n".join(rows), tmp_path, {"i": "INTEGER", "name": "VARCHAR"})
-    (warning,) = result.converted.warnings
+    warning, lost = result.converted.warnings
     assert warning.startswith("2 records rejected and 1 values became NULL, on lines 4, 7, 9;")
     many = b"i,name\n" + b"1,x\n" * 40 + b"ragged\n" * 15
     (warning,) = convert_bytes(many, tmp_path, {"i": "INTEGER"}).converted.warnings

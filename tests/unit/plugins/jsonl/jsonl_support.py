@@ -65,7 +65,7 @@ def read(folder: Path, data: bytes | str, layout: str = "", **options: Any) -> O
     format = JsonObjects(layout) if layout else sniff(local)
     assert format is not None
     config = SimpleNamespace(engine=Engine(threads=2))
-    pipeline: Any = Pipeline(config=config, max_rejected=1.0, options=options)
+    pipeline: Any = Pipeline(config=config, max_rejected=1.0, nulled_limit=None, options=options)
     run = Run(pipeline, "run-1", WHEN, folder / "scratch")
     records = opened(run, local, format)
     with duckdb.connect() as connection:
