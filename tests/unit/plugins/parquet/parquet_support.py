@@ -55,7 +55,10 @@ def local_file(path: Path) -> LocalFile:
 
 def open_file(path: Path) -> Opened:
     pipeline: Any = SimpleNamespace(
-        config=SimpleNamespace(engine=Engine(threads=2)), max_rejected=1.0, nulled_limit=None, open=READER.open
+        config=SimpleNamespace(engine=Engine(threads=2)),
+        max_rejected=1.0,
+        nulled_limit=None,
+        open=READER.open,
     )
     run = Run(pipeline, "run-1", WHEN, path.parent / "scratch")
     local = local_file(path)
