@@ -151,6 +151,8 @@ def test_rejects_are_told_with_their_first_lines(tmp_path: Path) -> None:
     result = convert_bytes(b"\n".join(rows), tmp_path, {"i": "INTEGER", "name": "VARCHAR"})
     warning, lost = result.converted.warnings
     assert warning.startswith("2 records rejected and 1 values became NULL, on lines 4, 7, 9;")
+    assert lost.startswith("column 'i': 1 value is not a value of type INTEGER and became NULL (")
+    assert "'bad' on line 7" in lost
     many = b"i,name\n" + b"1,x\n" * 40 + b"ragged\n" * 15
     (warning,) = convert_bytes(many, tmp_path, {"i": "INTEGER"}).converted.warnings
     assert warning.startswith("15 records rejected, on lines 42, 43, 44, 45, 46, 47, 48, 49,")
