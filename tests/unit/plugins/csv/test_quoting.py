@@ -112,3 +112,10 @@ def test_an_unclosed_quote_makes_no_footer(tmp_path: Path) -> None:
     opened = open_path(tmp_path / "file.csv", tmp_path, found)
     assert (found.footer_lines, len(opened.rows)) == (0, 89)
     assert opened.reasons == [(62, "quote opened here is never closed")]
+
+
+def test_quoted_cells_that_hold_nothing_are_records(tmp_path: Path) -> None:
+    _, rows = loaded(tmp_path, '"a","b"\n"x","1"\n"","2"\n"",""\n"",""\n')
+    assert rows[1:] == [["x", "1"], ["", "2"], ["", ""], ["", ""]]
+    _, rows = loaded(tmp_path, "a,b\nx,1\n,2\n,\n,\n")
+    assert rows[1:] == [["x", "1"], ["", "2"]]

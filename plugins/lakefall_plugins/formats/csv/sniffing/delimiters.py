@@ -131,12 +131,12 @@ def _titles(rows: Sequence[Row]) -> int:
 def _is_titled(delimiter: str, above: Sequence[Row], body: Cellses, cells: Cells) -> bool:
     """Whether a line above names is a title, and no name of a column whose values hold the
     delimiter: it is a phrase or set off by a blank line, or the names stand above values."""
+    set_off = above[-1].line > above[-2].line + 1
+    valued = any(is_of_values(at, body, cells) for at in range(len(above[-1].cells)))
+    phrase = len(above[0].cells[0].split()) >= _TITLE_WORDS
     if delimiter in _NATURAL:
-        return False
-    if any(is_of_values(at, body, cells) for at in range(len(above[-1].cells))):
-        return True
-    words = len(above[0].cells[0].split())
-    return words >= _TITLE_WORDS or above[-1].line > above[-2].line + 1
+        return valued and (set_off or (phrase and delimiter == ":"))
+    return set_off or valued or phrase
 
 
 def _is_enough(delimiter: str, rows: Cellses, body: Cellses, cells: Cells) -> bool:

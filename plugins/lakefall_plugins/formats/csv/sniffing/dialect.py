@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -41,6 +42,7 @@ from lakefall_plugins.formats.csv.sniffing.splitting import Row, Way, split
 
 _NUMBERS = frozenset({Kind.INTEGER, Kind.NUMBER})
 _LAYOUT_SHARE = 0.9
+_WORD = re.compile(r"\w")
 
 
 def detect(
@@ -236,24 +238,27 @@ def _end(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> tu
     if not found.sample.truncated:
         if found.best.split.open_end:
             return 0, 0  # what an unclosed quote takes in are records
-        return _end_of(rows[table.layout.first :], table.width, found.sample.text) or (0, 0)
+        return _end_of(rows[table.layout.first :], table.width, found.sample.text, way) or (0, 0)
     size = FIRST_TAIL
     while size <= LARGEST_TAIL:
         text = tail(path, encoding, size)
         end = split(text, way)
         if end.misplaced or end.open_end:
             return 0, 0
-        if (lines := _end_of(end.rows, table.width, text)) is not None:
+        if (lines := _end_of(end.rows, table.width, text, way)) is not None:
             return lines
         size *= 16
     return 0, 0
 
 
-def _end_of(rows: Sequence[Row], width: int, text: str) -> tuple[int, int] | None:
+def _end_of(rows: Sequence[Row], width: int, text: str, way: Way) -> tuple[int, int] | None:
     physical = line_count(text)
     footer = footer_lines(rows, width, physical, ended=text.endswith("\n"))
     if footer is None:
         return None
+    below = "".join(text.split("\n")[physical - footer :])
+    if way.quotechar and way.quotechar in below and _WORD.search(below) is None:
+        footer = 0  # nobody quotes cells that a spreadsheet left empty: a program wrote records
     return footer, total_lines(rows, width, footer, physical)
 
 
