@@ -136,7 +136,7 @@ def _against_columns(
     for position, name in enumerate(names):
         column = [row[position].strip() for row in body if position < len(row)]
         filled = [cell for cell in column if cell]
-        if filled and not name and position:
+        if filled and not name and (position or not _in_steps(filled)):
             gaps += is_of_values(position, body, cells)
         if not filled or not name:
             continue
@@ -165,7 +165,7 @@ def _against_columns(
 
 
 _GAP_BITS = 1.5
-"""Lost for one empty cell above values, beyond the first column: a value is missing."""
+"""Lost for one empty cell above values that are no index: a value is missing."""
 _STYLE_BITS, _STYLE_SHARE, _LEAST_STYLED = 3.0, 0.9, 3
 
 
@@ -243,9 +243,9 @@ def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
     lengths = {len(cell) for cell in column}
     if len(column) >= 4 and len(lengths) == 1:
         bits += 1.0 if len(name) not in lengths else -1.0
-    if len(column) >= 3 and any(character.isdigit() for character in column[0]):
+    if len(column) >= 3:
         shape, common = Counter(_shape(cell) for cell in column).most_common(1)[0]
-        if common >= 0.8 * len(column):
+        if "9" in shape and common >= 0.8 * len(column):
             bits += 2.0 if _shape(name) != shape else -2.5
     return bits
 

@@ -112,8 +112,10 @@ def _is_title(rows: Sequence[Row], index: int, width: int, used: int) -> bool:
     row = rows[index]
     if width < 2 or not row.filled:
         return True
-    if row.filled > 1 or not row.cells[0].strip() or len(row.cells) == 1:
+    if row.filled > 1 or len(row.cells) == 1:
         return False
+    if not row.cells[0].strip() and rows[index + 1 : index + 2] and rows[index + 1].filled:
+        return False  # a name that spans columns stands right above theirs
     below = next((r for r in rows[index + 1 :] if r.filled > 1), None)
     if below is None or len(below.cells) != width:
         return False
@@ -196,12 +198,16 @@ def _is_other_header(rows: Sequence[Row], index: int, width: int) -> bool:
     cells = [cell.strip() for cell in rows[index].cells]
     if len(cells) < 2 or index + 1 == len(rows) or not all(cells[:-1]):
         return False
+    below = [row for row in rows[index + 1 :] if not row.blank][:_ROWS_BELOW]
+    texts = cells[-1] and not any(map(_typed, (rows[index], *below)))
+    if texts and len(cells) == width - 1 and all(len(row.cells) == width for row in below):
+        # The column of row names has no name, and values there are none to tell it by.
+        return len({row.cells[0] for row in below}) == len(below)
     after = rows[index + 1]
     above_values = _typed(after) > 0 and _typed(rows[index]) == 0
     if abs(len(cells) - width) <= max(1, width // 10) and len(after.cells) == width:
         ends_open = not cells[-1] if len(cells) > width else not after.cells[-1].strip()
         return ends_open or above_values
-    below = [row for row in rows[index + 1 :] if not row.blank][:_ROWS_BELOW]
     longer = all(len(row.cells) >= len(cells) for row in below)
     return above_values and longer and len(cells) > 2 and _are_names(rows[index])
 
