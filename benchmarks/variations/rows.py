@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
-import zipfile
 from random import Random
 
 from benchmarks.detection import values as v
@@ -49,6 +47,24 @@ def delimiter_of(chance: Random) -> str:
 
 def remark(chance: Random) -> str:
     return chance.choice([v.phrase(chance), f"exported {v.day(chance)}", v.sentence(chance)])
+
+
+def fitting(chance: Random, rows: Rows) -> list[str]:
+    """Names that fit the values below them, distinct."""
+    names: list[str] = []
+    for column in zip(*rows, strict=True):
+        choice = TEXT_NAMES
+        if all(cell.replace(".", "").lstrip("-").isdigit() for cell in column):
+            choice = NUMBER_NAMES
+        elif all(cell[:4].isdigit() and cell[4:5] == "-" for cell in column):
+            choice = DAY_NAMES
+        names.append(chance.choice([name for name in choice if name not in names]))
+    return names
+
+
+TEXT_NAMES = ("owner", "city", "kind", "status", "town", "state", "remark", "color", "site", "unit")
+NUMBER_NAMES = ("price", "amount", "n", "x", "volume", "score", "y", "weight", "z", "level", "h")
+DAY_NAMES = ("day", "created", "updated", "begin", "end", "due", "seen", "paid", "sent", "read")
 
 
 # --- marks of comments ---
@@ -132,12 +148,8 @@ def row_names_of_r(chance: Random) -> Variation:
     """``write.table``: the header has no name for the first column."""
     header, rows = typed(chance)
     d = chance.choice(",;\t ")
-    keys = ("id", "name", "code", "day", "created", "updated")
-    header = [name for name in header if not any(key in name.lower() for key in keys)] or ["x1"]
-    rows = [row[: len(header)] for row in rows]
+    header = fitting(chance, rows)
     rows = [[cell.replace(" ", "_") for cell in row] for row in rows]
-    if len(header) < 2:
-        header, rows = [*header, "rank"], [[*row, v.integer(chance)] for row in rows]
     style = chance.choice([str, lambda n: f"r{n}", lambda n: f"{v.word(chance)} {n}"])
     rows = [[style(n), *row] for n, row in enumerate(rows, 1)]
     quoted = [
@@ -154,10 +166,10 @@ def row_names_of_r(chance: Random) -> Variation:
 @kind
 def last_name_missing(chance: Random) -> Variation:
     """A column was added to the records at the end, and not to the header."""
-    header, rows = typed(chance)
-    d = delimiter_of(chance)
-    first = chance.choice(["id", "day", "key"])
-    if first == "day":
+    _, rows = typed(chance)
+    header, d = fitting(chance, rows), delimiter_of(chance)
+    first = chance.choice(["id", "date", "key"])
+    if first == "date":
         rows = [[v.day(chance), *row] for row in rows]
     else:
         rows = [[str(n), *row] for n, row in enumerate(rows, 1)]
@@ -326,6 +338,9 @@ def dashes(chance: Random) -> Variation:
     header, rows = typed(chance)
     d = chance.choice(",;|\t")
     mark = chance.choice("--=")
+    if d == "|" and chance.random() < 0.5:
+        below = ["+".join("-" * (len(name) + 2) for name in header)]
+        return made([d.join(header), *below, *lines(rows, d)], header, rows, chance)
     below = [mark * max(len(name), chance.choice([0, 3, 12])) for name in header]
     return made([d.join(header), d.join(below), *lines(rows, d)], header, rows, chance)
 
@@ -428,7 +443,9 @@ def keys_and_values_above_two_columns(chance: Random) -> Variation:
         f"{key}{chance.choice(['', ':'])}{d}{chance.choice(values)(chance)}"
         for key in chance.sample(keys, chance.randrange(1, 5))
     ]
-    gap = chance.choice([[""], ["", ""]])
+    gap = chance.choice([[""], ["", ""], []])
+    if not gap and len(top) == 1 and not any(c.isdigit() for c in top[0]):
+        top[0] = top[0].replace(d, f":{d}").replace("::", ":")
     return made([*top, *gap, d.join(header), *lines(rows, d)], header, rows, chance)
 
 
@@ -441,10 +458,13 @@ def years_below_names(chance: Random) -> Variation:
     d = chance.choice(",;\t")
     groups = chance.sample(["Sales", "Costs", "Profit", "Staff"], chance.randrange(1, 4))
     start, each = chance.randrange(1990, 2015), chance.randrange(2, 5)
+    everywhere = len(groups) > 1 and chance.random() < 0.3
     upper, lower, names = ["Country"], [""], ["Country"]
+    if chance.random() < 0.3:
+        upper, lower, names = ["", *upper[1:]], ["Country"], ["Country"]
     for group in groups:
         for n in range(each):
-            upper.append(group if n == 0 else "")
+            upper.append(group if n == 0 or everywhere else "")
             lower.append(str(start + n))
             names.append(f"{group} {start + n}")
     rows = [
@@ -470,7 +490,10 @@ def numbers_as_names(chance: Random) -> Variation:
         ]
     )
     names = [chance.choice(["name", "turbine", "country", "station"])]
-    names += [str(start + step * n) for n in range(count)]
+    if chance.random() < 0.2:
+        names += chance.choice(["0.1,0.25,0.5,0.75,0.9", "412,443,490,510,555,670"]).split(",")
+    else:
+        names += [str(start + step * n) for n in range(count)]
     rows = [
         [
             v.code(chance) if chance.random() < 0.5 else v.full_name(chance),
@@ -492,7 +515,7 @@ def no_header(chance: Random) -> Variation:
             for i, cell in enumerate(rows[1])
             if cell.replace(".", "").replace("-", "").isdigit() or cell[:2] == "20"
         )
-        rows[0][at] = chance.choice(["-", "", "NA", "n/a", "?"])
+        rows[0][at] = chance.choice(["-", "", "NA", "n/a", "?", "null", "--", "."])
     return made(lines(rows, d), [], rows, chance)
 
 
@@ -504,95 +527,3 @@ def no_header_above_text(chance: Random) -> Variation:
     chance.shuffle(makers)
     rows = v.rows(chance, makers, chance.randrange(12, 60))
     return made(lines(rows, d), [], rows, chance)
-
-
-# --- no CSV ---
-
-
-def _html(chance: Random) -> tuple[bytes, str]:
-    top = chance.choice(
-        ["<!DOCTYPE html>\n<html>", "<html lang='en'>", "<!doctype HTML>", "\n <HTML>"]
-    )
-    rows = "\n".join(f"<p>{v.sentence(chance)}</p>" for _ in range(chance.randrange(1, 9)))
-    return (
-        f"{top}<head><title>{v.phrase(chance)}</title></head>\n<body>\n{rows}\n</body></html>\n".encode(),
-        "HTML",
-    )
-
-
-def _workbook(chance: Random) -> tuple[bytes, str]:
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("[Content_Types].xml", "<Types/>")
-        archive.writestr("xl/workbook.xml", f"<workbook>{v.word(chance)}</workbook>")
-    return out.getvalue(), "xlsx"
-
-
-def _gzip(chance: Random) -> tuple[bytes, str]:
-    return gzip.compress(b"a,b\n1,2\n" * chance.randrange(1, 99)), "gzip"
-
-
-def _parquet(chance: Random) -> tuple[bytes, str]:
-    return b"PAR1\x15\x04" + chance.randbytes(200) + b"PAR1", "Parquet"
-
-
-def _pdf(chance: Random) -> tuple[bytes, str]:
-    return b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n" + chance.randbytes(300), "PDF"
-
-
-def _zeros(chance: Random) -> tuple[bytes, str]:
-    text = "\n".join(["id,name", *(f"{n},{v.word(chance)}" for n in range(5))]) + "\n"
-    return text.encode() + bytes(chance.randrange(200, 4000)), "zero"
-
-
-def _json(chance: Random) -> tuple[bytes, str]:
-    rows = ",\n".join(f'  {{"id": {n}, "name": "{v.word(chance)}"}}' for n in range(9))
-    return f"[\n{rows}\n]\n".encode(), "JSON"
-
-
-def _xml(chance: Random) -> tuple[bytes, str]:
-    rows = "\n".join(f"<row><id>{n}</id><name>{v.word(chance)}</name></row>" for n in range(9))
-    return f'<?xml version="1.0"?>\n<rows>\n{rows}\n</rows>\n'.encode(), "XML"
-
-
-def _dump(chance: Random) -> tuple[bytes, str]:
-    d = chance.choice(["||", "+|", "|~|"])
-    header, rows = typed(chance)
-    text = "\n".join(d.join(row) for row in [header, *rows]) + "\n"
-    return text.encode(), "characters|sever|delimit|stands between"
-
-
-def _fixed(chance: Random) -> tuple[bytes, str]:
-    header, rows = typed(chance, count=chance.randrange(6, 60))
-    header, rows = ["who", *header], [[v.full_name(chance), *row] for row in rows]
-    widths = [max(len(row[at]) for row in [header, *rows]) + 2 for at in range(len(header))]
-    text = [
-        "".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    ]
-    return ("\n".join(text) + "\n").encode(), "fixed width"
-
-
-def _concordance(chance: Random) -> tuple[bytes, str]:
-    header, rows = typed(chance)
-    text = "\r\n".join("\x14".join(f"þ{cell}þ" for cell in row) for row in [header, *rows])
-    return (text + "\r\n").encode(chance.choice(["utf-8", "cp1252"])), "Concordance"
-
-
-@kind
-def no_csv(chance: Random) -> Variation:
-    makers = [
-        _html,
-        _workbook,
-        _gzip,
-        _parquet,
-        _pdf,
-        _zeros,
-        _json,
-        _xml,
-        _dump,
-        _fixed,
-        _concordance,
-    ]
-    data, named = chance.choice(makers)(chance)
-    return Variation(data, (), [], refused=f"(?i){named}")

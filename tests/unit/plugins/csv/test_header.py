@@ -249,6 +249,7 @@ DESCRIBED = {
     "widths": ("a,b,n\n5s,15s,8n\nx,y,1\nz,w,2\n", 1),
     "types": ("a,n,d\nVARCHAR(20),int,date\nx,1,2024-01-05\ny,2,2024-01-06\n", 1),
     "dashes": ("id,name,amount\n--,----,------\n1,a,2\n2,b,3\n", 1),
+    "psql": ("id|name\n---+-----\n1|a\n2|b\n", 1),
     "Markdown": ("id,name\n---,:---\n1,a\n2,b\n", 1),
     "a logger": (
         "TIMESTAMP,RECORD,t_Avg\nTS,RN,Deg C\n,,Avg\n2024-01-05 00:00:00,0,5.5\n"
@@ -273,6 +274,12 @@ UNNAMED = {
     "a key, and a column more": ("id,price,side\n1,0.5,buy,0\n2,0.6,sell,0\n3,0.7,buy,1\n", "last"),
     "days, and a column more": ("day,price\n2024-01-05,5,x\n2024-01-06,6,y\n", "last"),
     "quoted numbers of rows": ('"id","x"\n"1",7,2\n"2",8,4\n"3",9,4\n', "first"),
+    "names that fit where they stand": (
+        "customer,price,town\nAnn,1.5,York,0\nBob,2.5,Hull,1\nCy,3,Ely,0\n",
+        "last",
+    ),
+    "names that fit one column on": ("price,town\na,1.5,York\nb,2.5,Hull\nc,3.5,Ely\n", "first"),
+    "row names above text": ("city,kind\nr1,York,a\nr2,Hull,b\nr3,Ely,a\n", "first"),
     "no names, for they repeat": ("town,x\nYork,1,2\nYork,3,4\nHull,3,4\n", "last"),
 }
 
@@ -286,6 +293,7 @@ def test_which_column_lacks_its_name(tmp_path: Path, name: str) -> None:
 NUMBERED = {
     "heights": "turbine,0.0,0.5\nT01,1.25,7.5\nT02,3.75,8.5\nT03,4.5,2.25\n",
     "hours": "station,0,1,2,3\nA,5,9,2,8\nB,4,4,9,7\n",
+    "uneven steps": "site,412,443,490,510,555\nA1,0.3,0.5,0.2,0.1,0.6\nA2,0.4,0.2,0.2,0.7,0.1\n",
     "one year": "name,2008\nAnn,512\nBob,617\nCy,44\n",
     "years, the last first": "Museums,2011,2010\nModern,23.8,17.5\nPuppets,in repair,in repair\n",
 }
@@ -298,6 +306,7 @@ def test_numbers_in_steps_name_columns(tmp_path: Path, text: str) -> None:
 
 HEADLESS = {
     "a gap in the first record": "Halle,-\nBonn,21/05/2024\nMainz,22/05/2024\nKiel,23/05/2024\n",
+    "a gap first": "NA,Paris,-826.403,53975\n2024-01-05,Rome,5.5,7\n2024-01-06,Oslo,6.5,8\n",
     "an empty cell in the first record": "Halle,\nBonn,12\nMainz,25\nKiel,31\n",
     "capitals as in the records": "Pedro,Leeds,red\nMark,York,blue\nAnn,Hull,gray\nSue,Ely,black\n",
     "one year among years": "Halle,2008\nBonn,2011\nMainz,2005\nKiel,1999\n",
@@ -309,8 +318,11 @@ def test_first_records_that_are_no_names(tmp_path: Path, text: str) -> None:
     assert not sniff(tmp_path, text).has_header
 
 
-def test_a_second_row_of_years_is_joined(tmp_path: Path) -> None:
-    found = sniff(tmp_path, "Country,Sales,,\n,2019,2020,2021\nOslo,1.5,2.5,3\nRome,4.5,2,7\n")
+@pytest.mark.parametrize(
+    "upper", ["Country,Sales,,\n,", "Country,Sales,Sales,Sales\n,", ",Sales,,\nCountry,"]
+)
+def test_a_second_row_of_years_is_joined(tmp_path: Path, upper: str) -> None:
+    found = sniff(tmp_path, upper + "2019,2020,2021\nOslo,1.5,2.5,3\nRome,4.5,2,7\n")
     opened = open_path(tmp_path / "file.csv", tmp_path, found)
     assert opened.records.header == ("Country", "Sales 2019", "Sales 2020", "Sales 2021")
 

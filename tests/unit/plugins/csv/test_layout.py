@@ -248,6 +248,10 @@ def test_an_unclosed_quote_makes_no_footer(tmp_path: Path, rows: int) -> None:
 PAIRS = {
     "wider": ("Station,7\nCreated:,2024-01-05\n", TABLE),
     "padded": ("Station,7,\nCreated:,2024-01-05,\n,,\n", TABLE),
+    "two columns, no empty row": (
+        "Station:,7\nCreated,today\n",
+        "day,v\n2024-01-05,1\n2024-01-06,2\n2024-01-07,5\n2024-01-08,5\n",
+    ),
     "two columns": (
         "Station,7\nCreated:,2024-01-05\n\n",
         "day,v\n2024-01-05,1\n2024-01-06,2\n2024-01-07,5\n",
@@ -260,6 +264,18 @@ def test_keys_and_values_above_a_table(tmp_path: Path, name: str) -> None:
     above, table = PAIRS[name]
     found = sniff(tmp_path, above + table)
     assert (found.preamble_lines, found.has_header) == (above.count("\n"), True)
+
+
+NO_PAIRS = {
+    "truth values above numbers": "a,b\ntrue,Y\nfalse,N\n1,Y\n0,N\n",
+    "a name and its records": "owner,town\nAnn,York\nBob,Hull\nCy,Ely\n",
+    "a record of words": "code,n\nx,y\n1,5\n2,6\n",
+}
+
+
+@pytest.mark.parametrize("text", NO_PAIRS.values(), ids=NO_PAIRS)
+def test_records_of_two_columns_are_no_pairs(tmp_path: Path, text: str) -> None:
+    assert sniff(tmp_path, text).preamble_lines == 0
 
 
 def test_a_table_above_another_of_its_width_is_the_table(tmp_path: Path) -> None:

@@ -161,7 +161,8 @@ _DOCUMENTS = (
         re.compile(rb"\s*(?:<!--.*?-->\s*)?<(?:!doctype html|html|head|body)\b", re.I | re.S),
         "an HTML page",
     ),
-    (re.compile(rb"\s*<\?xml\s", re.I), "an XML document"),
+    (re.compile(rb"\s*(?:<\?xml\s|<[a-z][^<>\n]*>\s*\n\s*<[a-z/])", re.I), "an XML document"),
+    (re.compile(rb"\{\\rtf"), "an RTF document"),
     (re.compile(rb"\s*(?:\[\s*" + _OBJECT + rb"|\{\s*\n\s*\"[^\"\n]*\"\s*:)"), "a JSON document"),
 )
 

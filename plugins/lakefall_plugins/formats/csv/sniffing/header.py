@@ -31,7 +31,7 @@ _COMMON_NAMES = """
     user uuid timestamp created updated region department unit score rank weight height
 """
 _VALUES = frozenset({"true", "false", "null", "none", "nan"})
-_GAPS = frozenset({"-", "--", "?", "NA", "N/A", "n/a", "#N/A", "\\N"})
+_GAPS = frozenset({"-", "--", "---", "?", ".", "*", "NA", "N/A", "n/a", "#N/A", "\\N"})
 """What stands for a missing value, and names no column."""
 _NAMES = frozenset(_COMMON_NAMES.split())
 
@@ -81,12 +81,13 @@ def _without_copies(
 ) -> tuple[Sequence[Sequence[str]], list[str]]:
     """The body without the first row's copies, where no other row comes again: files with a header
     were joined."""
-    rows = [tuple(row) for row in body]
+    # Behind a byte order mark where the files had one each.
+    rows = [(row[0].removeprefix("\ufeff"), *row[1:]) for row in body]
     copies = rows.count(tuple(first))
     others = len(rows) - copies
     if len(first) < 2 or not copies or others < _MANY or len(set(rows)) < others + 1:
         return body, []
-    kept = [row for row in body if tuple(row) != tuple(first)]
+    kept = [row for row in rows if row != tuple(first)]
     return kept, [f"the first row comes again {copies} times, and no other does"]
 
 
@@ -185,25 +186,41 @@ _MANY = 3
 
 
 def _named_by_numbers(names: Sequence[str], body: Sequence[Sequence[str]]) -> frozenset[str]:
-    """Numbers that name columns: in even steps behind a name (``country,2000,2001``,
+    """Numbers that name columns: in steps behind a name (``country,2000,2001``,
     ``turbine,0.0,0.5,1.0``), or one year. Records below hold no such numbers."""
-    first = next((at for at, name in enumerate(names) if _NUMBER.fullmatch(name)), 0)
-    found = [name for name in names if _NUMBER.fullmatch(name)]
-    if not first or len(found) < len(names) - first or not _in_steps(found):
+    places = [at for at, name in enumerate(names) if _NUMBER.fullmatch(name)]
+    if not places or not places[0] or places[-1] - places[0] >= len(places):
         return frozenset()
+    found = [names[at] for at in places]
     years = all(map(_YEAR.fullmatch, found))
     many, body = len(found) >= _MANY, body[:_BODY_ROWS]
-    as_above = _are_years if years else _in_steps
-    same = sum(as_above(row[first:]) for row in body) if years or many else 0
-    if 5 * same > len(body):
+    if not _in_steps(found) and not (len(found) >= _ASCENDING and _ascend(found)):
+        return frozenset()
+    as_above = _are_years if years else _in_steps if _in_steps(found) else _ascend
+    rows = [[row[at].strip() for at in places if at < len(row)] for row in body]
+    if (years or many) and 5 * sum(map(as_above, rows)) > len(body):
         return frozenset()
     if many or (years and len(found) > 1):
         return frozenset(found)
+    if any(name in _GAPS or not name for name in names) or max(map(len, found)) > _SHORT:
+        return frozenset()
     column = [row[0].strip() for row in body if row]
     shape = _shape(names[0])
     alike = sum(_shape(cell) == shape for cell in column)
     typical = names[0].lower() in _NAMES or 5 * alike < len(column)
     return frozenset(found if typical and names[0] not in column else ())
+
+
+_SHORT = 4
+"""Characters at most of one or two numbers that name columns."""
+_ASCENDING = 5
+"""Numbers that name columns where they rise in uneven steps."""
+
+
+def _ascend(numbers: Sequence[str]) -> bool:
+    if not all(map(_NUMBER.fullmatch, numbers)):
+        return False
+    return all(float(a) < float(b) for a, b in pairwise(numbers))
 
 
 def _are_years(cells: Sequence[str]) -> bool:
@@ -232,11 +249,11 @@ def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
         purity = sum(kinds[k] for k in _NUMERIC) / len(column)
         if kind in _NUMERIC:
             return -3.0 * purity
-        return 4.0 * (purity - 0.3) if kind is not Kind.TOKEN else 0.0
+        return 4.0 * (purity - 0.3) if kind is not Kind.TOKEN and name not in _GAPS else 0.0
     if main in TYPED:
         if kind is main:
             return -4.0 * purity
-        return 4.0 * (purity - 0.3) if name not in _GAPS else 0.0
+        return 4.0 * (purity - 0.3) if name not in _GAPS and kind is not Kind.TOKEN else 0.0
     bits = 0.0
     if name in column:
         bits -= 3.0 * min(1.0, 2.0 * column.count(name) / len(column) + 0.4)
@@ -362,9 +379,9 @@ def _continues(upper: Sequence[str], row: Sequence[str], body: Cellses, cells: C
         return False
     named = [at for at, cell in enumerate(row) if cell.strip()]
     gaps = [at for at in named if not upper[at].strip() and any(c.strip() for c in upper[:at])]
-    years = all(_YEAR.fullmatch(row[at].strip()) for at in named)
-    typed = any(cells[row[at]].kind in TYPED for at in named)
-    if len(named) < 2 or not gaps or (typed and not years):
+    typed = [row[at].strip() for at in named if cells[row[at]].kind in TYPED]
+    spans = gaps or (typed and len({upper[at] for at in named}) < len(named))
+    if len(named) < 2 or not spans or not all(map(_YEAR.fullmatch, typed)):
         return False
     if any(cells[cell].kind in TYPED for cell in upper if cell.strip()):
         return False
@@ -380,13 +397,41 @@ _KEY = re.compile(
 _WHEN = re.compile(r".*(?:date|day|time|timestamp|datetime|year|month)\W*", re.IGNORECASE)
 
 
+_AMOUNT_NAMES = """
+    price amount total count quantity qty volume score rank weight height width length size age rate
+    level depth speed lat lon latitude longitude value temp temperature balance cost revenue
+    population area distance duration
+"""
+_AMOUNTS = frozenset(_AMOUNT_NAMES.split())
+_MOMENTS = frozenset({"date", "day", "time", "timestamp", "datetime", "created", "updated"})
+
+
+def _fit(header: Sequence[str], rows: Cellses, shift: int, cells: Cells) -> int:
+    """How many names fit the kind of their column, fewer those that do not, where the first name
+    is that of the column ``shift``."""
+    fit = 0
+    for at, name in enumerate(header, shift):
+        words = set(plain(name).split("_"))
+        kinds = [cells[row[at]].kind for row in rows[:_BODY_ROWS] if row[at].strip()]
+        number = 2 * sum(kind in _NUMERIC for kind in kinds) > len(kinds)
+        moment = 2 * sum(kind in (Kind.DATE, Kind.TIME, Kind.TIMESTAMP) for kind in kinds) > len(
+            kinds
+        )
+        if words & _MOMENTS:
+            fit += 1 if moment or number else -1
+        elif words & _AMOUNTS:
+            fit += 1 if number else -1
+    return fit
+
+
 def _unnamed_column(header: Sequence[str], body: Cellses, cells: Cells, quoted_first: bool) -> str:
     """Which column has no name where nearly all records have one field more than the header.
 
     R writes row names so, and reads the file the same way: "if there is a header and the first
     row contains one fewer field than the number of columns" (``read.table``). Row names are
-    distinct; and where the header's first name is that of a key, and the first column may be the
-    key, the name is its own, and the last column was added. A last field that is empty everywhere
+    distinct. Where amounts and days fit their names in one of the two places only, that is it; and
+    where the header's first name is that of a key, and the first column may be the key, the name is
+    its own, and the last column was added. A last field that is empty everywhere
     is a delimiter at the end of the line, and no column.
     """
     longer = [row for row in body if len(row) == len(header) + 1]
@@ -397,14 +442,16 @@ def _unnamed_column(header: Sequence[str], body: Cellses, cells: Cells, quoted_f
     if not any(row[-1].strip() for row in longer):
         return "last"
     names = [row[0].strip() for row in longer]
-    kinds = {cells[name].kind for name in names}
     if len(set(names)) < len(names) or "" in names:
         return "last"
+    kinds = {cells[name].kind for name in names}
     if quoted_first and kinds == {Kind.INTEGER}:
         return "first"  # R quotes row names, were they numbers
+    shifted, placed = _fit(header, longer, 1, cells), _fit(header, longer, 0, cells)
     moments = kinds <= {Kind.DATE, Kind.TIME, Kind.TIMESTAMP, Kind.INTEGER}
-    is_key = _KEY.fullmatch(header[0].strip()) or (moments and _WHEN.fullmatch(header[0].strip()))
-    return "last" if is_key else "first"
+    name = header[0].strip()
+    is_key = _KEY.fullmatch(name) or (moments and _WHEN.fullmatch(name))
+    return "last" if shifted < placed or (shifted == placed and is_key) else "first"
 
 
 def _list(row: Sequence[str]) -> str:

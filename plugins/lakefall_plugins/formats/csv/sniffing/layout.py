@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from lakefall_plugins.formats.csv.reading.parsing import is_remark
-from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, classify
+from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind, classify
 from lakefall_plugins.formats.csv.sniffing.splitting import Row
 
 _ROWS_BELOW = 10
@@ -156,21 +156,51 @@ def _names_below(rows: Sequence[Row], index: int, width: int, used: int) -> bool
 
 
 def _after_block(rows: Sequence[Row], width: int, first: int) -> int:
-    """Index of a table's names where other lines of its width stand above them, set off by an
-    empty row: names above values, while the lines above are no such table."""
+    """Index of a table's names where other lines of its width stand above them, and are no such
+    table: an empty row sets them off, or they are keys and their values above two columns, of
+    which the first holds texts above the names and values below."""
     end = next((i for i, row in enumerate(rows) if i > first and not row.filled), len(rows))
     names = next((i for i, row in enumerate(rows) if i > end and row.filled), len(rows))
-    block = [row.cells for row in rows[first:end] if len(row.cells) == width]
-    body = [row.cells for row in rows[names + 1 :] if len(row.cells) == width]
-    if names >= len(rows) or len(block) > min(_MOST_PAIRS, len(body)):
+    if _heads(rows, names, width, end - first):
+        kinds = Cells()
+        block = [row.cells for row in rows[first:end] if len(row.cells) == width]
+        body = [row.cells for row in rows[names + 1 :] if len(row.cells) == width]
+        values = [at for at in range(width) if is_of_values(at, body, kinds)]
+        if not all(is_of_values(at, block[1:], kinds) for at in values):
+            return names
+    if width == 2:
+        return _below_pairs(rows, first)
+    return first
+
+
+def _heads(rows: Sequence[Row], at: int, width: int, above: int) -> bool:
+    """Whether a row may name the columns of records below it, of which there are more than lines
+    above it."""
+    if at >= len(rows) or above > min(_MOST_PAIRS, len(rows) - at - 1):
+        return False
+    cells = [cell.strip() for cell in rows[at].cells]
+    distinct = len(cells) == width and all(cells) and len(set(cells)) == width
+    below = [row for row in rows[at + 1 :] if len(row.cells) == width]
+    return distinct and not _typed(rows[at]) and any(map(_typed, below))
+
+
+def _below_pairs(rows: Sequence[Row], first: int) -> int:
+    """Index of the names below keys and values, right above records that begin with values."""
+    kinds = [
+        (at, classify(row.cells[0]).kind in TYPED)
+        for at, row in enumerate(rows)
+        if at >= first and len(row.cells) == 2 and row.filled
+    ]
+    texts = next((n for n, (_, typed) in enumerate(kinds) if typed), 0)
+    if texts < 2 or texts > _MOST_PAIRS or not all(typed for _, typed in kinds[texts:]):
         return first
-    cells = [cell.strip() for cell in rows[names].cells]
-    if len(cells) != width or not all(cells) or len(set(cells)) < width or _typed(rows[names]):
+    names = kinds[texts - 1][0]
+    top = rows[first]
+    column = {row.cells[0] for row in rows[names + 1 :]}
+    if rows[names].cells[0] in column or classify(rows[names].cells[0]).kind is Kind.TOKEN:
         return first
-    kinds = Cells()
-    values = [at for at in range(width) if is_of_values(at, body, kinds)]
-    table = values and all(is_of_values(at, block[1:], kinds) for at in values)
-    return names if values and not table else first
+    pairs = texts > 2 or _typed(top) > 0 or top.cells[0].rstrip().endswith(":")
+    return names if pairs and _heads(rows, names, 2, texts - 1) else first
 
 
 def _used_columns(rows: Sequence[Row], width: int) -> int:

@@ -50,11 +50,15 @@ def comes_again(row: Sequence[str], places: Sequence[int], body: Cellses) -> boo
 
 
 _DASHES = re.compile(r":?[-=_]+:?")
+_RULE = re.compile(r"[-=+|:]{3,}")
+"""A line of them, as psql draws it below the names."""
 _LEAST_DASHES = 3
 
 
 def _are_dashes(row: Sequence[str], names: Sequence[str], body: Cellses) -> bool:
     """Whether each name is underlined; a dash or two alone stand for a missing value."""
+    if len(row) == 1 and _RULE.fullmatch(row[0].strip()):
+        return True
     pairs = [(cell.strip(), name.strip()) for cell, name in zip(row, names, strict=False)]
     filled = [(cell, name) for cell, name in pairs if cell or name]
     if len(row) != len(names) or not all(_DASHES.fullmatch(cell) for cell, _ in filled):
