@@ -196,6 +196,9 @@ def delimiters_at_the_end(chance: Random) -> Variation:
     d = chance.choice(",;\t|")
     share, named = chance.choice([(1.0, True), (1.0, False), (0.4, True), (0.4, False)])
     body = [line + d * (chance.random() < share) for line in lines(rows, d)]
+    if named and all(line.endswith(d) for line in body):
+        text = [d.join(header) + d, *body]
+        return made(text, [*header, ""], [[*row, ""] for row in rows], chance)
     return made([d.join(header) + d * named, *body], header, rows, chance)
 
 

@@ -126,7 +126,7 @@ def _trimmed(header: list[str], records: Iterator[list[str]], dialect: Dialect) 
     rows = _filled(records, dialect)
     widths = Counter(map(len, rows))
     last = len(header) - 1
-    empty = bool(rows) and all(not any(row[last:]) for row in rows)
+    empty = widths[last] > 0 and all(not any(row[last:]) for row in rows)
     return header[:-1] if empty or widths[last] > widths[last + 1] else header
 
 
