@@ -116,7 +116,7 @@ def text_bits(text: str) -> float:
     )
 
 
-def classify(text: str, items: dict[str, float] | None = None) -> Cell:
+def classify(text: str, items: Items | None = None) -> Cell:
     """A cell's kind and cost. A blank after it is layout, one before it more often text.
 
     ``items``: costs of list items that are known already, added to here; None where a list is
@@ -131,7 +131,7 @@ def classify(text: str, items: dict[str, float] | None = None) -> Cell:
     return cell
 
 
-def _classify(content: str, items: dict[str, float] | None) -> Cell:
+def _classify(content: str, items: Items | None) -> Cell:
     free = text_bits(content)
     if len(content) > 400:
         return Cell(Kind.TEXT, free, free)
@@ -154,25 +154,26 @@ def _kind(content: str) -> Kind:
     return _KINDS[match.lastgroup or "TEXT"] if match else Kind.TEXT
 
 
-def _list_bits(content: str, known: dict[str, float]) -> float | None:
+def _list_bits(content: str, known: Items) -> float | None:
     """The cost of a cell that is a list; None where it is none."""
     found = [content.split(separator) for separator in "|;,/ " if separator in content]
     costs = [
-        LIST_BITS + sum(_item_bits(item, known) for item in items)
+        LIST_BITS + sum(map(known.__getitem__, items))
         for items in found
         if len(items) > 2 or all(map(_DECIMAL.fullmatch, items))
     ]
     return min(costs, default=None)
 
 
-def _item_bits(item: str, known: dict[str, float]) -> float:
-    bits = known.get(item)
-    if bits is None:
+class Items(dict[str, float]):
+    """Costs of list items, each computed once."""
+
+    def __missing__(self, item: str) -> float:
         content = item.strip()
         free = text_bits(content)
         bits = LIST_ITEM_BITS + min(free, _typed_bits(_kind(content), content, free))
-        known[item] = bits
-    return bits
+        self[item] = bits
+        return bits
 
 
 def _typed_bits(kind: Kind, content: str, free: float) -> float:
@@ -183,18 +184,16 @@ def _typed_bits(kind: Kind, content: str, free: float) -> float:
     return _FIXED_BITS.get(kind, free)
 
 
-class Cells:
+class Cells(dict[str, Cell]):
     """Kinds of cells, computed once per distinct text within one detection."""
 
     def __init__(self) -> None:
-        self._cells: dict[str, Cell] = {}
+        super().__init__()
         self._lines: dict[str, Cell] = {}
-        self._items: dict[str, float] = {}
+        self._items = Items()
 
-    def __getitem__(self, text: str) -> Cell:
-        cell = self._cells.get(text)
-        if cell is None:
-            cell = self._cells[text] = classify(text, self._items)
+    def __missing__(self, text: str) -> Cell:
+        cell = self[text] = classify(text, self._items)
         return cell
 
     def line(self, text: str) -> Cell:
