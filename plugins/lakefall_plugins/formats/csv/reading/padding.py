@@ -12,6 +12,7 @@ import re
 from lakefall_plugins.formats.csv.dialect import Dialect
 
 _NEVER = "\ud800"
+_AROUND = ((" ", ""), ("", " "), ("", "\t"))
 
 
 class Padding:
@@ -25,7 +26,9 @@ class Padding:
         end = rf"(?={d}|[\r\n]|\Z)"
         escaped = f"|{e}." if e else ""
         text = f"(?:[^{q}{e}]|{q}{q}{escaped})*+"
-        self._maybe = re.compile(rf"{q}{blank}+{end}|(?:^|{d}) +{q}", re.MULTILINE)
+        # Two quotes in a row are mostly one inside of a text, where blanks are usual.
+        after = rf"(?:(?<!{q})|(?:^|{d}){q}|{q}{q}){q}{blank}+{end}"
+        self._maybe = re.compile(rf"{after}|(?:^|{d}) +{q}(?!{q}[^{d}\r\n])", re.MULTILINE)
         self._cells = re.compile(
             rf" *({q}{text}{q}){blank}*{end}| *({q}{text})\Z|([^{d}\r\n]*)", re.DOTALL
         )
@@ -36,7 +39,10 @@ class Padding:
 
     def occurs(self, text: str) -> bool:
         """Whether there may be any in a text: cheap, errs on one side."""
-        return bool(self._quote) and self._maybe.search(text) is not None
+        quote = self._quote
+        if not quote or not any(f"{a}{quote}{b}" in text for a, b in _AROUND):
+            return False
+        return self._maybe.search(text) is not None
 
     def without(self, line: str, begins: bool) -> str:
         """A line without them.
