@@ -25,13 +25,14 @@ name: chances
 source: {use: folder, path: "${HOME_OF_TEST}/in"}
 sniffer: {use: csv}
 reader: {use: csv}
-type_inferer: {use: threshold}
-sink: {use: iceberg, catalog: {type: sqlite, warehouse: "${HOME_OF_TEST}/lake"}}
+type_inferer: {use: threshold, number_formats: ["1234.5"]}
+sink: {use: iceberg, max_nulled: 50%, catalog: {type: sqlite, warehouse: "${HOME_OF_TEST}/lake"}}
 cache: {dir: "${HOME_OF_TEST}/cache"}
 """
 GOOD = "".join(f"{i},{i},x\n" for i in range(11, 31))
-NULLS = 'type_inferer.null_values=["", "N/A"]'
+NULLS = 'type_inferer.null_values=["", "n.a."]'
 GROUPED = 'type_inferer.number_formats=["1234.5", "1,234.5"]'
+FIXED = "sink.on_type_conflict=null"
 FILL = "reader.short_records=fill"
 
 
@@ -41,8 +42,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME_OF_TEST", str(tmp_path))
     (tmp_path / "p.yaml").write_text(PIPELINE)
     for key, text in {
-        "t/cells.csv": f"id,n,note\n{GOOD}41,N/A,x\n42,N/A,x\n43,unknown,x\n",
-        "t/record.csv": f"id,n,note\n{GOOD}51,7\n52,N/A,x\n",
+        "t/cells.csv": f"id,n,note\n{GOOD}41,n.a.,x\n42,n.a.,x\n43,unknown,x\n",
+        "t/record.csv": f"id,n,note\n{GOOD}51,7\n52,n.a.,x\n",
         "t/clean.csv": f"id,n,note\n{GOOD}",
         "u/clean.csv": f"id,n,note\n{GOOD}",
     }.items():
@@ -146,13 +147,13 @@ def test_a_wider_format_of_numbers_wins_cells_of_a_table_that_exists(folder: Pat
     Runner(opened(folder)).run()
     assert numbers(folder, "t/grouped.csv") == [None]
     planned = planning.plan(
-        Runner(opened(folder, GROUPED)), ("t",), ("t/grouped.csv",), rejected=True
+        Runner(opened(folder, GROUPED, FIXED)), ("t",), ("t/grouped.csv",), rejected=True
     )
     assert planned.files[0].table_plan
     assert planned.files[0].table_plan.notes == (
         "column 'n' of 't' is read as 1,234.5 from now on",
     )
-    report = retry_rejected.retry(Runner(opened(folder, GROUPED)), keys=("t/grouped.csv",))
+    report = retry_rejected.retry(Runner(opened(folder, GROUPED, FIXED)), keys=("t/grouped.csv",))
     assert [(c.key, c.cells_won, c.cells_left) for c in report.chances] == [("t/grouped.csv", 1, 0)]
     assert numbers(folder, "t/grouped.csv") == [1234]
     put(folder, "t/later.csv", f'id,n,note\n{GOOD}62,"5,678",x\n')
