@@ -1,4 +1,4 @@
-"""Waiting: for what other threads do, and between attempts."""
+"""Waiting for another thread so that Ctrl-C ends it; pauses between attempts."""
 
 from __future__ import annotations
 
@@ -106,6 +106,7 @@ def retry(
 ) -> T:
     """What ``attempt`` returns, called anew while ``again`` says so of what it raised.
 
+    By hand, not with ``tenacity``: its stop, wait and retry conditions take as many lines.
     ``give_up`` raises when the time is up. Ctrl-C and whatever else is no ``Exception`` ends it.
     """
     while True:

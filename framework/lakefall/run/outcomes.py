@@ -1,4 +1,10 @@
-"""What becomes of every object: its outcome, nobody reads it, or another has its content."""
+"""What becomes of every object: its outcome, nobody reads it, or another has its content.
+
+Objects that no format of the pipeline reads are counted, and never fetched. Two files of one table
+have the same content (``on_duplicate_content``) where ETag and size are equal. The first one is
+that which is in the table, else the oldest. Only a file whose current version is not in its table
+yet can be a duplicate: what is loaded stays loaded.
+"""
 
 from __future__ import annotations
 

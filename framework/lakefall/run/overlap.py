@@ -1,4 +1,10 @@
-"""What runs at the same time: files fetched ahead, one table loaded while others are converted."""
+"""What runs at the same time: files fetched ahead, one table loaded while the next is converted.
+
+What one waits for, the source, the catalog and the object store, is not what the other works with,
+the processors of this machine. A file is fetched by its own source, into its own batch's scratch
+folder, and an error shows when the file's turn has come. One load at a time: whoever commits waits
+for nobody else's commit.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One file, without loading it: as the reader sees it, or rewritten for people and other tools."""
+"""One file on its own: how it is written, what its columns are, and a clean copy of it."""
 
 from __future__ import annotations
 

@@ -65,7 +65,7 @@ def test_a_lost_answer_doubles_nothing_and_loses_nothing(
     "error", [CommitFailedException("no"), exceptions.ValidationException("no")]
 )
 def test_retries_end_and_leave_no_debris(lakehouse: Lakehouse, error: Exception) -> None:
-    impatient = lakehouse.with_options(commit_timeout="0.3s")
+    impatient = lakehouse.with_options(commit_timeout="1.5s")
     impatient.load(FILE, ID, "SELECT 1")
     tries = []
 
@@ -78,7 +78,7 @@ def test_retries_end_and_leave_no_debris(lakehouse: Lakehouse, error: Exception)
 
     disturb(impatient, refuse)
     before = {p for p in (lakehouse.folder / "wh").rglob("*.*") if p.is_file()}
-    with pytest.raises(CommitConflictError, match=r"'orders'.*0\.3 seconds"):
+    with pytest.raises(CommitConflictError, match=r"'orders'.*1\.5 seconds"):
         impatient.load(CHANGED, ID, "SELECT 2")
     assert len(tries) > 1
     assert {p for p in (lakehouse.folder / "wh").rglob("*.*") if p.is_file()} == before
