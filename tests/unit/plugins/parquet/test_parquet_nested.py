@@ -308,3 +308,16 @@ def kind_of_theirs() -> Any:
 
     fields = [NestedField(i, f"f{i}", LongType(), required=False) for i in (1, 2)]
     return StructType(*fields)
+
+
+def test_repair_makes_json_of_different_ones_whatever_came_first(tmp_path: Path) -> None:
+    lake = Lake(tmp_path, on_conflict="repair")
+    write(lake.inbox / "a.parquet", {"id": [1], "s": [{"x": 1}]})
+    lake.load()
+    write(lake.inbox / "b.parquet", {"id": [2], "s": [{"y": 2}]})
+    lake.load()
+    assert (lake.type_of("s"), lake.rejects()) == ("string", [])
+    assert [lake.rows(key)[0]["s"] for key in ("t/a.parquet", "t/b.parquet")] == [
+        '{"x":1}',
+        '{"y":2}',
+    ]
