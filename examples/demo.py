@@ -100,10 +100,8 @@ def first_run(demo: Demo) -> None:
         "WHERE ad_station LIKE '%Allée%' GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 5"
     )
     demo.lakefall("query", PIPELINE, sql)
-    say("The penguins come from R, which writes NA where nothing is known. One option says so.")
-    nulls = 'type_inferer.null_values=["", "NA"]'
-    penguins = ("--table", "penguins", "--table", "damaged")
-    demo.lakefall("run", PIPELINE, *penguins, "--force", "--set", nulls)
+    say("The penguins come from R, which writes NA where nothing is known: no values, and told.")
+    demo.lakefall("infer", "examples/data/penguins/penguins-raw.csv")
     say("The registry knows every file.")
     demo.lakefall("status", PIPELINE)
     say("Nothing is lost silently: what did not reach the table, and the line it stands on.")
