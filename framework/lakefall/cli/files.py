@@ -34,7 +34,8 @@ def sniff(
 
     Always answers with the likeliest reading, however unlikely. With --json, each object holds:
     path, delimiter, quotechar, escapechar, encoding, has_header, preamble_lines, line_terminator,
-    confidence ('' for none); or path and error.
+    confidence ('' for none); path and refused where the content is no text, or a document of
+    another kind; or path and error.
 
     \b
     Example: lakefall sniff inbox/*/*.csv --json
@@ -50,7 +51,7 @@ def sniff(
         else:
             lines([f"{path}: {found.describe()}", *(f"  {e}" for e in found.evidence)])
 
-    _each(file, pipeline, sets, one, json=json)
+    _each(file, pipeline, sets, one, json=json, refused="refused")
 
 
 def infer(
@@ -138,10 +139,14 @@ def _each(
     one: Callable[[Run, Path], None],
     *,
     json: bool,
+    refused: str = "error",
 ) -> None:
-    """Do something with every file; one that fails is told and stops no other."""
+    """Do something with every file; one that fails is told and stops no other.
+
+    ``refused`` is the key of the message where the file's content is known, and no table of text.
+    """
     from lakefall.cli.output import emit, say
-    from lakefall.contract.errors import as_foreseen
+    from lakefall.contract.errors import NotTextError, as_foreseen
 
     failed = False
     with _scratch_run(pipeline, sets) as run:
@@ -152,7 +157,8 @@ def _each(
                 failed = True
                 message = str(as_foreseen(error))
                 if json:
-                    emit({"path": str(path), "error": message})
+                    key = refused if isinstance(error, NotTextError) else "error"
+                    emit({"path": str(path), key: message})
                 say(message if message.startswith(f"{path}:") else f"{path}: {message}")
     raise typer.Exit(1 if failed else 0)
 

@@ -49,6 +49,17 @@ def test_sniff_goes_on_after_a_file_that_fails(
     assert "absent.csv: No such file" in told.err
 
 
+def test_sniff_says_what_a_file_is_that_is_no_csv(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "a.csv").write_text("<!DOCTYPE html>\n<html><body>Sign in</body></html>\n")
+    assert cli._code(["sniff", "a.csv", "--json"]) == 1
+    told = capsys.readouterr()
+    assert list(objects(told.out)[0]) == ["path", "refused"]
+    assert "an HTML page" in objects(told.out)[0]["refused"]
+    assert "an HTML page" in told.err
+
+
 def test_sniff_answers_also_where_a_run_would_not_dare(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
