@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -91,12 +92,16 @@ class ParquetReader(Plugin[ParquetReaderOptions]):
                 writer.run(1, proof.rows)
         kinds, relation = _relation(run, local, scratch, proof, wide)
         columns, cells, warnings = [], [], []
+        made: list[str] = []
         for at, (name, kind) in enumerate(zip(names, kinds, strict=True)):
             declared, cell = _column(local, name, kind, f"p{at}", fits=at not in proof.misfits)
             columns.append(FileColumn(name, declared))
             cells.append(f"{cell} AS {text_column(at)}")
+            made += [cell] if "map_from_entries(" in cell else []
             if at in proof.misfits:
                 warnings.append(f"column {name!r}: {proof.misfits[at]}; it is {declared}")
+        if made:
+            _prove_maps(run, local, relation, made)
         return Records(
             local=local,
             format=format,
@@ -144,6 +149,20 @@ def _relation(
         listed = ", ".join(f"p{at}" for at in proof.rewritten)
         relation += f" POSITIONAL JOIN {sql.parquet([wide])} AS w({listed})"
     return kinds, relation
+
+
+def _prove_maps(run: Run, local: LocalFile, relation: str, maps: Sequence[str]) -> None:
+    """Refuse a key that occurs twice in a map that is written anew; others stay as they are."""
+    import duckdb
+
+    counted = ", ".join(f"count({cell})" for cell in maps)
+    with sql.connect(run.pipeline.config.engine, run.workdir, columns=len(maps)) as connection:
+        try:
+            sql.rows(connection, f"SELECT {counted} FROM {relation}")
+        except duckdb.InvalidInputException as error:
+            raise UnsupportedFormatError(
+                f"{local.name}: a map cannot be kept ({error}); write it as a list of structs"
+            ) from error
 
 
 def _column(

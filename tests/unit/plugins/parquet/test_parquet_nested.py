@@ -321,3 +321,17 @@ def test_repair_makes_json_of_different_ones_whatever_came_first(tmp_path: Path)
         '{"x":1}',
         '{"y":2}',
     ]
+
+
+def test_keys_that_occur_twice(lake: Lake) -> None:
+    """Kept as they are; but the engine makes no such map of other values."""
+    import pyarrow as pa
+
+    twice = [[("k", 1), ("k", 2)], [("a", 3)]]
+    write(lake.inbox / "a.parquet", {"m": pa.array(twice, pa.map_(pa.string(), pa.int64()))})
+    lake.load()
+    assert [row["m"] for row in lake.rows("t/a.parquet")] == twice
+    write(lake.inbox / "a.parquet", {"m": pa.array(twice, pa.map_(pa.string(), pa.uint8()))})
+    error = lake.load(Status.FAILED)["t/a.parquet"].error
+    assert "Map keys must be unique" in error
+    assert "list of structs" in error
