@@ -20,6 +20,7 @@ from lakefall.contract.errors import (
     as_foreseen,
 )
 from lakefall.contract.values import (
+    Change,
     Contribution,
     Format,
     LocalFile,
@@ -122,7 +123,8 @@ class TablePlanning:
         if why:
             return schema, self._left_alone(plan, why), []
         every = sorted([*self._read_again(files, state), *records], key=age)
-        asked = {*schema.unsettled, *(c.name for c in plan.repairs)}
+        changed = {c.name for c in plan.columns if c.change in (Change.REPAIR, Change.WIDEN)}
+        asked = {*schema.unsettled, *changed}
         joint = repair.about(self.infer(every, state, rebuild=True), state, asked)
         others = [r for r in every if r.local.file.key not in loading]
         # A quick look may have been taken again.

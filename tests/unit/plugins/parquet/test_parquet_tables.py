@@ -26,14 +26,14 @@ name: mixed
 source: {{use: folder, path: {0}/in}}
 sniffer: [csv, parquet]
 type_inferer: {{use: threshold}}
-sink: {{use: iceberg, catalog: {{type: sqlite, warehouse: {0}/lake}}}}
+sink: {{use: iceberg, on_type_conflict: {1}, catalog: {{type: sqlite, warehouse: {0}/lake}}}}
 cache: {{dir: {0}/cache}}
 """
 
 
 @pytest.fixture
 def inbox(tmp_path: Path) -> Path:
-    (tmp_path / "p.yaml").write_text(PIPELINE.format(tmp_path))
+    (tmp_path / "p.yaml").write_text(PIPELINE.format(tmp_path, "widen"))
     (tmp_path / "in" / "t").mkdir(parents=True)
     return tmp_path / "in" / "t"
 
@@ -103,6 +103,20 @@ def test_one_table_of_csv_and_parquet(inbox: Path) -> None:
     assert rows(inbox, "t/c.pq", "id, extra").to_pydict() == {"id": [5], "extra": [{"x": [1]}]}
     assert rejects(inbox) == []
     assert rows(inbox, "t/b.parquet").num_rows == 2
+
+
+def test_a_repair_of_one_column_widens_another(inbox: Path) -> None:
+    import pyarrow as pa
+
+    pipeline = inbox.parents[1] / "p.yaml"
+    pipeline.write_text(pipeline.read_text().replace("widen", "repair"))
+    (inbox / "a.csv").write_text("id,code\n1,7\n2,8\n")
+    load(inbox)
+    write(inbox / "b.parquet", {"id": pa.array([2**40, 3]), "code": ["x", "y"]})
+    assert load(inbox)["t/b.parquet"].cells_nulled == 0
+    found = rows(inbox, "t/b.parquet", "id, code").to_pydict()
+    assert found == {"id": [2**40, 3], "code": ["x", "y"]}
+    assert rows(inbox, "t/a.csv", "id, code").to_pydict() == {"id": [1, 2], "code": ["7", "8"]}
 
 
 def test_files_that_come_together_and_one_that_is_damaged(inbox: Path) -> None:
