@@ -195,7 +195,15 @@ def test_a_repair_whose_files_are_gone_fails_and_changes_nothing(tmp_path: Path)
     report = lake.run({"t/jan.csv": None, "t/feb.csv": csv("texts")})
     failed = outcome(report, "t/feb.csv")
     assert failed.status is Status.FAILED
-    for word in ("'price'", "DATE", "VARCHAR", "'t/jan.csv'", "rebuild", "type_inferer.columns"):
+    for word in (
+        "'price'",
+        "DATE",
+        "VARCHAR",
+        "'t/jan.csv'",
+        "rebuild",
+        "type_inferer.columns",
+        "'abc' on line 2 of t/feb.csv, 'd e' on line 3 of t/feb.csv",
+    ):
         assert word in failed.error
     assert lake.table("t") == before
 

@@ -310,6 +310,8 @@ def _change_words(column: PlannedColumn | None) -> str:
         return "added"
     if column.change is Change.WIDEN:
         return f"widened from {column.from_type} to {column.type}"
+    if column.change is Change.REPAIR:
+        return f"repaired: becomes {column.from_type}, it was {column.type}"
     return f"conflict: the table has {column.type}, the file {column.from_type}"
 
 

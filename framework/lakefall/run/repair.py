@@ -8,7 +8,7 @@ would have made.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lakefall.common import naming, sql
@@ -16,16 +16,20 @@ from lakefall.contract.errors import TypeConflictError
 from lakefall.contract.values import (
     Change,
     Contribution,
+    Records,
     Schema,
     SourceFile,
     TablePlan,
     TableState,
 )
+from lakefall.tabular.columns import typed_columns
+from lakefall.tabular.places import LineMap
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
 
 _SHOWN = 3
+_SHOWN_CHARACTERS = 40
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -79,16 +83,38 @@ def kept(plan: TablePlan, why: str) -> TablePlan | None:
     return dataclasses.replace(plan, columns=columns, notes=(*plan.notes, *left))
 
 
-def conflict(plan: TablePlan, why: str) -> TypeConflictError:
+def conflict(
+    run: Run, plan: TablePlan, schema: Schema, records: Sequence[Records], why: str
+) -> TypeConflictError:
     """Why a file cannot be loaded: values would be lost, and the table cannot be rebuilt."""
-    column = plan.repairs[0]
+    column = next(c for c in plan.repairs if not c.lossless)
     setting = f"type_inferer.columns.{column.name}={column.type}"
+    lost = [value for each in records for value in _lost(run, plan, schema, each, column.name)]
+    shown = f" ({', '.join(lost[:_SHOWN])})" if lost else ""
     return TypeConflictError(
         f"column {column.name!r} of table {plan.table!r} is {column.type}, its files together ask "
-        f"for {column.from_type or column.type}, and the table cannot be rebuilt: {why}. "
+        f"for {column.from_type or column.type}{shown}, and the table cannot be rebuilt: {why}. "
         f"`lakefall rebuild PIPELINE {plan.table}` makes it anew from what the source has; "
         f"`--set {setting}` keeps the type, and what does not parse becomes NULL"
     )
+
+
+def _lost(run: Run, plan: TablePlan, schema: Schema, records: Records, name: str) -> Iterator[str]:
+    """The first values of a column that do not parse as its type in the table, with their lines."""
+    columns = typed_columns(run, records, plan, schema, "null")
+    column = next((c for c in columns if c.name == name), None)
+    if column is None or column.position is None or column.kept:
+        return
+    query = (
+        f"SELECT place, {column.text} FROM (SELECT *, row_number() OVER () - 1 AS place FROM "
+        f"{records.sql}) WHERE {column.misfit} LIMIT {_SHOWN}"
+    )
+    places = LineMap.load(records.places)
+    engine = run.pipeline.config.engine
+    candidates = [column.candidate]
+    with sql.connect(engine, run.workdir, candidates, columns=len(records.columns)) as connection:
+        for row, text in sql.rows(connection, query):
+            yield f"{text[:_SHOWN_CHARACTERS]!r} on {places.words(row)} of {records.local.name}"
 
 
 def about(schema: Schema, state: TableState | None, asked: Collection[str]) -> Schema:

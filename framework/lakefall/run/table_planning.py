@@ -103,7 +103,7 @@ class TablePlanning:
         loading = {r.local.file.key for r in records}
         _, why = repair.files_to_read(self.run, self.table, known, loading)
         if why:
-            return schema, self._left_alone(plan, why)
+            return schema, self._left_alone(plan, schema, records, why)
         told = repair.notes(plan, repair.cost(known, loading), schema.unsettled)
         return schema, dataclasses.replace(plan, notes=told)
 
@@ -121,7 +121,7 @@ class TablePlanning:
         loading = {r.local.file.key for r in records}
         files, why = repair.files_to_read(self.run, self.table, known or (), loading)
         if why:
-            return schema, self._left_alone(plan, why), []
+            return schema, self._left_alone(plan, schema, records, why), []
         every = sorted([*self._read_again(files, state), *records], key=age)
         changed = {c.name for c in plan.columns if c.change in (Change.REPAIR, Change.WIDEN)}
         asked = {*schema.unsettled, *changed}
@@ -136,15 +136,17 @@ class TablePlanning:
         plan = self.prepare_table(joint, rebuild=True)
         keys = {r.local.file.key for r in every}
         if why := repair.rows_of_others(self.run, self.table, keys):
-            return joint, self._left_alone(found, why), []
+            return joint, self._left_alone(found, joint, records, why), []
         for note in told:
             self.run.warn(note, table=self.table)
         return joint, dataclasses.replace(plan, repair=True, notes=told), others
 
-    def _left_alone(self, plan: TablePlan, why: str) -> TablePlan:
+    def _left_alone(
+        self, plan: TablePlan, schema: Schema, records: Sequence[Records], why: str
+    ) -> TablePlan:
         kept = repair.kept(plan, why)
         if kept is None:
-            raise repair.conflict(plan, why)
+            raise repair.conflict(self.run, plan, schema, records, why)
         return kept
 
     def _read_again(self, files: Sequence[SourceFile], state: TableState | None) -> list[Records]:

@@ -38,7 +38,7 @@ def pack(evidence: FileEvidence) -> str:
 
 def together(files: Mapping[str, str]) -> str:
     """The packed evidence of a source file: of itself, or of an archive's members, by name."""
-    return _json(files)
+    return _json({name: json.loads(text) for name, text in files.items() if text})
 
 
 def _json(value: object) -> str:
@@ -60,9 +60,7 @@ def unpack(contributions: Iterable[Contribution]) -> dict[str, FileEvidence]:
             parts = json.loads(each.evidence) if each.evidence else {}
             files = {
                 str(name): FileEvidence(dict(declared), tuple(columns), str(inferred))
-                for name, (declared, columns, inferred) in (
-                    (name, json.loads(text)) for name, text in parts.items()
-                )
+                for name, (declared, columns, inferred) in parts.items()
             }
         except (ValueError, TypeError, AttributeError):
             # Written by a version that says it otherwise.

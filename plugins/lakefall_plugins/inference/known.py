@@ -201,18 +201,24 @@ class Keeper:
 
 def _row(known: Known, proposed: range) -> list[Any]:
     reading = TEXT if known.reading is None else known.reading
-    misses = [n for pair in sorted(known.misses.items()) if pair[0] in proposed for n in pair]
+    counted = {r: n for r, n in sorted(known.misses.items()) if r in proposed}
+    # Most readings take no value at all: one bit for each of them.
+    none = sum(1 << r for r, n in counted.items() if n == known.filled)
+    some = [n for pair in counted.items() if pair[1] != known.filled for n in pair]
     flags = known.sampled + 2 * known.complete + 4 * known.proved
-    return [reading, known.filled, flags, misses, dict(known.vetoes), dict(known.signs)]
+    signs = dict(known.signs)
+    return [reading, known.filled, flags, f"{none:x}", some, dict(known.vetoes), signs]
 
 
 def _known(row: list[Any]) -> Known:
-    reading, filled, flags, pairs, vetoes, signs = row
-    numbers: Iterable[int] = iter(pairs)
+    reading, filled, flags, none, some, vetoes, signs = row
+    bits = int(none, 16)
+    misses = {r: filled for r in range(bits.bit_length()) if bits >> r & 1}
+    numbers: Iterable[int] = iter(some)
     return Known(
         None if reading == TEXT else reading,
         filled,
-        dict(zip(numbers, numbers, strict=True)),
+        misses | dict(zip(numbers, numbers, strict=True)),
         dict(vetoes),
         dict(signs),
         sampled=bool(flags & 1),
