@@ -18,7 +18,7 @@ from lakefall import testing
 from lakefall.contract.errors import FileChangedError, LakefallError
 from lakefall.contract.plugin import NoOptions, hookimpl
 from lakefall.contract.results import Maintained, Registered
-from lakefall.contract.types import TypeCandidate, TypePlugin
+from lakefall.contract.types import Role, Sign, TypeCandidate, TypePlugin
 from lakefall.contract.values import LocalFile, Places, Schema, TypeSettings
 from lakefall.testing import PluginContract, SnifferContract, TypeContract
 from lakefall.testing.contract import StepContract, some_file
@@ -447,13 +447,16 @@ class Amount(TypePlugin[NoOptions]):
         plain = TypeCandidate(
             "AMOUNT", 1, "int", "INTEGER", whole("-?([1-9][0-9]{0,8}|0)"), "plain",
             telltale=lambda text: f"({text} GLOB '*[0-9]*')",
-            veto=lambda text: f"({text} GLOB '0[0-9]*')",
-            veto_reason="with a leading zero",
+            signs=(barring("0[0-9]*"),),
             examples=("1", "-20", "300"),
             counter_examples=("x", "1.5", "007"),
         )  # fmt: skip
         signed = whole("[+-]?([1-9][0-9]{0,8}|0)")
         return [plain, replace(plain, format="signed", parse=signed, extends=("plain",))]
+
+
+def barring(pattern: str) -> Sign:
+    return Sign("in digits", lambda text: f"({text} GLOB '{pattern}')", Role.NO_NUMBER)
 
 
 def whole(pattern: str) -> Callable[[str], str]:
@@ -502,7 +505,7 @@ TYPE = [
         "blanks_around_a_value_never_change_it",
     ),
     (
-        *candidates(lambda c: replace(c, veto=lambda text: f"({text} = '1')")),
+        *candidates(lambda c: replace(c, signs=(barring("1"),))),
         "a_vetoed_value_does_not_parse",
     ),
     (*candidates(lambda c: replace(c, telltale=lambda _: "false")), "a_telltale_tells"),

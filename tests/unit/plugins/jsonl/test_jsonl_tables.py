@@ -20,7 +20,7 @@ name: mixed
 source: {{use: folder, path: {0}/in}}
 sniffer: [csv, jsonl]
 type_inferer: {{use: threshold}}
-sink: {{use: iceberg, catalog: {{type: sqlite, warehouse: {0}/lake}}}}
+sink: {{use: iceberg, on_type_conflict: widen, catalog: {{type: sqlite, warehouse: {0}/lake}}}}
 cache: {{dir: {0}/cache}}
 """
 
