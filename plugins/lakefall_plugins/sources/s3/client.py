@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cached_property
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, TypeVar
 
 from lakefall.common.waiting import Backoff
 from lakefall.contract.errors import (
+    FileChangedError,
     FileVanishedError,
     MissingExtraError,
     SourceTlsError,
@@ -21,7 +25,11 @@ from lakefall_plugins.sources.s3.errors import translated
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
-    from mypy_boto3_s3.type_defs import GetObjectRequestTypeDef, ObjectTypeDef
+    from mypy_boto3_s3.type_defs import (
+        GetObjectOutputTypeDef,
+        GetObjectRequestTypeDef,
+        ObjectTypeDef,
+    )
     from pydantic import SecretStr
 
     from lakefall_plugins.sources.s3.options import S3Options
@@ -38,6 +46,8 @@ _ALIGNED = 8 << 20
 """What parts begin at a multiple of: stores keep objects in pieces of such sizes, and read and
 unpack a piece whole whatever a request wants of it."""
 _LONGEST_PAUSE = 20.0
+_MD5 = re.compile(r"[0-9a-f]{32}")
+"""An ETag that is the content's MD5, where no key encrypts the object and it came in one upload."""
 
 
 class Bucket:
@@ -153,44 +163,100 @@ class Bucket:
             FileVanishedError, FileChangedError, SourceError.
         """
         out.truncate(size)
-        parts = _parts(size)
-
-        def bring(part: range) -> None:
-            whole = len(parts) == 1
-            self._tried(lambda: self._bring(key, etag, part, out.fileno(), whole=whole))
-
+        target = out.fileno()
         try:
             with self._foreseen(key):
+                parts = _parts(size)
                 if len(parts) == 1:
                     # To wait for another thread costs a small file as much as its request.
-                    bring(parts[0])
-                    return
-                pool = ThreadPoolExecutor(min(_PARTS_AT_ONCE, len(parts)))
-                try:
-                    list(pool.map(bring, parts))
-                finally:
-                    pool.shutdown(cancel_futures=True)
+                    self._bring_whole(key, etag, size, target)
+                else:
+                    self._bring_parts(key, etag, size, target, parts)
         except FileVanishedError:
             self.reach()  # some stores say of a missing bucket that the key is missing
             raise
 
-    def _bring(self, key: str, etag: str, part: range, target: int, *, whole: bool) -> None:
-        """Write some bytes of an object where they belong."""
+    def _bring_whole(self, key: str, etag: str, size: int, target: int) -> None:
+        self._tried(lambda: self._bring(key, etag, range(size), target, size))
+
+    def _bring_parts(
+        self, key: str, etag: str, size: int, target: int, parts: Sequence[range]
+    ) -> None:
+        """Bring the parts at once; the whole by one request where that gives no proven object."""
+
+        def bring(part: range) -> None:
+            self._tried(lambda: self._bring(key, etag, part, target, size))
+
+        pool = ThreadPoolExecutor(min(_PARTS_AT_ONCE, len(parts)))
+        try:
+            list(pool.map(bring, parts))
+        except _NoPartError:
+            self._bring_whole(key, etag, size, target)
+            return
+        finally:
+            pool.shutdown(cancel_futures=True)
+        if not _MD5.fullmatch(etag) or (digest := _digest(target)) == etag:
+            return
+        # Either a part is wrong, or the ETag is no digest of the content (encryption by a key).
+        self._bring_whole(key, etag, size, target)
+        if _digest(target) not in (etag, digest):
+            raise SourceUnreachableError(
+                f"{key}: {self.where} sent other bytes each time, and none whose MD5 is the ETag; "
+                "the next run tries again"
+            )
+
+    def _bring(self, key: str, etag: str, part: range, target: int, size: int) -> None:
+        """Write some bytes of an object of ``size`` where they belong.
+
+        Raises:
+            _NoPartError: the store answered with the whole object, as RFC 9110 (14.2) allows.
+        """
         wanted: GetObjectRequestTypeDef = {
             "Bucket": self.name,
             "Key": key,
             "IfMatch": f'"{etag}"',
         }
-        if not whole:
+        if len(part) < size:
             wanted["Range"] = f"bytes={part.start}-{part.stop - 1}"
         at = part.start
-        with self.client.get_object(**wanted)["Body"] as body:
+        answer = self.client.get_object(**wanted)
+        with answer["Body"] as body:
+            self._check(key, etag, part, size, answer)
             while chunk := body.read(_CHUNK):
+                if at + len(chunk) > part.stop:
+                    raise SourceUnreachableError(
+                        f"{key}: {self.where} sent more than the {len(part):,} bytes asked for; "
+                        "the next run tries again"
+                    )
                 os.pwrite(target, chunk, at)
                 at += len(chunk)
         if at != part.stop:
             raise SourceUnreachableError(
                 f"{key}: {self.where} sent {at - part.start:,} bytes of {len(part):,}; "
+                "the next run tries again"
+            )
+
+    def _check(
+        self, key: str, etag: str, part: range, size: int, answer: GetObjectOutputTypeDef
+    ) -> None:
+        """Whether an answer is about these bytes of this version, before one of them is written."""
+        if answer.get("ETag", f'"{etag}"').removeprefix("W/").strip('"') != etag:
+            raise FileChangedError(f"{key}: changed in {self.where} after it was listed")
+        status = answer["ResponseMetadata"]["HTTPStatusCode"]
+        told = answer.get("ContentRange", "")
+        if len(part) < size:
+            if status == HTTPStatus.OK:
+                raise _NoPartError
+            wanted = f"bytes {part.start}-{part.stop - 1}/"
+            if not told.startswith(wanted) or told.removeprefix(wanted) not in ("*", str(size)):
+                raise SourceUnreachableError(
+                    f"{key}: {self.where} was asked for {wanted}{size} and sent {told or status}; "
+                    "the next run tries again"
+                )
+        length = answer.get("ContentLength", len(part))
+        if length != len(part):
+            raise SourceUnreachableError(
+                f"{key}: {self.where} has {length:,} bytes for {len(part):,} that were listed; "
                 "the next run tries again"
             )
 
@@ -227,6 +293,20 @@ class Bucket:
             if known is None:
                 raise
             raise known from error
+
+
+class _NoPartError(Exception):
+    """A request for a part was answered with the whole object."""
+
+
+def _digest(target: int) -> str:
+    """The MD5 of a file's bytes."""
+    found = hashlib.md5(usedforsecurity=False)
+    at = 0
+    while chunk := os.pread(target, _CHUNK, at):
+        found.update(chunk)
+        at += len(chunk)
+    return found.hexdigest()
 
 
 def _parts(size: int) -> list[range]:
