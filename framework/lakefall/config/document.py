@@ -48,10 +48,15 @@ def _memory(value: Any) -> str:
     return f"{parse_size(value)}B"
 
 
+MOST_THREADS = 256
+"""More cores than a machine has that runs one process of this; each thread is a thread of the
+system's, and takes memory."""
+
+
 class EngineSection(Options):
     """What the machine may spend on one process."""
 
-    threads: int = Field(default=0, ge=0)
+    threads: int = Field(default=0, ge=0, le=MOST_THREADS)
     """Threads of the query engine; 0: as many as there are cores."""
     memory_limit: Annotated[str, BeforeValidator(_memory)] = "256MB"
     """What the query engine may hold before it spills to disk."""

@@ -221,6 +221,10 @@ class CatalogUnreachableError(SinkError):
     """The catalog does not answer."""
 
 
+class CatalogLostError(SinkError):
+    """The catalog's own file is gone, and its tables are not: to begin anew would hide them."""
+
+
 class CatalogDeniedError(SinkError):
     """The catalog refuses the credentials, or forbids what was asked."""
 

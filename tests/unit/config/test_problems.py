@@ -235,6 +235,10 @@ CASES = {
             "p.yaml:4: cache.dir: expected a path; found 5",
         ],
     ),
+    "more threads than any machine has cores": (
+        GOOD + "engine: {threads: 100000}\n",
+        ["p.yaml:3: engine.threads: expected a value less than or equal to 256; found 100000"],
+    ),
     "environment": (
         GOOD + "sniffer:\n  use: csv\n  encoding: ${ABSENT}\n",
         [

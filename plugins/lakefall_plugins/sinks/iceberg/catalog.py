@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lakefall.contract.errors import MissingExtraError
+from lakefall.contract.errors import CatalogLostError, MissingExtraError
 from lakefall.contract.values import Check
 from lakefall_plugins.sinks.iceberg.metadata import schema_of
 from lakefall_plugins.sinks.iceberg.options import RestCatalog
@@ -50,7 +50,22 @@ class SqliteHome:
 
     @property
     def exists(self) -> bool:
-        return (self.folder / CATALOG_FILE).exists()
+        """Whether there is a catalog.
+
+        Raises:
+            CatalogLostError: there is none, and its tables are still there.
+        """
+        file = self.folder / CATALOG_FILE
+        if file.exists() and file.stat().st_size:
+            return True
+        left = next(self.folder.glob("*/*/metadata/*.metadata.json"), None)
+        if left is not None:
+            state = "empty" if file.exists() else "missing"
+            raise CatalogLostError(
+                f"{file} is {state}, but tables of it are there, such as {left.parent.parent}; "
+                "bring the file back from a backup, or point sink.catalog.warehouse to a new folder"
+            )
+        return file.exists()
 
     def local(self, cache: Path) -> Path:  # noqa: ARG002 -- the warehouse is local itself
         return self.folder / _FOLDER
@@ -61,6 +76,7 @@ class SqliteHome:
         from sqlalchemy.exc import OperationalError
 
         self.folder.mkdir(parents=True, exist_ok=True)
+        _ = self.exists
         url = URL.create(
             "sqlite",
             database=str(self.folder / CATALOG_FILE),

@@ -9,6 +9,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from lakefall.contract.plugin import Options, SinkOptions
 from lakefall.contract.units import Duration, Share, Size
 
+_OWN_NAME = r"^[A-Za-z_][A-Za-z0-9_]{0,127}$"
+"""A name is part of a path in the warehouse."""
+
 
 def _null_is_a_word(value: object) -> object:
     """YAML reads a bare ``null`` as nothing."""
@@ -63,9 +66,9 @@ class LakeOptions(SinkOptions):
     """Share of a column's values in one file, from 20 on, that may become NULL because they do not
     parse as its type: where several files decide, a type that loses more in one of them is not
     taken. 1 - `threshold` where it is not set."""
-    registry_table: str = "_ingest_registry"
+    registry_table: str = Field(default="_ingest_registry", pattern=_OWN_NAME)
     """Table that remembers every processed file."""
-    rejects_table: str = "_ingest_rejects"
+    rejects_table: str = Field(default="_ingest_rejects", pattern=_OWN_NAME)
     """Table that keeps every record and cell that did not reach its table."""
     maintenance: Maintenance = Maintenance()
     """How `lakefall maintain` compacts tables and expires their snapshots."""

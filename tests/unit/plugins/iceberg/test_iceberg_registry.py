@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 from iceberg_support import Lakehouse, source
+from pydantic import ValidationError
 
+from lakefall.contract.errors import CatalogLostError
 from lakefall.contract.values import Outcome, Status
 from lakefall_plugins.sinks.lake.registry import Row
 
@@ -276,3 +278,30 @@ def test_an_empty_lake_answers_and_stays_empty(lakehouse: Lakehouse) -> None:
         (True, "no catalog yet; the first load makes it")
     ]
     assert not (lakehouse.folder / "wh").exists()
+
+
+@pytest.mark.parametrize("how", ["missing", "empty"])
+def test_a_catalog_that_is_gone_is_not_begun_anew(lakehouse: Lakehouse, how: str) -> None:
+    """Its tables are still there: a new one would hide them, and load every file again."""
+    file = source("orders/a.csv")
+    lakehouse.load(file, [("id", "INTEGER")], "SELECT 1")
+    catalog = lakehouse.folder / "wh" / "catalog.db"
+    kept = catalog.read_bytes()
+    catalog.unlink()
+    if how == "empty":
+        catalog.touch()
+    again = lakehouse.with_options()
+    for attempt in (
+        lambda: again.reasons(file),
+        lambda: again.load(file, [("id", "INTEGER")], "SELECT 1"),
+    ):
+        with pytest.raises(CatalogLostError, match=rf"catalog.db is {how}.*wh/lakehouse.*orders"):
+            attempt()
+    catalog.write_bytes(kept)
+    assert lakehouse.with_options().sink.describe("orders") is not None
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", "a b", "x" * 200])
+def test_names_of_our_own_tables_are_no_paths(lakehouse: Lakehouse, name: str) -> None:
+    with pytest.raises(ValidationError, match="registry_table"):
+        lakehouse.with_options(registry_table=name)
