@@ -34,6 +34,8 @@ from lakefall.contract.values import Check, LocalFile, RegistryEntry, SourceFile
 from lakefall.files.options import FileOptions
 from lakefall.files.selection import NO_SPACE, Selection, warn_if_large
 
+UNKNOWN = os.stat_result([0] * 16)
+"""The status of what cannot be looked at."""
 # A pipe without a writer would block the run for ever; a link may have replaced the file.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -177,8 +179,8 @@ class FolderSource(Plugin[FolderOptions]):
                     if not selection.excludes(key):
                         yield from self._blocked_folder(key, self._link_problem(key))
                 elif (account := selection.account(key)) == "unread":
-                    with contextlib.suppress(FileNotFoundError):  # gone meanwhile
-                        status = item.stat(follow_symlinks=False)
+                    status = _status(Path(item.path))
+                    if status is not None:
                         yield Entry(key, self._root, status, unread=True)
                 elif account == "taken" and (entry := self._entry(key)) is not None:
                     yield entry
@@ -199,12 +201,15 @@ class FolderSource(Plugin[FolderOptions]):
                 return Entry(key, path, status, "no regular file (a pipe, socket or device)")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            return Entry(key, path, UNKNOWN, f"cannot be read: {error.strerror}")
         return Entry(key, path, status)
 
     def _blocked_folder(self, key: str, problem: str) -> Iterator[Entry]:
         path = self._root / key
-        with contextlib.suppress(FileNotFoundError):  # gone meanwhile
-            yield Entry(f"{key}/", path, path.lstat(), problem)
+        status = _status(path)
+        if status is not None:
+            yield Entry(f"{key}/", path, status, problem)
 
     def _link_problem(self, key: str) -> str:
         target = os.path.realpath(self._root / key)
@@ -280,6 +285,17 @@ class FolderSource(Plugin[FolderOptions]):
         if not real.is_relative_to(self._root):
             raise UnsafeKeyError(f"{key}: {self._link_problem(key)}")
         return real
+
+
+def _status(path: Path) -> os.stat_result | None:
+    """What lies under a path; None where that is gone, ``UNKNOWN`` where it cannot be told, such as
+    under a path that is longer than the system takes."""
+    try:
+        return path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError:
+        return UNKNOWN
 
 
 def _lies_there(path: Path) -> bool:

@@ -6,6 +6,7 @@ import dataclasses
 import hashlib
 import os
 import resource
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -322,6 +323,25 @@ def test_a_key_that_leads_out_is_refused(inbox: Inbox, key: str) -> None:
     file = dataclasses.replace(inbox.list()["t/a.csv"], key=key)
     with pytest.raises(UnsafeKeyError):
         inbox.fetch(file)
+
+
+def test_a_path_that_is_too_long_stops_no_other_file(inbox: Inbox) -> None:
+    """Deeper than PATH_MAX: such folders are made by programs that change into each of them."""
+    inbox.put("t/a.csv")
+    (inbox.path / "deep").mkdir()
+    at = os.open(inbox.path / "deep", os.O_RDONLY)
+    for _ in range(25):
+        os.mkdir("x" * 200, dir_fd=at)
+        below = os.open("x" * 200, os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = below
+    os.close(at)
+    try:
+        found = {f.key[:10]: f.problem for f in inbox.list().values()}
+    finally:
+        shutil.rmtree(inbox.path / "deep")
+    assert found["t/a.csv"] == ""
+    assert "File name too long" in found["deep/xxxxx"]
 
 
 def test_a_pipe_is_refused_without_waiting_for_its_writer(inbox: Inbox) -> None:
