@@ -76,10 +76,7 @@ class StepHooks(SinkHooks):
 
         Called under ``on_source_deleted: delete`` with files that ``discover`` did not list. A
         source answers only for entries of its own ``origin`` that its patterns let through, and
-        looks for each again: what is there, or cannot be looked at, is not gone.
-
-        Raises:
-            SourceError: it cannot be told right now; nothing is deleted.
+        looks again. What is there is not gone; a SourceError says that it cannot be told now.
         """
 
     # --- formats ---
@@ -146,27 +143,23 @@ class StepHooks(SinkHooks):
     ) -> Schema | None:
         """Choose types for the columns of files that will be loaded together.
 
-        All columns of ``records`` are text: those whose type the files declare are left out.
-        Columns are joined by name in order of first appearance. For a column that ``table`` has,
-        the table's type governs; the file's own is still reported, so that the sink can widen.
-        ``quick`` allows an answer from the first rows where these agree, with what it rests on in
-        ``Schema.assumed``: converting all rows is then the proof.
-        ``known`` is the evidence of the files that the table has rows of, by name (also of the
-        versions that ``records`` replace), ``''`` where it is lost: then the types of ``table`` do
-        not govern, but those that all files together ask for. None where they do govern.
+        All columns are text (those whose type the files declare are left out), joined by name in
+        order of first appearance. ``quick`` allows an answer from the first rows where these
+        agree, with what it rests on in ``Schema.assumed``: converting all rows is then the proof.
+        Where ``known`` is None the types of ``table`` govern; a file's own is still reported, so
+        that the sink can widen. Else those govern that all files ask for: it is the evidence of
+        the table's files by name (also of versions that these replace), ``''`` where it is lost.
 
         Raises:
             UnprovedError: a file opened ``quick`` has records that do not fit.
             FormatConflictError: a file contradicts the format of the table's column.
         """
 
-    # --- validator ---
-
     @hookspec
     def validate(self, run: Run, batch: pa.RecordBatch) -> Iterable[Violation]:  # type: ignore[empty-body]
         """Judge typed rows, each alone; ``batch`` has the table's columns. All answer."""
 
-    # --- catalog registrar, any ---
+    # --- registrars, and any plugin ---
 
     @hookspec
     def register(self, run: Run, loaded: Loaded) -> Registered | None:
