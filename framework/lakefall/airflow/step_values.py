@@ -35,7 +35,7 @@ MAX_LISTING = 40_000
 """Bytes of JSON up to which a listing travels; a longer one is made again."""
 MOST_SUFFIXES = 50
 """Kinds of objects that no format reads, as far as they travel."""
-MAX_EVIDENCE = 40_000
+MAX_EVIDENCE = 20_000
 """Characters of a file's evidence that travel from step to step."""
 MAX_TEXT = 2_000
 """Characters of a message."""

@@ -425,6 +425,8 @@ class Converted:
     """Parquet with every reject of the file: records and cells (columns of ``Reject``)."""
     ingested_at: datetime
     warnings: tuple[str, ...] = ()
+    lost_values: tuple[str, ...] = ()
+    """Warnings that show values: for the log, and no part of what travels or is kept."""
     rows_elsewhere: int = 0
     """Rejected records of other tables in the file (``Records.rows_elsewhere``)."""
 

@@ -318,7 +318,7 @@ class TableLoad(TablePlanning):
             detail.update(
                 rows=converted.rows_loaded, bytes=records.local.size, rejects=converted.rejects
             )
-        self._warn(file, converted.warnings)
+        self._warn(file, (*converted.warnings, *converted.lost_values))
         return converted
 
     def _per_file(

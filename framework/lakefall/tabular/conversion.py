@@ -20,7 +20,7 @@ from lakefall.tabular.conservation import (
     proving,
 )
 from lakefall.tabular.judge import Judge
-from lakefall.tabular.rejects import RejectWriter, merge, warning
+from lakefall.tabular.rejects import RejectWriter, lost_values, merge, warning
 from lakefall.tabular.scratch import Scratch, writing
 
 
@@ -98,9 +98,8 @@ def _convert(
         cells_nulled=nulled,
         rejects=rejects.result,
         ingested_at=now,
-        warnings=warning(
-            rejects.result, records.rows_rejected + dropped, nulled, plan.table, local.member
-        ),
+        warnings=warning(rejects.result, records.rows_rejected + dropped, nulled, local.member),
+        lost_values=lost_values(rejects.result, plan.table, local.member) if nulled else (),
     )
     check_converted(records, converted, dropped)
     return converted

@@ -163,11 +163,8 @@ def with_prefix(prefix: Any, reasons: Any) -> Any:
     return pc.binary_join_element_wise(prefix, reasons, ": ")
 
 
-def warning(
-    path: Path | None, records: int, cells: int, table: str, member: str = ""
-) -> tuple[str, ...]:
-    """What a person should know about a file's rejects: how many, the first lines of them, and of
-    the columns that lost values which, and how to keep them."""
+def warning(path: Path | None, records: int, cells: int, member: str = "") -> tuple[str, ...]:
+    """What a person should know about a file's rejects: how many, and the first lines of them."""
     if path is None:
         return ()
     parts = [f"{records:,} records rejected"] if records else []
@@ -175,8 +172,14 @@ def warning(
     first, more = _first_lines(path)
     lines = ", ".join(map(str, first)) + (", ..." if more else "")
     where = f"{member}: " if member else ""
-    told = [f"{where}{' and '.join(parts)}, on lines {lines}; `lakefall rejects` shows them"]
-    lost = _lost_values(path) if cells else {}
+    return (f"{where}{' and '.join(parts)}, on lines {lines}; `lakefall rejects` shows them",)
+
+
+def lost_values(path: Path | None, table: str, member: str = "") -> tuple[str, ...]:
+    """What became NULL, by column: how many values, the first of them, and how to keep them."""
+    where = f"{member}: " if member else ""
+    told: list[str] = []
+    lost = {} if path is None else _lost_values(path)
     for column, (count, reason, shown) in list(lost.items())[:TOLD_COLUMNS]:
         such = ", ".join(f"{text!r} on line {line}" for line, text in shown)
         told.append(

@@ -149,7 +149,7 @@ def test_rejects_are_told_with_their_first_lines(tmp_path: Path) -> None:
     rows = [b"i,name", *(b"%d,x" % i for i in range(2, 40))]
     rows[3], rows[6], rows[8] = b"ragged", b"bad,x", b"a,b,c"
     result = convert_bytes(b"\n".join(rows), tmp_path, {"i": "INTEGER", "name": "VARCHAR"})
-    warning, lost = result.converted.warnings
+    (warning,), (lost,) = result.converted.warnings, result.converted.lost_values
     assert warning.startswith("2 records rejected and 1 values became NULL, on lines 4, 7, 9;")
     assert lost.startswith("column 'i': 1 value is not a value of type INTEGER and became NULL (")
     assert "'bad' on line 7" in lost
