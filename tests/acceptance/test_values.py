@@ -248,7 +248,16 @@ def test_value_ambiguous_dates_are_called_ambiguous_in_the_evidence(lake: Lake) 
     assert "ambiguous" in lake.plan().output
 
 
+def test_value_ambiguous_dates_over_two_files_the_later_settles_them(lake: Lake) -> None:
+    """Month first, as if both files had come at once."""
+    load(lake, ["01/02/2024", "03/04/2024"])
+    load(lake, ["12/31/2024", "11/30/2024"], key="t/b.csv")
+    assert lake.column("t", "v", "v") == ["2024-01-02", "2024-03-04", "2024-11-30", "2024-12-31"]
+
+
 def test_value_ambiguous_dates_over_two_files_the_later_contradicts_and_fails(lake: Lake) -> None:
+    """Where the table's types govern."""
+    lake.configure(sink={"on_type_conflict": "widen"})
     load(lake, ["01/02/2024", "03/04/2024"])
     lake.put("t/b.csv", "id,v,note\n21,12/31/2024,n\n22,11/30/2024,n\n")
     outcome = lake.run(ok=False).of("t/b.csv")
@@ -315,7 +324,9 @@ def test_value_an_existing_varchar_column_gets_the_original_text(lake: Lake) -> 
 
 
 def test_value_an_existing_type_governs_strictly(lake: Lake) -> None:
-    """DuckDB's own cast would make 10.75 an 11 and 00501 a 501."""
+    """By the letter of the specification. DuckDB's own cast would make 10.75 an 11 and 00501 a
+    501."""
+    lake.configure(sink={"on_type_conflict": "null"})
     load(lake, ["5", "6"])
     values = ["10.75", "7", "t", "1e3", "8"]
     outcome = load(lake, values, key="t/b.csv")

@@ -183,7 +183,7 @@ def test_typed_values_work_in_queries(lake: ServerLake) -> None:
 
 
 def test_changed_widened_and_new(lake: ServerLake) -> None:
-    lake.configure(type_inferer=options())
+    lake.configure(type_inferer=options(), sink={"on_type_conflict": "widen"})
     lake.put("grown/a.csv", csv(FILE))
     lake.run()
     lake.put("grown/a.csv", csv([record(n) for n in (11, 12)]))
@@ -210,7 +210,8 @@ def test_changed_widened_and_new(lake: ServerLake) -> None:
 
 
 def test_a_later_file_cannot_contradict_the_tables_format(lake: ServerLake) -> None:
-    lake.configure(type_inferer=options())
+    """Where the table's types govern."""
+    lake.configure(type_inferer=options(), sink={"on_type_conflict": "widen"})
     lake.put("kept/a.csv", csv([record(n) for n in range(11, 21)]))
     lake.run()
     lake.put("kept/b.csv", csv([record(n, day=f"01/{n}/2024") for n in range(13, 23)]))

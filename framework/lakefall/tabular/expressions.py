@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from lakefall.common.sql import literal
 from lakefall.contract.types import TypeCandidate
 
 BLANKS = " \t"
+FEW_TOKENS = 4
+_SPECIAL = re.compile(r"[\\.+*?()|\[\]{}^$]")
+"""What a regular expression of the engine (RE2) takes for more than itself."""
 
 
 def trimmed(text: str) -> str:
@@ -19,7 +23,13 @@ def token(text: str, null_values: Sequence[str]) -> str:
     """SQL boolean: the text is one of the null tokens."""
     if not null_values:
         return "false"
-    return f"({text} IN ({', '.join(map(literal, null_values))}))"
+    if len(null_values) <= FEW_TOKENS:
+        return f"({text} IN ({', '.join(map(literal, null_values))}))"
+    # The engine holds a vector for each text of a list, in each column: hundreds of columns would
+    # not fit into the memory limit. Most cells are longer than any token.
+    longest = max(len(each.encode()) for each in null_values)
+    pattern = "|".join(_SPECIAL.sub(r"\\\g<0>", each) for each in null_values)
+    return f"(strlen({text}) <= {longest} AND regexp_full_match({text}, {literal(pattern)}))"
 
 
 def value(candidate: TypeCandidate, text: str, null_values: Sequence[str]) -> str:

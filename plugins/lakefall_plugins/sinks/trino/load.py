@@ -261,6 +261,7 @@ class _Load:
         """
         lake, table = self.lake, self.plan.table
         self._refuse_newer(table, self.plan.snapshot)
+        self.added = self.plan.columns_added
         comment = self._versions("")
         with source.expression(source.room - len(comment)) as expression:
             rows = expression or f"({_nothing(source.rows.columns)})"

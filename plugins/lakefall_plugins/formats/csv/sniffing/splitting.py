@@ -60,6 +60,8 @@ class Split:
     """Line ends inside quoted cells."""
     open_end: bool = False
     """The last quoted cell is not closed before the sample ends."""
+    cut: bool = False
+    """The same of a sample that stops before the file does, which may close it."""
 
 
 def split(text: str, way: Way, truncated: bool = False) -> Split:
@@ -174,4 +176,5 @@ def _split_quoted(text: str, way: Way, truncated: bool) -> Split:
             start = line
             if not end:
                 break
-    return Split(tuple(rows), quoted, protected, misplaced, loose, inner_breaks, open_end)
+    cut = open_end and truncated
+    return Split(tuple(rows), quoted, protected, misplaced, loose, inner_breaks, open_end, cut)
