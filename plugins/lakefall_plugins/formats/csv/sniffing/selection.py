@@ -102,6 +102,14 @@ def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> 
         size = min(size * 4, LARGEST_SAMPLE)
 
 
+def _reaches_beyond(scored: Scored) -> bool:
+    """Whether all rows are whole, and a quoted cell of many lines is longer than the sample."""
+    rows = scored.split.rows
+    widths = {len(row.cells) for row in rows if not row.blank}
+    long = scored.split.cut and scored.split.inner_breaks >= ENOUGH_ROWS
+    return long and len(rows) > 1 and len(widths) == 1 and widths != {1}
+
+
 def _is_settled(found: Found) -> bool:
     """Whether more text would change nothing: the best is sure, or its quotes are all in place
     and the second is the same without them."""
@@ -121,7 +129,8 @@ def with_late_marks(path: Path, encoding: str, found: Found, options: CsvSniffer
     way, doubt = found.best.way, found.doubt
     if not found.sample.truncated or len(way.delimiter) > 1:
         return found
-    if not found.best.split.quoted and options.quotechar is None:
+    split_up = found.best.split
+    if not (split_up.quoted or split_up.cut) and options.quotechar is None:
         plain, quoted = replace(way, quotechar=""), replace(way, quotechar='"')
         text = around_first(path, encoding, opening(way.delimiter, '"'))
         way = _better(text, (plain, quoted, replace(quoted, escapechar="\\")), options) or way
@@ -181,6 +190,9 @@ def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
             rest = [] if plain else scores([o for o in others if o not in shown])
             scored += [s for s in rest if is_evident(s, cells)]
             refused = [s for s in rest if s not in scored]
+    if any(_reaches_beyond(each) for each in scored):
+        # Lines inside of one long cell are no column of their own.
+        scored = [each for each in scored if each.width > 1]
     scored = settle(without_misfits(scored, preferred, cells), text, cells)
     scored = under_names(by_tabs(scored), preferred, cells)
     scored = [s for s in scored if _well_quoted(s)] or scored
