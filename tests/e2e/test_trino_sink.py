@@ -148,7 +148,7 @@ def test_names_and_values_are_quoted(house: House, text: str) -> None:
     rows = house.ask("SELECT * FROM orders")
     assert [(row[0], row[1]) for row in rows] == [(text, key)]
     assert not house.sink.pending(house.run(), [file])[0].pending
-    assert house.sink.forget([key]) == 1
+    assert house.sink.forget(house.run(), [key]) == 1
 
 
 def test_many_rows_come_in_one_snapshot(house: House) -> None:
@@ -330,7 +330,7 @@ def test_released_and_failed_files(house: House) -> None:
     failed = Outcome(file, Status.FAILED, error="no header", digest="options-1")
     house.sink.record(house.run(), [failed])
     assert not house.sink.pending(house.run(), [file])[0].pending
-    assert house.sink.release(["orders/bad.csv", "no/such.csv"]) == 1
+    assert house.sink.release(house.run(), ["orders/bad.csv", "no/such.csv"]) == 1
     assert house.sink.pending(house.run(), [file])[0].pending
 
 

@@ -90,7 +90,7 @@ def download(store: Store, folder: Path) -> bytes:
         max_attempts=1,
     )
     path = folder / "object"
-    with path.open("w+b") as out:
+    with path.open("wb") as out:
         Bucket(options).download("t/a.csv", ETAG, len(CONTENT), out)
     return path.read_bytes()
 

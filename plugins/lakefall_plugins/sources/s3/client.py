@@ -163,15 +163,14 @@ class Bucket:
             FileVanishedError, FileChangedError, SourceError.
         """
         out.truncate(size)
-        target = out.fileno()
         try:
             with self._foreseen(key):
                 parts = _parts(size)
                 if len(parts) == 1:
                     # To wait for another thread costs a small file as much as its request.
-                    self._bring_whole(key, etag, size, target)
+                    self._bring_whole(key, etag, size, out.fileno())
                 else:
-                    self._bring_parts(key, etag, size, target, parts)
+                    self._bring_parts(key, etag, size, out, parts)
         except FileVanishedError:
             self.reach()  # some stores say of a missing bucket that the key is missing
             raise
@@ -180,9 +179,10 @@ class Bucket:
         self._tried(lambda: self._bring(key, etag, range(size), target, size))
 
     def _bring_parts(
-        self, key: str, etag: str, size: int, target: int, parts: Sequence[range]
+        self, key: str, etag: str, size: int, out: BinaryIO, parts: Sequence[range]
     ) -> None:
         """Bring the parts at once; the whole by one request where that gives no proven object."""
+        target, path = out.fileno(), Path(out.name)
 
         def bring(part: range) -> None:
             self._tried(lambda: self._bring(key, etag, part, target, size))
@@ -195,11 +195,11 @@ class Bucket:
             return
         finally:
             pool.shutdown(cancel_futures=True)
-        if not _MD5.fullmatch(etag) or (digest := _digest(target)) == etag:
+        if not _MD5.fullmatch(etag) or (digest := _digest(path)) == etag:
             return
         # Either a part is wrong, or the ETag is no digest of the content (encryption by a key).
         self._bring_whole(key, etag, size, target)
-        if _digest(target) not in (etag, digest):
+        if _digest(path) not in (etag, digest):
             raise SourceUnreachableError(
                 f"{key}: {self.where} sent other bytes each time, and none whose MD5 is the ETag; "
                 "the next run tries again"
@@ -299,14 +299,10 @@ class _NoPartError(Exception):
     """A request for a part was answered with the whole object."""
 
 
-def _digest(target: int) -> str:
+def _digest(path: Path) -> str:
     """The MD5 of a file's bytes."""
-    found = hashlib.md5(usedforsecurity=False)
-    at = 0
-    while chunk := os.pread(target, _CHUNK, at):
-        found.update(chunk)
-        at += len(chunk)
-    return found.hexdigest()
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
 
 
 def _parts(size: int) -> list[range]:
