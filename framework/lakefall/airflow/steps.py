@@ -338,8 +338,8 @@ class Steps:
             run.warn(f"nothing that is gone from the source was deleted: {error}")
             return []
         found = deletion.find(run, {f.key for f in files})
-        outcomes = [o for gone in found for o in deletion.delete(run, gone)]
-        return self._runner.follow(run, [gone.table for gone in found], files, outcomes)
+        done = [o for gone in found for o in deletion.delete(run, gone)]
+        return self._runner.follow(run, [gone.table for gone in found], files, done)
 
 
 class _LoadFailedError(LakefallError):

@@ -397,6 +397,11 @@ class TablePlan:
     """A ``rebuild`` for the sake of new files: what the registry knows of other files stays."""
 
     @property
+    def forgets_others(self) -> bool:
+        """The table will hold these files alone, whatever versions it had."""
+        return self.rebuild and not self.repair
+
+    @property
     def repairs(self) -> tuple[PlannedColumn, ...]:
         """Columns for whose sake the table has to be rebuilt."""
         return tuple(c for c in self.columns if c.change is Change.REPAIR)

@@ -6,11 +6,10 @@ import dataclasses
 import shutil
 from collections.abc import Mapping
 
-from lakefall.common import naming, sql
 from lakefall.contract.errors import LakefallError, TableError, as_foreseen
 from lakefall.contract.run import Run
 from lakefall.contract.values import Decision, Records, Schema, SourceFile, Status, TablePlan
-from lakefall.run import deletion, outcomes
+from lakefall.run import deletion, outcomes, repair
 from lakefall.run.report import FilePlan, PlanReport, RebuildReport
 from lakefall.run.retry_rejected import Rejected, chance, still_there
 from lakefall.run.retry_rejected import rejected as find_rejected
@@ -181,14 +180,8 @@ def _without_duplicates(run: Run, files: list[SourceFile]) -> list[SourceFile]:
 
 
 def _missing(run: Run, table: str, files: list[SourceFile]) -> tuple[str, ...]:
-    """The files that the table has rows of and the source has no more.
-
-    The table itself is asked: the registry's last word on a file may be a failure, whose rows of
-    an earlier version are still there, and it knows nothing of rows that others wrote.
-    """
-    column, name = sql.identifier(naming.AUDIT_COLUMNS[0]), sql.identifier(table)
-    found = run.pipeline.query(run, f"SELECT DISTINCT {column} FROM {name}").column(0).to_pylist()
-    keys = {NO_FILE if key is None else str(key) for key in found}
+    """The files that the table has rows of and the source has no more."""
+    keys = {NO_FILE if key is None else str(key) for key in repair.keys_in(run, table)}
     return tuple(sorted(keys - {f.key for f in files}))
 
 

@@ -148,13 +148,19 @@ def files_to_read(
     return found, ""
 
 
-def rows_of_others(run: Run, table: str, keys: Collection[str]) -> str:
-    """Why rows would be lost if the table were made of these files; ``''`` where none would.
+def keys_in(run: Run, table: str) -> set[str | None]:
+    """The files that a table has rows of; None among them where it has rows of no file.
 
-    The table itself is asked: it may have rows that the registry does not know.
+    The table itself is asked: the registry's last word on a file may be a failure, whose rows of
+    an earlier version are still there, and it knows nothing of rows that others wrote.
     """
     column, name = sql.identifier(naming.AUDIT_COLUMNS[0]), sql.identifier(table)
-    found = run.pipeline.query(run, f"SELECT DISTINCT {column} FROM {name}").column(0).to_pylist()
+    return set(run.pipeline.query(run, f"SELECT DISTINCT {column} FROM {name}")[0].to_pylist())
+
+
+def rows_of_others(run: Run, table: str, keys: Collection[str]) -> str:
+    """Why rows would be lost if the table were made of these files; ``''`` where none would."""
+    found = keys_in(run, table)
     if None in found:
         return "it has rows of no file"
     if others := sorted(set(map(str, found)) - set(keys)):

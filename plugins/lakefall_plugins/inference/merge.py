@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from lakefall.contract.values import Assumed
-from lakefall_plugins.inference.choose import Chooser, Verdict
+from lakefall_plugins.inference.choose import Chooser, ColumnRule, Verdict
 from lakefall_plugins.inference.counts import Tally, total
 from lakefall_plugins.inference.evidence import Survey
 from lakefall_plugins.inference.explain import subject
@@ -57,15 +57,13 @@ def together(
     """One verdict from those of several files; where they disagree, their counts are added up."""
     rule = votes[0][1].rule
     filled = [(survey, v) for survey, v in votes if v.tally.filled]
-    others = [each for each in known if each.filled or each.lost]
-    if rule.text or rule.forced is not None:
-        others = []
+    others = _counting(rule, known)
     seen = total(v.seen for _, v in votes)
     tally = total(v.tally for _, v in votes)
     readings = {v.reading for _, v in filled} | {each.reading for each in others}
     if len(readings) <= 1:
         reading = next(iter(readings)) if readings else chooser.choose(tally, rule)
-        every = total([*(v.tally for _, v in votes), *(each.tally() for each in others)])
+        every = total([tally, *(each.tally() for each in others)])
         if chooser.choose(every, rule) == reading:
             return Verdict(rule, reading, tally, seen)
         # Together they show a sign that each of them lacks: zeros in one file, ones in another.
@@ -82,8 +80,8 @@ def together(
         ]
         done, reading = settled([*here, *others], chooser)
         if not done:
-            here_alone = total(each for _, each in tallies)
-            fits = rule.table is not None and chooser.qualifies(here_alone, rule.table)
+            at_hand = total(each for _, each in tallies)
+            fits = rule.table is not None and chooser.qualifies(at_hand, rule.table)
             return Verdict(rule, rule.table if fits else None, tally, seen, unsettled=True)
     if tallies:
         tally = total(each for _, each in tallies)
@@ -98,6 +96,12 @@ def together(
     if tallies:
         tally = total(survey.compared(name, each, reading) for survey, each in tallies)
     return Verdict(rule, reading, tally, seen)
+
+
+def _counting(rule: ColumnRule, known: Sequence[Known]) -> list[Known]:
+    """Other files that have a say: those with values, where values decide."""
+    decided = bool(rule.text) or rule.forced is not None
+    return [] if decided else [each for each in known if each.filled or each.lost]
 
 
 def _better_formats(
@@ -189,9 +193,7 @@ def _agreed(
     filled = [(survey, v) for survey, v in votes if v.tally.filled]
     empty_first = any(v.tally.sampled and not v.tally.filled for _, v in votes)
     readings = {v.reading for _, v in filled}
-    others = {each.reading for each in known if each.filled or each.lost}
-    if rule.text or rule.forced is not None:
-        others = set()
+    others = {each.reading for each in _counting(rule, known)}
     if len(readings | others) > 1 and not (
         len(readings) == 1 and any(each.is_text() for each in known)
     ):

@@ -55,9 +55,13 @@ class SqliteHome:
         Raises:
             CatalogLostError: there is none, and its tables are still there.
         """
+        self._refuse_lost()
+        return (self.folder / CATALOG_FILE).exists()
+
+    def _refuse_lost(self) -> None:
         file = self.folder / CATALOG_FILE
         if file.exists() and file.stat().st_size:
-            return True
+            return
         left = next(self.folder.glob("*/*/metadata/*.metadata.json"), None)
         if left is not None:
             state = "empty" if file.exists() else "missing"
@@ -65,7 +69,6 @@ class SqliteHome:
                 f"{file} is {state}, but tables of it are there, such as {left.parent.parent}; "
                 "bring the file back from a backup, or point sink.catalog.warehouse to a new folder"
             )
-        return file.exists()
 
     def local(self, cache: Path) -> Path:  # noqa: ARG002 -- the warehouse is local itself
         return self.folder / _FOLDER
@@ -76,7 +79,7 @@ class SqliteHome:
         from sqlalchemy.exc import OperationalError
 
         self.folder.mkdir(parents=True, exist_ok=True)
-        _ = self.exists
+        self._refuse_lost()
         url = URL.create(
             "sqlite",
             database=str(self.folder / CATALOG_FILE),

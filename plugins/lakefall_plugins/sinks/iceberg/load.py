@@ -126,7 +126,7 @@ class _Load:
 
     def _leave_out_superseded(self, table: Table | None) -> None:
         self.used.clear()
-        if (self.plan.rebuild and not self.plan.repair) or table is None:
+        if self.plan.forgets_others or table is None:
             self.current = self.files
             return
         keys = [f.file.key for f in self.files]
@@ -135,9 +135,7 @@ class _Load:
             # Somebody expired snapshots since: the registry remembers longer.
             known.append(self.registry.latest_successes(keys, self.plan.table))
         merged = {key: [v[key] for v in known if key in v] for key in keys}
-        self.current = commits.not_superseded(self.files, merged, self.run.started_at)
-        if self.plan.repair and len(self.current) < len(self.files):
-            raise commits.overtaken(self.plan.table)
+        self.current = commits.not_superseded(self.plan, self.files, merged, self.run.started_at)
 
     def _begin(self, table: Table | None) -> Transaction:
         from lakefall_plugins.sinks.iceberg.pyiceberg_internals import (

@@ -80,8 +80,7 @@ class Registry:
 
     def _read(self, table: Table, keys: Collection[str] = ()) -> list[Row]:
         """Rows oldest first. Columns that an older registry lacks are None."""
-        rows = [Row(**_aware(r)) for r in self._rows.read(table, keys).to_pylist()]
-        return sorted(rows, key=lambda r: r.ingested_at)
+        return _oldest_first(self._rows.read(table, keys))
 
     def of_table(self, name: str) -> list[Row]:
         """Every row about one table, oldest first."""
@@ -90,9 +89,9 @@ class Registry:
         table = self.table.seen()
         if table is None:
             return []
-        found = self._rows.read(table)
-        found = found.filter(pc.equal(found["table_name"], name))
-        return sorted((Row(**_aware(r)) for r in found.to_pylist()), key=lambda r: r.ingested_at)
+        rows = self._rows.read(table)
+        found = rows.filter(pc.equal(rows["table_name"], name))
+        return _oldest_first(found)
 
     def history(self) -> list[RegistryEntry]:
         """The latest row of every key, by key, with what its latest success loaded."""
@@ -178,6 +177,11 @@ class Registry:
     def remove_others(self, table: str, keys: Collection[str]) -> None:
         """Delete the rows of a table's files that are not among these."""
         self.rewrite(lambda rows: [r for r in rows if r.table_name != table or r.file_key in keys])
+
+
+def _oldest_first(found: pa.Table) -> list[Row]:
+    rows = [Row(**_aware(r)) for r in found.to_pylist()]
+    return sorted(rows, key=lambda r: r.ingested_at)
 
 
 def _crowded(parts: Sequence[Part]) -> list[Part]:

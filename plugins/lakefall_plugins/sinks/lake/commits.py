@@ -35,22 +35,28 @@ def until_committed(
     return retry(attempt, again, backoff, give_up)
 
 
-def overtaken(table: str) -> CommitConflictError:
-    """Why a table cannot be rebuilt now: it has newer rows of a file than those at hand."""
-    return CommitConflictError(
-        f"table {table!r} got a newer version of a file meanwhile; the next run tries again"
-    )
-
-
 def not_superseded(
-    files: Iterable[Converted], versions: Mapping[str, Sequence[Version]], listed: datetime
+    plan: TablePlan,
+    files: Sequence[Converted],
+    versions: Mapping[str, Sequence[Version]],
+    listed: datetime,
 ) -> tuple[Converted, ...]:
-    """The files of which no newer version was committed since they were ``listed``."""
-    return tuple(
+    """The files of which no newer version was committed since they were ``listed``.
+
+    Raises:
+        CommitConflictError: one was, and the plan replaces all rows of the table.
+    """
+    current = tuple(
         f
         for f in files
         if not any(v.supersedes(f.file, listed) for v in versions.get(f.file.key, ()))
     )
+    if plan.repair and len(current) < len(files):
+        raise CommitConflictError(
+            f"table {plan.table!r} got a newer version of a file meanwhile; the next run tries "
+            "again"
+        )
+    return current
 
 
 def loaded(

@@ -125,7 +125,7 @@ class LakeSink(Plugin[L_co]):
             late = [o.file for o in loaded.outcomes if o.status is Status.SUPERSEDED]
             if late:
                 self.rejects.remove_versions({(f.key, f.etag) for f in late})
-            if plan.rebuild and not plan.repair:
+            if plan.forgets_others:
                 # The rows of files that the source does not have any more are gone.
                 self.registry.remove_others(plan.table, {f.file.key for f in files})
             return loaded

@@ -111,7 +111,7 @@ def _selects(
         )
     if not seen.there:
         return selects
-    if lake.has(options.registry_table) and (plan.repair or not plan.rebuild):
+    if lake.has(options.registry_table) and not plan.forgets_others:
         selects.append(
             f"SELECT 'version', file_key, etag, {_NOTHING}, ingested_at, modified, 0 "
             f"FROM {lake.name(options.registry_table)} WHERE file_key IN ({wanted}) "

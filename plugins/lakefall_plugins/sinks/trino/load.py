@@ -116,7 +116,7 @@ class _Load:
         while True:
             seen = read_state(self.lake, self.registry, self.plan, [f.file.key for f in self.files])
             self._check(seen)
-            if self.plan.created or (self.plan.rebuild and not self.plan.repair):
+            if self.plan.created or self.plan.forgets_others:
                 self.current = self.files
                 return seen
             started = self.run.started_at
@@ -126,9 +126,7 @@ class _Load:
             polls.pause()
         keys = {f.file.key for f in self.files}
         self.rejects.clean = (self.rejects.clean - keys) | (keys - {k for k, _ in seen.rejects})
-        self.current = commits.not_superseded(self.files, seen.versions, started)
-        if self.plan.repair and len(self.current) < len(self.files):
-            raise commits.overtaken(self.plan.table)
+        self.current = commits.not_superseded(self.plan, self.files, seen.versions, started)
         return seen
 
     def _check(self, seen: CurrentState) -> None:

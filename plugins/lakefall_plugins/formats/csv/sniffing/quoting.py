@@ -129,8 +129,8 @@ def _beats(one: Marked, other: Marked) -> bool:
         fewer = one.misfits < other.misfits
         return fewer or (one.misfits == other.misfits and not one.way.escapechar)
     if not other.way.quotechar:
-        if one.split.cut and not one.odd and len(one.split.rows) > 1 and other.odd:
-            # A cell longer than the sample: the rows before it are whole with its quote alone.
+        if one.split.whole_until_cut and other.odd:
+            # The rows before the long cell are whole with its quote alone.
             return one.width > 1 and one.width != other.width
         fits = one.odd + one.split.open_end <= other.odd
         return fits and _quotes_well(one) and not _glues(one, other)

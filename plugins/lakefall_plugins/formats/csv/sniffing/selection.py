@@ -104,10 +104,8 @@ def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> 
 
 def _reaches_beyond(scored: Scored) -> bool:
     """Whether all rows are whole, and a quoted cell of many lines is longer than the sample."""
-    rows = scored.split.rows
-    widths = {len(row.cells) for row in rows if not row.blank}
-    long = scored.split.cut and scored.split.inner_breaks >= ENOUGH_ROWS
-    return long and len(rows) > 1 and len(widths) == 1 and widths != {1}
+    long = scored.split.inner_breaks >= ENOUGH_ROWS
+    return long and scored.width > 1 and scored.split.whole_until_cut
 
 
 def _is_settled(found: Found) -> bool:
@@ -129,8 +127,8 @@ def with_late_marks(path: Path, encoding: str, found: Found, options: CsvSniffer
     way, doubt = found.best.way, found.doubt
     if not found.sample.truncated or len(way.delimiter) > 1:
         return found
-    split_up = found.best.split
-    if not (split_up.quoted or split_up.cut) and options.quotechar is None:
+    best = found.best.split
+    if not (best.quoted or best.cut) and options.quotechar is None:
         plain, quoted = replace(way, quotechar=""), replace(way, quotechar='"')
         text = around_first(path, encoding, opening(way.delimiter, '"'))
         way = _better(text, (plain, quoted, replace(quoted, escapechar="\\")), options) or way

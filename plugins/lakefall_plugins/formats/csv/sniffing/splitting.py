@@ -63,6 +63,12 @@ class Split:
     cut: bool = False
     """The same of a sample that stops before the file does, which may close it."""
 
+    @property
+    def whole_until_cut(self) -> bool:
+        """A cell is longer than the sample, and the rows before it are all of one width."""
+        widths = {len(row.cells) for row in self.rows if not row.blank}
+        return self.cut and len(self.rows) > 1 and len(widths) <= 1
+
 
 def split(text: str, way: Way, truncated: bool = False) -> Split:
     """Split a sample into rows.
