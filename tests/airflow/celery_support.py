@@ -302,8 +302,9 @@ def _pipelines() -> dict[str, str]:
         "by_trino": _own(
             shipped["trino"],
             "by_trino",
-            schedule={**BY_HAND, "granularity": "step", "retry_delay": "8s"},
-            catalog_registrar=[],
+            schedule={**BY_HAND, "granularity": "step"},
+            plugins=["pause.py"],
+            catalog_registrar=[pause],
         ),
         "fragile": _own(
             shipped["iceberg"],

@@ -4,14 +4,19 @@ loading them all in one run gives. PyIceberg reads the tables, not lakefall."""
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lakefall.config.loader import open_pipeline
+from lakefall.contract.plugin import hookimpl
+from lakefall.contract.results import Event
 from lakefall.contract.values import Outcome, Status
+from lakefall.run import runner, table_planning
 from lakefall.run.planning import plan
 from lakefall.run.report import RunReport
 from lakefall.run.runner import Runner
@@ -74,14 +79,17 @@ class Lake:
     def runner(self) -> Runner:
         return Runner(open_pipeline(self.pipeline))
 
-    def run(self, files: Files | None = None) -> RunReport:
-        for key, content in (files or {}).items():
+    def put(self, files: Files) -> None:
+        for key, content in files.items():
             path = self.folder / "inbox" / key
             path.parent.mkdir(exist_ok=True)
             if content is None:
                 path.unlink()
             else:
                 path.write_text(content)
+
+    def run(self, files: Files | None = None) -> RunReport:
+        self.put(files or {})
         return self.runner().run()
 
     def table(self, name: str) -> tuple[dict[str, str], list[str]]:
@@ -239,6 +247,66 @@ def test_a_file_that_failed_stays_failed_through_a_repair(tmp_path: Path) -> Non
     lake.run({"t/feb.csv": csv("decimals")})
     bad = outcome(lake.run(), "t/bad.csv")
     assert bad.status is Status.SKIPPED and "failed before" in bad.error
+
+
+class Held:
+    """A listener that keeps a run between its commit and its record."""
+
+    def __init__(self) -> None:
+        self.committed, self.go_on = threading.Event(), threading.Event()
+
+    @hookimpl
+    def event(self, event: Event) -> None:
+        if event.name == "load.data_committed":
+            self.committed.set()
+            assert self.go_on.wait(60)
+
+
+def test_a_load_beside_another_waits_until_that_is_recorded(tmp_path: Path) -> None:
+    """What 0 and 1 are depends on the 7 that comes at the same time."""
+    lake, held = Lake(tmp_path), Held()
+    lake.put({"t/a.csv": csv("digits"), "t/b.csv": csv("integers")})
+    first = Runner(open_pipeline(lake.pipeline, listeners=[held]))
+    with ThreadPoolExecutor(1) as thread:
+        one = thread.submit(first.run, keys=["t/a.csv"])
+        assert held.committed.wait(60)
+        threading.Timer(1, held.go_on.set).start()
+        two = lake.runner().run(keys=["t/b.csv"])
+        assert outcome(one.result(), "t/a.csv").status is Status.SUCCESS
+    assert outcome(two, "t/b.csv").status is Status.SUCCESS
+    assert lake.types() == "int32"
+    assert len(lake.table("t")[1]) == 5
+
+
+def test_a_load_beside_one_that_is_never_recorded_is_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_planning, "RECORDED_WITHIN", 0.5)
+    lake, held = Lake(tmp_path), Held()
+    lake.put({"t/a.csv": csv("digits"), "t/b.csv": csv("integers")})
+    first = Runner(open_pipeline(lake.pipeline, listeners=[held]))
+    with ThreadPoolExecutor(1) as thread:
+        one = thread.submit(first.run, keys=["t/a.csv"])
+        assert held.committed.wait(60)
+        two = outcome(lake.runner().run(keys=["t/b.csv"]), "t/b.csv")
+        held.go_on.set()
+        one.result()
+    assert (two.status, two.retryable) == (Status.FAILED, True)
+    assert "'t/a.csv' too, whose rows it has and which no run has recorded yet" in two.error
+    assert outcome(lake.run(), "t/b.csv").status is Status.SUCCESS
+    assert lake.types() == "int32"
+
+
+def test_batches_of_one_run_know_of_each_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {f"t/{n}.csv": csv(kind) for n, kind in enumerate(("digits", "integers", "texts"))}
+    once, parts = Lake(tmp_path / "once"), Lake(tmp_path / "parts")
+    once.run(files)
+    monkeypatch.setattr(runner, "MAX_BATCH_BYTES", 1)
+    report = parts.run(files)
+    assert {o.status for o in report.outcomes} == {Status.SUCCESS}
+    assert parts.table("t") == once.table("t")
 
 
 def test_a_table_made_elsewhere_keeps_its_types(tmp_path: Path) -> None:

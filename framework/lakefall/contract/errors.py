@@ -245,6 +245,11 @@ class PlanOutdatedError(SinkError):
     """The table's schema changed after the plan; plan and convert again."""
 
 
+class UnrecordedFilesError(SinkError):
+    """The table has rows of files that another run has committed and not recorded yet, and what
+    they ask for decides about its types."""
+
+
 class SupersededError(LakefallError):
     """A newer version of the file was committed by another run."""
 

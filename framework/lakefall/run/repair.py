@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lakefall.common import naming, sql
-from lakefall.contract.errors import TypeConflictError
+from lakefall.contract.errors import TypeConflictError, UnrecordedFilesError
 from lakefall.contract.values import (
     Change,
     Contribution,
@@ -158,11 +158,19 @@ def keys_in(run: Run, table: str) -> set[str | None]:
     return set(run.pipeline.query(run, f"SELECT DISTINCT {column} FROM {name}")[0].to_pylist())
 
 
-def rows_of_others(run: Run, table: str, keys: Collection[str]) -> str:
-    """Why rows would be lost if the table were made of these files; ``''`` where none would."""
+def rows_of_no_file(run: Run, table: str, keys: Collection[str]) -> str:
+    """Why rows would be lost if the table were made of these files; ``''`` where none would.
+
+    Raises:
+        UnrecordedFilesError: it has rows of other files.
+    """
     found = keys_in(run, table)
     if None in found:
         return "it has rows of no file"
     if others := sorted(set(map(str, found)) - set(keys)):
-        return f"it has rows of {others[0]!r}, which the registry does not know yet"
+        raise UnrecordedFilesError(
+            f"the types of table {table!r} depend on {others[0]!r} too, whose rows it has and "
+            "which no run has recorded yet: another run is still at it, or was stopped; the next "
+            "run tries again"
+        )
     return ""

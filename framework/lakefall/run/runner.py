@@ -15,6 +15,7 @@ from lakefall.contract.errors import LakefallError, TableNameError, UsageError
 from lakefall.contract.plugin import hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import (
+    Contribution,
     Decision,
     Event,
     Outcome,
@@ -327,16 +328,23 @@ def batches(
     """Files that are loaded and committed together: one table each, bounded in bytes."""
     number = 0
     for table, members in by_table(files).items():
-        group: list[SourceFile] = []
-        size = 0
-        for file in members:
-            if group and size + file.size > MAX_BATCH_BYTES:
-                yield TableLoad(_scratch(run, number), table, tuple(group), schemas=schemas)
-                number, group, size = number + 1, [], 0
-            group.append(file)
-            size += file.size
-        yield TableLoad(_scratch(run, number), table, tuple(group), schemas=schemas)
-        number += 1
+        committed: list[Contribution] = []
+        for group in _groups(members):
+            scratch = _scratch(run, number)
+            yield TableLoad(scratch, table, group, schemas=schemas, committed=committed)
+            number += 1
+
+
+def _groups(files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, ...]]:
+    group: list[SourceFile] = []
+    size = 0
+    for file in files:
+        if group and size + file.size > MAX_BATCH_BYTES:
+            yield tuple(group)
+            group, size = [], 0
+        group.append(file)
+        size += file.size
+    yield tuple(group)
 
 
 def load(work: Sequence[TableLoad]) -> Iterator[LoadResult]:

@@ -20,6 +20,7 @@ from lakefall.contract.errors import (
     as_foreseen,
 )
 from lakefall.contract.values import (
+    Contribution,
     Converted,
     Loaded,
     Outcome,
@@ -79,9 +80,13 @@ class TableLoad(TablePlanning):
         *,
         register: bool = True,
         schemas: Schemas | None = None,
+        committed: list[Contribution] | None = None,
     ) -> None:
-        """``register`` is False where registrars are asked in a step of its own."""
-        super().__init__(run, table, files, schemas)
+        """``register`` is False where registrars are asked in a step of its own.
+
+        ``committed`` is shared by the batches of one table, each of which adds its files.
+        """
+        super().__init__(run, table, files, schemas, committed)
         self._register = register
         self._registered: list[Registered] = []
         self._loaded: list[Loaded] = []
@@ -230,6 +235,11 @@ class TableLoad(TablePlanning):
             loaded = self.pipeline.load(self.run, plan, files)
             loaded = check_loaded(self.pipeline.sink, files, loaded)
         self._loaded.append(loaded)
+        self._committed += (
+            Contribution(o.file.key, o.file.etag, o.rows_loaded, o.file.size, self._evidence_of(o))
+            for o in loaded.outcomes
+            if o.status is Status.SUCCESS
+        )
         if not self._register:
             return loaded
         with self.run.step("register", table=self.table):
@@ -340,8 +350,11 @@ class TableLoad(TablePlanning):
             outcome,
             seconds=round(self._seconds[outcome.file.key], 3),
             digest=self.pipeline.config.digest,
-            evidence=together(self._evidence.get(outcome.file.key, {})),
+            evidence=self._evidence_of(outcome),
         )
+
+    def _evidence_of(self, outcome: Outcome) -> str:
+        return together(self._evidence.get(outcome.file.key, {}))
 
     def _result(self, done: Sequence[Outcome]) -> LoadResult:
         return LoadResult(tuple(done), tuple(self._registered), tuple(self._loaded))

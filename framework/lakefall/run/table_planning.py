@@ -8,15 +8,17 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from lakefall.common import interrupts
+from lakefall.common.waiting import Backoff, retry
 from lakefall.contract.errors import (
     LakefallError,
     RefusedFileError,
     TableNameError,
     TypeConflictError,
     UnprovedError,
+    UnrecordedFilesError,
     as_foreseen,
 )
 from lakefall.contract.values import (
@@ -41,12 +43,20 @@ if TYPE_CHECKING:
     from lakefall.contract.run import Run
     from lakefall.run.overlap import Ahead
 
+RECORDED_WITHIN = 20.0
+"""Seconds from a commit until the registry knows of it, as a rule."""
+
 
 class TablePlanning:
     """Opens one table's files, finds out their columns, and plans what becomes of the table."""
 
     def __init__(
-        self, run: Run, table: str, files: Sequence[SourceFile], schemas: Schemas | None
+        self,
+        run: Run,
+        table: str,
+        files: Sequence[SourceFile],
+        schemas: Schemas | None,
+        committed: list[Contribution] | None,
     ) -> None:
         self.run = run.for_table(table) if table else run
         self.pipeline = self.run.pipeline
@@ -59,6 +69,8 @@ class TablePlanning:
         self._warned: set[tuple[str, str]] = set()
         """A file that is converted again warns of nothing twice."""
         self._schemas = schemas
+        self._committed = [] if committed is None else committed
+        """Files of the table that this run has committed, and not recorded yet."""
         self._inferred: Schema | None = None
         """Of a new table, as inferred last."""
         self._joint: Schema | None = None
@@ -110,9 +122,25 @@ class TablePlanning:
     def plan_all(self, records: list[Records]) -> tuple[Schema, TablePlan, list[Records]]:
         """Types and plan, and the table's other files where they have to be loaded again.
 
+        Waits for another run that has committed a file of the table and not recorded it yet.
+
         Raises:
             TypeConflictError: values would be lost, and the table cannot be rebuilt.
+            UnrecordedFilesError: another run has not recorded its file in time.
         """
+
+        def give_up(error: Exception) -> NoReturn:
+            raise error
+
+        return retry(
+            lambda: self._plan_all(records),
+            lambda error: isinstance(error, UnrecordedFilesError),
+            Backoff(0.2, 2, RECORDED_WITHIN, least=0.5),
+            give_up,
+        )
+
+    def _plan_all(self, records: list[Records]) -> tuple[Schema, TablePlan, list[Records]]:
+        interrupts.check()
         state = self.state()
         known = self._contributions(state)
         schema, plan = self.plan(records, state, known=known)
@@ -135,7 +163,7 @@ class TablePlanning:
         told = repair.notes(found, repair.cost(known or (), loading))
         plan = self.prepare_table(joint, rebuild=True)
         keys = {r.local.file.key for r in every}
-        if why := repair.rows_of_others(self.run, self.table, keys):
+        if why := repair.rows_of_no_file(self.run, self.table, keys):
             return joint, self._left_alone(found, joint, records, why), []
         for note in told:
             self.run.warn(note, table=self.table)
@@ -173,7 +201,12 @@ class TablePlanning:
         """The files of the table; None where its types govern, or no file made them."""
         if state is None:
             return None
-        return self.pipeline.contributions(self.run, self.table) or None
+        recorded = self.pipeline.contributions(self.run, self.table)
+        if recorded is None:
+            return None
+        # What this run has committed is recorded at its end.
+        known = {each.key: each for each in (*recorded, *self._committed)}
+        return [known[key] for key in sorted(known)] or None
 
     def plan(
         self,
