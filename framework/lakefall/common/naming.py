@@ -41,12 +41,15 @@ def column_names(header: Sequence[str], *, transliterate: bool = True) -> tuple[
     ]
     taken = set(wished) | set(AUDIT_COLUMNS)
     given: set[str] = set(AUDIT_COLUMNS)
+    numbers: dict[str, int] = {}
+    """The last that each wish got; to count from 1 each time would be quadratic."""
     names: list[str] = []
     for wish in wished:
-        name, number = wish, 1
+        name, number = wish, numbers.get(wish, 1)
         while name in given or (number > 1 and name in taken):
             number += 1
             name = f"{wish}_{number}"
+        numbers[wish] = number
         given.add(name)
         names.append(name)
     return tuple(names)

@@ -181,6 +181,10 @@ class TooManyRejectsError(FileFormatError):
     """More records rejected than ``max_rejected`` allows."""
 
 
+class HeaderLimitError(StructureError):
+    """More columns, or a longer name of one, than ``max_columns`` and ``max_name_length`` allow."""
+
+
 class ViolationError(FileFormatError):
     """A validator refused the file."""
 

@@ -137,6 +137,15 @@ class ReaderOptions(Options):
     rejected, or the file fails. The cell is kept among the rejects."""
 
 
+@dataclass(frozen=True, slots=True)
+class HeaderLimits:
+    """Beyond these a file's header is taken for something else than names."""
+
+    columns: int = 5_000
+    name: int = 1_000
+    """Characters of a column's name."""
+
+
 class SinkOptions(Options):
     """What the runner asks of every sink's options."""
 
@@ -147,6 +156,11 @@ class SinkOptions(Options):
     max_rejected: Share = 0.5
     """Share of rejected records above which a file of 20 records or more fails; its old rows
     stay then."""
+    max_columns: int = Field(default=HeaderLimits().columns, ge=1, le=100_000)
+    """Columns (of JSON: different keys) above which a file fails before its rows are read. Each
+    costs memory in every step: some 100 KB."""
+    max_name_length: int = Field(default=HeaderLimits().name, ge=1, le=1_000_000)
+    """Characters of a column's name in the file above which the file fails."""
 
 
 O_co = TypeVar("O_co", bound=Options, covariant=True)

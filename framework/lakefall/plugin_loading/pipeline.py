@@ -25,7 +25,15 @@ from lakefall.contract.errors import (
     UnknownFormatError,
     as_foreseen,
 )
-from lakefall.contract.plugin import PROJECT, Finding, OnMisfit, Options, Stage
+from lakefall.contract.plugin import (
+    PROJECT,
+    Finding,
+    HeaderLimits,
+    OnMisfit,
+    Options,
+    SinkOptions,
+    Stage,
+)
 from lakefall.contract.types import without_options
 from lakefall.contract.values import (
     Check,
@@ -123,6 +131,12 @@ class Pipeline:
         return min(
             (getattr(o, "max_rejected", 1.0) for o in self._options(Stage.SINK)), default=1.0
         )
+
+    @property
+    def header_limits(self) -> HeaderLimits:
+        """What the header of a file may be."""
+        sinks = [o for o in self._options(Stage.SINK) if isinstance(o, SinkOptions)]
+        return next((HeaderLimits(o.max_columns, o.max_name_length) for o in sinks), HeaderLimits())
 
     @property
     def max_nulled(self) -> float | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lakefall.common import naming, sql
+from lakefall.contract.errors import HeaderLimitError
 from lakefall.contract.plugin import OnMisfit
 from lakefall.contract.run import Run
 from lakefall.contract.types import TypeCandidate
@@ -104,6 +106,31 @@ class TypedColumn:
         """Why a misfit is one, for people."""
         layout = f" ({self.planned.format})" if self.planned.format else ""
         return f"not a value of type {self.planned.type}{layout}"
+
+
+def check_header(run: Run, name: str, header: Sequence[str]) -> None:
+    """Whether a file's header is within the limits; cheap, so that a reader asks before it reads
+    the rows.
+
+    Args:
+        name: what errors call the file.
+
+    Raises:
+        HeaderLimitError: it is not.
+    """
+    limits = run.pipeline.header_limits
+    if len(header) > limits.columns:
+        raise HeaderLimitError(
+            f"{name}: {len(header):,} columns; max_columns is {limits.columns:,}. Is this file a "
+            "table? If it is meant to have that many, raise sink.max_columns"
+        )
+    longest = max(range(len(header)), key=lambda at: len(header[at]), default=0)
+    if header and len(header[longest]) > limits.name:
+        raise HeaderLimitError(
+            f"{name}: the name of column {longest + 1:,} has {len(header[longest]):,} characters "
+            f"({header[longest][:40]!r}...); max_name_length is {limits.name:,}. Give it a shorter "
+            "name, or raise sink.max_name_length"
+        )
 
 
 def typed_columns(

@@ -24,6 +24,7 @@ from lakefall.contract.values import (
     Status,
 )
 from lakefall.tabular import parquet
+from lakefall.tabular.columns import check_header
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -57,10 +58,12 @@ def opened(run: Run, local: LocalFile, format: Format, *, quick: bool = False) -
 
     Raises:
         ConservationError: it does not.
+        HeaderLimitError: it has more columns, or longer names, than options allow.
         TooManyRejectsError: more records rejected than ``max_rejected`` allows.
         LakefallError: whatever the reader raises.
     """
     records = run.pipeline.open(run, local, format, quick=quick)
+    check_header(run, local.name, records.header)
     check_opened(records)
     judge_rejects(run.pipeline.max_rejected, records)
     return records

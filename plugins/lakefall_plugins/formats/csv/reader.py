@@ -20,6 +20,7 @@ from lakefall.contract.values import (
     Skipped,
     text_column,
 )
+from lakefall.tabular.columns import check_header
 from lakefall.tabular.places import LineMapWriter
 from lakefall.tabular.rejects import RejectWriter
 from lakefall.tabular.scratch import Scratch, writing
@@ -53,6 +54,7 @@ class CsvReader(Plugin[CsvReaderOptions]):
             head = read_head(local.path, codec, dialect)
         if not head.header:
             raise EmptyFileError(f"{local.name}: no record in the file")
+        check_header(run, local.name, head.header)
         short = self.options.short_records
         fill = dialect.short_records if short == "detect" else short == "fill"
         headers = self.options.repeated_headers == "skip"

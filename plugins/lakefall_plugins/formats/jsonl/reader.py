@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
     from lakefall_plugins.formats.jsonl.tokens import Int64s
 
-MOST_COLUMNS = 20_000
 MOST_THREADS = 4
 """Each has a block in work, which takes about twenty times its size."""
 
@@ -65,7 +64,7 @@ class JsonlReader(Plugin[JsonlReaderOptions]):
                 are more keys than a table may have columns.
         """
         del quick
-        columns = Columns(MOST_COLUMNS)
+        columns = Columns(run.pipeline.header_limits.columns)
         reading = _Reading(run, local, format, self.options, columns)
         done = reading.read()
         mixed = [c for c in columns.found if c.kinds & NESTED and c.kinds & STRING]
@@ -211,8 +210,9 @@ class _Reading:
             except OverflowError as error:
                 line = int(checked.block.lines[-1])
                 raise StructureError(
-                    f"{self.local.name}: more than {MOST_COLUMNS:,} different keys up to line "
-                    f"{line:,}; where keys are data, put them into an object of their own"
+                    f"{self.local.name}: more than {self.columns.most:,} different keys up to line "
+                    f"{line:,} (max_columns); where keys are data, put them into an object of "
+                    "their own, or raise sink.max_columns"
                 ) from error
             doubtful = checked.good[sorted(checked.fields.doubtful)].tolist()
             better = self._without(checked.block, checked.rejects, doubtful)

@@ -18,6 +18,7 @@ from lakefall.contract.errors import (
 from lakefall.contract.plugin import Plugin, ReaderOptions, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import FileColumn, LocalFile, Places, Records, text_column
+from lakefall.tabular.columns import check_header
 from lakefall.tabular.places import LineMapWriter
 from lakefall.tabular.scratch import Scratch, writing
 from lakefall_plugins.formats.parquet import values
@@ -85,6 +86,7 @@ class ParquetReader(Plugin[ParquetReaderOptions]):
             with opened(local, coerce_int96_timestamp_unit="us") as file:
                 if not file.metadata.num_columns:
                     raise EmptyFileError(f"{local.name}: no columns in the file")
+                check_header(run, local.name, file.schema_arrow.names)
                 proof = _Proof(local, file)
                 proof.read(wide)
                 names = file.schema_arrow.names

@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lakefall.contract.configuration import Engine
+from lakefall.contract.plugin import HeaderLimits
 from lakefall.contract.run import Run
 from lakefall.contract.types import TypeCandidate, TypeSettings
 from lakefall.contract.validation import Violation
@@ -52,6 +53,7 @@ def dialect(**options: Any) -> Dialect:
 def make_run(folder: Path, pipeline: Any = None, max_rejected: float = 1.0) -> Run:
     pipeline = pipeline or SimpleNamespace(config=SimpleNamespace(engine=ENGINE))
     pipeline.max_rejected = max_rejected
+    pipeline.header_limits = HeaderLimits()
     return Run(pipeline, "run-1", WHEN, folder / "scratch")
 
 

@@ -11,6 +11,7 @@ from reader_support import dialect, open_bytes
 
 from lakefall.contract.errors import (
     EmptyFileError,
+    HeaderLimitError,
     NoHeaderError,
     StructureError,
     TooManyRejectsError,
@@ -328,3 +329,15 @@ def test_lines_inside_quotes_that_threads_take_for_records(
     assert found.plain is not damaged
     assert [list(row) for row in found.rows] == rows
     assert len(found.rejects) == damaged
+
+
+def test_more_columns_than_allowed_fail_before_the_rows_are_read(tmp_path: Path) -> None:
+    header = ",".join(["name"] * 5_001)
+    with pytest.raises(HeaderLimitError, match=r"5,001 columns; max_columns is 5,000\..*sink\.max"):
+        open_bytes(f"{header}\n".encode() + b'"never closed', tmp_path)
+
+
+def test_a_name_that_is_longer_than_allowed_fails_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(HeaderLimitError, match=r"column 2 has 1,001 characters \('xxx.*max_name_l"):
+        open_bytes(b"a," + b"x" * 1_001 + b"\n1,2\n", tmp_path)
+    assert len(open_bytes(b"a," + b"x" * 1_000 + b"\n1,2\n", tmp_path).rows) == 1

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from lakefall.contract.configuration import Engine
+from lakefall.contract.plugin import HeaderLimits
 from lakefall.contract.run import Run
 from lakefall.contract.values import LocalFile, Records, SourceFile
 from lakefall.tabular.conservation import opened
@@ -57,7 +58,9 @@ def sniff(local: LocalFile) -> JsonObjects | None:
     return JsonlSniffer(JsonlSnifferOptions()).sniff(None, local, None)  # type: ignore[arg-type]
 
 
-def read(folder: Path, data: bytes | str, layout: str = "", **options: Any) -> Opened:
+def read(
+    folder: Path, data: bytes | str, layout: str = "", columns: int = 20_000, **options: Any
+) -> Opened:
     """Sniff, open and read a file; the core's own proof included."""
     import duckdb
 
@@ -65,7 +68,13 @@ def read(folder: Path, data: bytes | str, layout: str = "", **options: Any) -> O
     format = JsonObjects(layout) if layout else sniff(local)
     assert format is not None
     config = SimpleNamespace(engine=Engine(threads=2))
-    pipeline: Any = Pipeline(config=config, max_rejected=1.0, nulled_limit=None, options=options)
+    pipeline: Any = Pipeline(
+        config=config,
+        max_rejected=1.0,
+        header_limits=HeaderLimits(columns),
+        nulled_limit=None,
+        options=options,
+    )
     run = Run(pipeline, "run-1", WHEN, folder / "scratch")
     records = opened(run, local, format)
     with duckdb.connect() as connection:

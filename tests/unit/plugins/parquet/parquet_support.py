@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql
 from lakefall.contract.configuration import Engine
+from lakefall.contract.plugin import HeaderLimits
 from lakefall.contract.run import Run
 from lakefall.contract.values import LocalFile, Records, SourceFile
 from lakefall.tabular.conservation import opened
@@ -57,6 +58,7 @@ def open_file(path: Path) -> Opened:
     pipeline: Any = SimpleNamespace(
         config=SimpleNamespace(engine=Engine(threads=2)),
         max_rejected=1.0,
+        header_limits=HeaderLimits(),
         nulled_limit=None,
         open=READER.open,
     )
