@@ -9,7 +9,7 @@ import pytest
 from benchmarks.detection import fuzz
 from benchmarks.detection.mutating import DAMAGES, mutated
 
-FILES = int(os.environ.get("LAKEFALL_TEST_EXAMPLES", "25")) * 2
+FILES = int(os.environ.get("LAKEFALL_TEST_EXAMPLES", "25"))
 SEED = int(os.environ.get("LAKEFALL_TEST_SEED", "20260101"))
 
 HANG = 60.0

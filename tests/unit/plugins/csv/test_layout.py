@@ -10,6 +10,8 @@ from sniffer_support import RUN, local, sniff, sniffer
 
 from lakefall.contract.errors import UnsupportedFormatError
 from lakefall_plugins.formats.csv.reading.syntax import supported
+from lakefall_plugins.formats.csv.sniffing import selection
+from lakefall_plugins.formats.csv.sniffing.sample import take
 
 RECORDS = [("1", "a", "1.5"), ("2", "b", "2.5"), ("3", "c", "3.5")]
 BODY = "1,a,1.5\n2,b,2.5\n3,c,3.5\n"
@@ -44,8 +46,35 @@ def test_a_long_preamble_is_passed(tmp_path: Path) -> None:
     assert sniff(tmp_path, "# a line of comment\n" * 1000 + TABLE * 20).preamble_lines == 1000
 
 
+def test_a_doubt_that_more_text_does_not_settle_costs_two_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two looks, at 8 and 16 KB: however long the file is, an answer costs about as much."""
+    sizes: list[int] = []
+    monkeypatch.setattr(
+        selection,
+        "take",
+        lambda path, encoding, size, lines: sizes.append(size) or take(path, encoding, size, lines),
+    )
+    rows = [f'{n},O\'Brien "{n}",{n}.5\n' for n in range(9_000)]
+    found = sniff(tmp_path, '"id","name","amount"\n' + "".join(rows))
+    assert (found.delimiter, sizes) == (",", [8_000, 16_000])
+    assert found.confidence < selection.SURE
+
+
 def test_the_header_may_lack_the_last_delimiter(tmp_path: Path) -> None:
     assert sniff(tmp_path, "x,y,z\n1,2,3,\n4,5,6,\n7,8,9,\n").preamble_lines == 0
+
+
+def test_delimiters_at_the_end_of_some_lines_do_no_harm(tmp_path: Path) -> None:
+    """A blank divides all rows alike, the comma does but for what divides nothing."""
+    first, last = "Ann Bob Cleo Dora Emil Fay Gus".split(), "Lee Ray Hill Moss Park".split()
+    body = [
+        f"{first[n % 7]} {last[n % 5]},{n}.5,{last[n % 3]} {first[n % 4]},{n * n}{',' * (n % 2)}\n"
+        for n in range(60)
+    ]
+    found = sniff(tmp_path, "who,size,by,total\n" + "".join(body))
+    assert (found.delimiter, found.preamble_lines, found.has_header) == (",", 0, True)
 
 
 @pytest.mark.parametrize("mark", ["#", "%", "//", "!"])
@@ -246,6 +275,14 @@ def test_an_unclosed_quote_makes_no_footer(tmp_path: Path, rows: int) -> None:
 
 
 PAIRS = {
+    "of several kinds, above few records": (
+        "Unit;Ann Lee\nVersion;172\nSerial;2010-01-07\nSince;2024-01-05\n",
+        "id;name;amount\n1;ann;5.5\n2;bob;6.25\n3;cy;7.75\n",
+    ),
+    "a colon, above few records": (
+        "Unit:;Ann Lee\nMade;2010-01-07\nSince:;2024-01-05\n",
+        "id;name;amount\n1;ann;5.5\n2;bob;6.25\n3;cy;7.75\n",
+    ),
     "wider": ("Station,7\nCreated:,2024-01-05\n", TABLE),
     "padded": ("Station,7,\nCreated:,2024-01-05,\n,,\n", TABLE),
     "two columns, no empty row": (

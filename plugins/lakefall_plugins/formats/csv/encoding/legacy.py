@@ -123,15 +123,18 @@ def _or_single_byte(raw: bytes, best: _Guess) -> _Guess:
     alone cost is a lower bound, so that the shape of the words, which takes long, is looked at
     for few encodings."""
     shapes: dict[str, tuple[float, float, float]] = {}
+    around = Counter(
+        place for place in zip(b"\n" + raw, raw, raw[1:] + b"\n", strict=False) if place[1] > 0x7F
+    )
+    rows = sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(raw))
     pairs: dict[tuple[str, str], float] = {}
     for found, alphabet in sorted(_by_letters(raw), key=lambda pair: pair[0].bits):
         if found.bits > best.bits:
             break
         if found.encoding not in shapes:
-            text = _decoded(raw, found.encoding)
-            shapes[found.encoding] = _shape_bits(text)
+            shapes[found.encoding] = _shape_bits(around, found.encoding)
         common, stranger, crowd = shapes[found.encoding]
-        bits = found.bits + common + (crowd if alphabet.mixed else stranger)
+        bits = found.bits + common + (crowd + rows if alphabet.mixed else stranger)
         if not alphabet.mixed:
             key = (found.encoding, alphabet.words)
             if key not in pairs:
@@ -144,17 +147,30 @@ def _or_single_byte(raw: bytes, best: _Guess) -> _Guess:
 
 def _by_letters(raw: bytes) -> Iterable[tuple[_Guess, Alphabet]]:
     """What the letters cost, by alphabet and encoding."""
-    counts: dict[str, Counter[str]] = {}
+    times = [(byte, n) for byte, n in Counter(raw).items() if byte > 0x7F]
+    letters: dict[str, list[tuple[str, float, int]]] = {}
     for alphabet in ALPHABETS:
         costs = letter_costs(alphabet)
         for encoding in alphabet.encodings:
-            if encoding not in counts:
-                counts[encoding] = Counter(c for c in _decoded(raw, encoding) if c > "\x7f")
-            bits = sum(_character_bits(c, costs) * n for c, n in counts[encoding].items())
+            if encoding not in letters:
+                table = _upper_half(encoding)
+                found = [(table[byte - 0x80], n) for byte, n in times]
+                letters[encoding] = [(c, _stranger_bits(c), n) for c, n in found]
+            bits = sum(costs.get(c, other) * n for c, other, n in letters[encoding])
             if alphabet.words:
-                bits -= USUAL_PAIR_BITS * sum(n for c, n in counts[encoding].items() if c in costs)
+                bits -= USUAL_PAIR_BITS * sum(n for c, _, n in letters[encoding] if c in costs)
             bits += _prior_bits(encoding, alphabet.mixed) + _RARE_BITS.get(alphabet.language, 0.0)
             yield _Guess(encoding, alphabet.language, bits), alphabet
+
+
+_ASCII = bytes(range(0x80)).decode("ascii")
+_LETTERS = frozenset(filter(str.isalpha, _ASCII))
+
+
+@cache
+def _upper_half(encoding: str) -> str:
+    """The characters of the bytes above ASCII, of which each is one."""
+    return _decoded(bytes(range(0x80, 0x100)), encoding)
 
 
 _PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 3.5, "cp1258": 5.0}
@@ -194,10 +210,8 @@ def letter_costs(alphabet: Alphabet) -> dict[str, float]:
     return costs
 
 
-def _character_bits(character: str, costs: dict[str, float]) -> float:
-    bits = costs.get(character)
-    if bits is not None:
-        return bits
+def _stranger_bits(character: str) -> float:
+    """What a character costs that is no letter of the language."""
     if character.isalpha():
         return FOREIGN_BITS
     if character in _COMMON_SYMBOLS:
@@ -207,20 +221,22 @@ def _character_bits(character: str, costs: dict[str, float]) -> float:
     return SYMBOL_BITS if character.isprintable() else CONTROL_BITS
 
 
-_WORDS = re.compile(r"[^\s]+")
-_CROWD = re.compile(r"[^\x00-\x7f]{3,}")
+_CROWD = re.compile(rb"[^\x00-\x7f]{3,}")
 
 
-def _shape_bits(text: str) -> tuple[float, float, float]:
+def _shape_bits(around: Counter[tuple[int, int, int]], encoding: str) -> tuple[float, float, float]:
     """What is unlikely in a text of any language: capitals inside words and wedged symbols,
-    ASCII letters beside others, and rows of letters above ASCII."""
+    ASCII letters beside others, and letters above ASCII that stand alone.
+
+    Args:
+        around: how often each byte above ASCII stands between which two others.
+        encoding: in which each byte is a character.
+    """
     inside = stranger = crowd = 0.0
-    places = Counter(zip("\n" + text, text, text[1:] + "\n", strict=False))
-    for (before, here, after), times in places.items():
-        if here <= "\x7f":
-            continue
-        letter = here.isalpha()
-        if letter:
+    table = _ASCII + _upper_half(encoding)
+    for place, times in around.items():
+        before, here, after = (table[byte] for byte in place)
+        if here.isalpha():
             if _misplaced(here, after):
                 inside += MISPLACED_BITS * times
             if (before.islower() and here.isupper()) or (here.islower() and after.isupper()):
@@ -231,7 +247,7 @@ def _shape_bits(text: str) -> tuple[float, float, float]:
                 inside += (CAPITALS_END_BITS if turns else capital) * times
             if before in _ODD_NEIGHBOURS or after in _ODD_NEIGHBOURS:
                 inside += WEDGED_BITS * times
-            if _ascii_letter(before) or _ascii_letter(after):
+            if before in _LETTERS or after in _LETTERS:
                 stranger += STRANGER_BITS * times
             elif not before.isalpha() and not after.isalpha():
                 numbered = before.isdigit() or after.isdigit()
@@ -239,7 +255,6 @@ def _shape_bits(text: str) -> tuple[float, float, float]:
         elif after.isalpha() and not combining(here):
             allowed = "’·" if before.isalpha() else _OPENERS
             inside += WEDGED_BITS * (here not in allowed) * times
-    crowd += sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(text))
     return inside, stranger, crowd
 
 
@@ -266,12 +281,7 @@ def _plain(text: str) -> str:
 
 def _misplaced(here: str, after: str) -> bool:
     follow = _FOLLOWERS.get(here.lower())
-    end = after if after.isalpha() else "\n"
-    return follow is not None and end.lower() not in follow
-
-
-def _ascii_letter(character: str) -> bool:
-    return character.isascii() and character.isalpha()
+    return follow is not None and (after.lower() if after.isalpha() else "\n") not in follow
 
 
 # --- Chinese, Japanese, Korean: two bytes a character ---

@@ -88,7 +88,7 @@ def _agree(counts: Sequence[int]) -> bool:
 def is_evident(scored: Scored, cells: Cells) -> bool:
     """Whether rows agree on the delimiter: next to no odd ones, and more than two words or parts
     of one value in each."""
-    rows = [row for row in scored.split.rows if not row.blank]
+    rows = scored.split.filled
     inner = scored.way.delimiter in INNER
     odd = _ODD_SHARE * len(rows) if inner else max(0.3 * len(rows), len(rows) > 2)
     if scored.width < 2 or len(rows) < 2 or scored.odd_rows > odd:
@@ -104,7 +104,7 @@ def is_headed(way: Way, split: Split, cells: Cells) -> bool:
     """Whether the first line, or the first one below a title, is a row of distinct names between
     the delimiter, and the rows below have as many cells. A column of ``a/b`` is called ``path``,
     and not ``id/name``."""
-    filled = [row for row in split.rows if not row.blank]
+    filled = split.filled
     titles = _titles(filled)
     rows = [row.cells for row in filled[titles:]]
     if len(rows) < 2 or split.misplaced or split.open_end:
@@ -153,7 +153,7 @@ def _is_enough(delimiter: str, rows: Cellses, body: Cellses, cells: Cells) -> bo
 
 def is_set_apart(split: Split) -> bool:
     """Whether the delimiter stands between quoted cells, in rows of one width."""
-    widths = Counter(len(row.cells) for row in split.rows if not row.blank)
+    widths = Counter(len(row.cells) for row in split.filled)
     if not widths or split.misplaced or split.open_end:
         return False
     width, rows = widths.most_common(1)[0]
@@ -313,7 +313,7 @@ def by_tabs(scored: Sequence[Scored]) -> list[Scored]:
 
 def _is_filled(scored: Scored) -> bool:
     """Whether every column holds something: a tab may also end the lines."""
-    rows = [row.cells for row in scored.split.rows if not row.blank]
+    rows = [row.cells for row in scored.split.filled]
     return all(any(cell.strip() for cell in column) for column in zip(*rows, strict=True))
 
 
@@ -340,7 +340,7 @@ def _names_columns(scored: Scored) -> bool:
 
 def _first_cells(scored: Scored) -> Sequence[str]:
     """The cells of the first row that is not blank."""
-    return next((row.cells for row in scored.split.rows if not row.blank), ())
+    return next((row.cells for row in scored.split.filled), ())
 
 
 def _is_phrase(scored: Scored, preferred: Sequence[str], cells: Cells) -> bool:
@@ -358,13 +358,13 @@ def _is_phrase(scored: Scored, preferred: Sequence[str], cells: Cells) -> bool:
 
 
 def _rows(scored: Scored) -> int:
-    return sum(not row.blank for row in scored.split.rows)
+    return len(scored.split.filled)
 
 
 def is_whole(scored: Scored) -> bool:
     """Whether every row, the first one too, has the table's width and no quote is misplaced."""
     found = scored.split
-    fits = all(len(row.cells) == scored.width for row in found.rows if not row.blank)
+    fits = all(len(row.cells) == scored.width for row in found.filled)
     return fits and not found.open_end and not found.misplaced
 
 

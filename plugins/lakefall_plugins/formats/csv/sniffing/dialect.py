@@ -209,7 +209,7 @@ def _is_fixed(found: Found, structure: Structure) -> bool:
     best = found.best
     if best.way.delimiter not in ("", " "):
         return False
-    widths = {len(row.cells) for row in best.split.rows if not row.blank}
+    widths = {len(row.cells) for row in best.split.filled}
     whole = best.way.delimiter == " " and len(widths) == 1 and not structure.unnamed_column
     return not whole and are_aligned(found.sample.text.split("\n"))
 

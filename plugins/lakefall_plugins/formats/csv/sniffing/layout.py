@@ -417,8 +417,9 @@ _LEAST_RECORDS = 3
 
 def _says_total(row: Row) -> bool:
     at = next((at for at, cell in enumerate(row.cells) if cell.strip()), 0)
-    numbers = any(classify(cell).kind in TYPED for cell in row.cells[at + 1 :])
-    return numbers and _TOTAL.fullmatch(row.cells[at]) is not None
+    if _TOTAL.fullmatch(row.cells[at]) is None:
+        return False
+    return any(classify(cell).kind in TYPED for cell in row.cells[at + 1 :])
 
 
 # --- several tables one below the other ---
@@ -478,8 +479,14 @@ def _is_table(rows: Sequence[Row], cells: Cells) -> bool:
     wide = [row.cells for row in rows if len(row.cells) > 1]
     if not wide or not all(_is_name(cell, cells) for cell in wide[0]):
         return False
-    body = [row for row in wide[1:] if abs(len(row) - len(wide[0])) <= 1]
-    return any(is_of_values(at, body, cells) for at in range(len(wide[0])))
+    names = wide[0]
+    body = [row for row in wide[1:] if abs(len(row) - len(names)) <= 1]
+    values = [at for at in range(len(names)) if is_of_values(at, body, cells)]
+    if len(names) > 2 or 0 in values:
+        return bool(values)
+    # Names above two columns, or keys and values, which are of several kinds.
+    kinds = {cells[row[1]].kind for row in body if len(row) > 1}
+    return bool(values) and len(kinds) == 1 and not any(row[0].endswith(":") for row in wide)
 
 
 def named_width(rows: Sequence[Row], cells: Cells) -> int | None:

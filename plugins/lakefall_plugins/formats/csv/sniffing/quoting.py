@@ -79,7 +79,7 @@ class Marked:
 
     @classmethod
     def of(cls, way: Way, split: Split) -> Marked:
-        widths = Counter(len(row.cells) for row in split.rows if not row.blank)
+        widths = Counter(len(row.cells) for row in split.filled)
         width, most = widths.most_common(1)[0] if widths else (1, 0)
         return cls(way, split, width, widths.total() - most)
 

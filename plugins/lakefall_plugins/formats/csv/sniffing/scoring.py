@@ -36,7 +36,7 @@ ODD_CELL_BITS = 2.0
 STACKED_BITS = 10.0
 """To say that another table begins."""
 SHORT_BITS = 3.0
-"""To say that a row leaves out its last fields, where most do."""
+"""To say that a row leaves out its last fields, where most do, or ends with a delimiter."""
 TITLE_BITS = 4.0
 """A row of one cell above the table and a blank line."""
 COMMENT_BITS = 3.0
@@ -68,7 +68,7 @@ INNER = frozenset("._-/\\@%()[]{}<>+=?")
 _ODD_ROW_USE_BITS = 4.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Scored:
     """A way of reading with its cost."""
 
@@ -102,7 +102,7 @@ def score(
     tables = [_table(split.rows[part.start : part.end], cells, mark) for part in found]
     main = main_part(found, split.rows, rest)
     part, table = found[main], tables[main]
-    rows = [row for row in split.rows if not row.blank]
+    rows = split.filled
     bits = sum(t.bits for t in tables) + STACKED_BITS * (len(tables) - 1)
     bits += prior_bits(way, preferred)
     distinct = len({row.cells for row in rows}) / len(rows) if rows else 1.0
@@ -142,6 +142,8 @@ def _table(rows: Sequence[Row], cells: Cells, mark: _Mark) -> _Table:
         _table_bits(filled, width, _titles(rows, width), cells, mark)
         for width in ([named] if named else _widths(filled))
     ]
+    if mark.delimiter and (width := _width_without_ends(filled)):
+        ways.append(_ends_bits(filled, width, _titles(rows, width), cells, mark))
     header = header_above_short(rows, cells) if mark.delimiter else None
     if header is not None:
         ways.append(replace(_short_bits(rows, header, cells, mark), short_below=header))
@@ -160,6 +162,24 @@ def _short_bits(rows: Sequence[Row], header: int, cells: Cells, mark: _Mark) -> 
         full.append(Row(row.line, row.cells + ("",) * max(missing, 0)))
     table = _table_bits(full, width, 0, cells, mark)
     return replace(table, bits=table.bits + SHORT_BITS * short)
+
+
+def _width_without_ends(rows: Sequence[Row]) -> int:
+    """The table's width where the rows of the next larger one just end with a delimiter; 0 where
+    that is not so."""
+    widths = _widths(rows)
+    if len(widths) < 2 or abs(widths[0] - widths[1]) != 1 or min(widths) < 2:
+        return 0
+    longer = max(widths)
+    return 0 if any(r.cells[-1] for r in rows if len(r.cells) == longer) else min(widths)
+
+
+def _ends_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, mark: _Mark) -> _Table:
+    """The cost of a table some of whose lines end with a delimiter, which divides nothing."""
+    bare = [Row(r.line, r.cells[:width]) if len(r.cells) == width + 1 else r for r in rows]
+    table = _table_bits(bare, width, titles, cells, mark)
+    ends = sum(len(row.cells) == width + 1 for row in rows)
+    return replace(table, bits=table.bits + SHORT_BITS * ends)
 
 
 def as_preferred(scored: Scored, preferred: Sequence[str]) -> Scored:

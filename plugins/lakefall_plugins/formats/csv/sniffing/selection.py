@@ -27,14 +27,18 @@ from lakefall_plugins.formats.csv.sniffing.delimiters import (
     under_names,
     without_misfits,
 )
+from lakefall_plugins.formats.csv.sniffing.layout import mark_of
 from lakefall_plugins.formats.csv.sniffing.quoting import Marked, settle_marks, ways
 from lakefall_plugins.formats.csv.sniffing.sample import Sample, around_first, opening, take
 from lakefall_plugins.formats.csv.sniffing.scoring import Scored, as_preferred, score
 from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way, split
 
 LARGEST_SAMPLE = 1 << 20
-DOUBTFUL_SAMPLE = 1 << 17
+DOUBTFUL_SAMPLE = 1 << 16
 """More text than this settles no doubt, unless it holds next to no rows."""
+GROWTH, GROWTH_OF_FEW_ROWS = 2, 4
+"""How many times as long the next sample is; longer where this one holds next to no rows, or
+comments alone."""
 ENOUGH_ROWS = 10
 ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
@@ -79,9 +83,10 @@ class Found:
 
 
 def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> Found:
-    """Score all ways on the first look, and again on more text while that does not decide."""
+    """Score all ways on the first look, and again on more text while that makes surer."""
     size = int(options.sample_bytes)
     unit = 4 if "32" in encoding else 2 if "16" in encoding else 1
+    growth, before = GROWTH_OF_FEW_ROWS, None
     while True:
         sample = take(path, encoding, size * unit, lines=size // BYTES_A_LINE)
         if not sample.text.strip():
@@ -95,11 +100,25 @@ def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> 
                 return found
             if size >= (DOUBTFUL_SAMPLE if rows > 3 else LARGEST_SAMPLE):
                 return found
+            if before is not None and not _is_surer(found, before):
+                return found
+            told = enough and not _are_comments(sample.text)
+            growth, before = (GROWTH, found) if told else (GROWTH_OF_FEW_ROWS, None)
         if size >= LARGEST_SAMPLE:
             raise EmptyFileError(
                 f"{name}: nothing but blank lines in the first {size:,} bytes; upload a table"
             )
-        size = min(size * 4, LARGEST_SAMPLE)
+        size = min(size * growth, LARGEST_SAMPLE)
+
+
+def _are_comments(text: str) -> bool:
+    """Whether no line of a text says how the records are written."""
+    return all(not line.strip() or mark_of(line) for line in text.split("\n"))
+
+
+def _is_surer(found: Found, before: Found) -> bool:
+    """Whether more text told more than less of it did."""
+    return found.best.way != before.best.way or found.doubt.confidence > before.doubt.confidence
 
 
 def _reaches_beyond(scored: Scored) -> bool:
@@ -220,14 +239,14 @@ def _bits(scored: Scored) -> float:
 
 def _is_table(scored: Scored) -> bool:
     """Whether a preferred delimiter already gives a table, so that no other one is looked at."""
-    rows = sum(not row.blank for row in scored.split.rows)
+    rows = len(scored.split.filled)
     return scored.width > 1 and rows > 1 and scored.odd_rows <= 0.2 * rows
 
 
 def _well_quoted(scored: Scored) -> bool:
     """Whether every quote is in its place and quotes protect something: no chance result, so
     that readings which break the quoted cells apart are out."""
-    found, rows = scored.split, sum(not row.blank for row in scored.split.rows)
+    found, rows = scored.split, len(scored.split.filled)
     if not found.protected or found.open_end or found.misplaced > 0.01 * found.quoted:
         return False
     some = scored.width > 1 or found.quoted >= 0.5 * rows

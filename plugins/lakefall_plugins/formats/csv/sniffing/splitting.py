@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Row:
         return sum(1 for cell in self.cells if cell.strip())
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Split:
     """The sample's rows under one way of reading."""
 
@@ -63,10 +64,15 @@ class Split:
     cut: bool = False
     """The same of a sample that stops before the file does, which may close it."""
 
+    @cached_property
+    def filled(self) -> tuple[Row, ...]:
+        """The rows that are not blank; each way's rows are gone through many times."""
+        return tuple(row for row in self.rows if not row.blank)
+
     @property
     def whole_until_cut(self) -> bool:
         """A cell is longer than the sample, and the rows before it are all of one width."""
-        widths = {len(row.cells) for row in self.rows if not row.blank}
+        widths = {len(row.cells) for row in self.filled}
         return self.cut and len(self.rows) > 1 and len(widths) <= 1
 
 
