@@ -68,12 +68,26 @@ def test_the_header_may_lack_the_last_delimiter(tmp_path: Path) -> None:
 
 def test_delimiters_at_the_end_of_some_lines_do_no_harm(tmp_path: Path) -> None:
     """A blank divides all rows alike, the comma does but for what divides nothing."""
-    first, last = "Ann Bob Cleo Dora Emil Fay Gus".split(), "Lee Ray Hill Moss Park".split()
+    first = ["Ann", "Bob", "Cleo", "Dora", "Emil", "Fay", "Gus"]
+    last = [
+        "Lee",
+        "Ray",
+        "Stone",
+        "Falcon",
+        "Winter",
+        "Hill",
+        "Moss",
+        "Park",
+        "Quill",
+        "Reed",
+        "Om",
+    ]
     body = [
-        f"{first[n % 7]} {last[n % 5]},{n}.5,{last[n % 3]} {first[n % 4]},{n * n}{',' * (n % 2)}\n"
+        f"{first[n % 7]} {last[n % 11]},{n * 37.7 % 900:.3f},"
+        f"{last[n % 5]} {first[n % 6]},{n * n * 7}{',' * (n % 2)}\n"
         for n in range(60)
     ]
-    found = sniff(tmp_path, "who,size,by,total\n" + "".join(body))
+    found = sniff(tmp_path, "who_is,size_of,by_whom,total_of\n" + "".join(body))
     assert (found.delimiter, found.preamble_lines, found.has_header) == (",", 0, True)
 
 
