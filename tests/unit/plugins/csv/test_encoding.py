@@ -76,6 +76,9 @@ KINDS = {
     "Bulgarian": ("1,Иванов,Търново\n2,Щъркел,Русе\n", "cp1251"),
     "several western languages": ("Søren\nMálaga\nBrûlée\nGröße\nInês\nPeña\n", "cp1252"),
     "a caron that is a sign elsewhere": ("Škoda\nŽák\nPlzeň\nTřebíč\n", "iso8859-2"),
+    "Slovak, whose letters are Latvian elsewhere": ("Tóth\nŠimko\nĎurica\n", "iso8859-2"),
+    "Danish that could be Czech": ("Køge\nOù\nNoël\n", "cp1252"),
+    "Greek capitals without accents": ("ΒΟΛΟΣ\nΝΙΚΟΛΑΟΥ\nΧΑΝΙΑ\n", "cp1253"),
     "capitals with carons": ("ŠIMKO\nŽILINA\nPREŠOV\n", "cp1250"),
     "Turkish capitals": ("ESKİŞEHİR\nMUĞLA\nÇELİK\n", "cp1254"),
 }

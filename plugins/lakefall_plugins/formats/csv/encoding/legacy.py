@@ -71,11 +71,13 @@ MISPLACED_BITS = 6.0
 """A letter before one that never follows it in the languages that have it."""
 _CONSONANTS = "bcdfghjklmnprstvwzčćďňńřŕšśťžźżłľ"
 _FOLLOWERS = {"ñ": "aeiouáéíóúü", "ã": "oesi\n", "ą": f"{_CONSONANTS}\n", "ę": f"{_CONSONANTS}\n",
-              "ų": "jmns\n", "ŕ": _CONSONANTS, "ĺ": _CONSONANTS}  # fmt: skip
+              "ų": "jmns\n", "ŕ": _CONSONANTS, "ĺ": _CONSONANTS,
+              "ř": "aáeéěiíoóuúůyýbcčdďhkmnňpsštťvzž\n"}  # fmt: skip
 """What may follow letters whose bytes are other letters elsewhere: Spanish ``ñ`` stands before
 vowels (Polish ``ń`` ends words), Portuguese ``ã`` in ``ão`` or at the end (Romanian ``ă``
-anywhere), Slovak ``ŕ`` and ``ĺ`` before consonants (Italian ``à`` ends words), Polish nasals
-before consonants or at the end, Lithuanian ``ų`` mostly at the end (Danish ``ø`` inside)."""
+anywhere), Slovak ``ŕ`` and ``ĺ`` before consonants (Italian ``à`` ends words), Czech ``ř`` before
+no ``g``, ``l`` or ``r`` (Danish ``ø``), Polish nasals before consonants or at the end, Lithuanian
+``ų`` mostly at the end (Danish ``ø`` inside)."""
 USUAL_PAIR_BITS = 1.0
 """What a letter costs less in a language whose usual pairs are known."""
 UNUSUAL_PAIR_BITS = 4.0
@@ -174,7 +176,8 @@ def _upper_half(encoding: str) -> str:
 
 
 _PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 3.5, "cp1258": 5.0}
-_PRIOR_BITS |= {"iso8859-13": 4.5, "iso8859-4": 5.0, "cp775": 8.0, "cp1250": 1.5, "iso8859-2": 2.0}
+_PRIOR_BITS |= {"iso8859-13": 4.5, "iso8859-4": 8.0, "cp775": 9.0, "cp1250": 1.5}
+_PRIOR_BITS |= {"iso8859-2": 2.0, "koi8-r": 2.5, "koi8-u": 2.5}
 _RARE_BITS = {"Icelandic": 2.0, "Estonian": 1.5}
 """Of languages of few people, whose letters are those of others in their own encodings."""
 
