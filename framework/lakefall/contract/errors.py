@@ -93,6 +93,10 @@ class FileChangedError(LakefallError):
     retryable = True
 
 
+class UnendedLoadError(LakefallError):
+    """Loads of the file ended with the end of their process."""
+
+
 class ArchiveError(LakefallError):
     """A compressed file is damaged, or would expand beyond the limits."""
 

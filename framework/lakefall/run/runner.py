@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import secrets
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -25,7 +26,7 @@ from lakefall.contract.values import (
     Status,
 )
 from lakefall.plugin_loading.pipeline import Pipeline, with_listeners
-from lakefall.run import deletion, outcomes
+from lakefall.run import deletion, outcomes, unended
 from lakefall.run.outcomes import warn_of
 from lakefall.run.overlap import Ahead, Behind
 from lakefall.run.profile import Profile
@@ -87,7 +88,10 @@ class Runner:
         """
         started = started_at or datetime.now(UTC)
         run_id = run_id or f"run_{started:%Y%m%dT%H%M%S}_{secrets.token_hex(4)}"
-        with scratch.scratch(self.pipeline.config.cache.dir, _folder_name(run_id)) as folder:
+        cache = self.pipeline.config.cache.dir
+        with scratch.scratch(
+            cache, _folder_name(run_id), partial(unended.collect, cache)
+        ) as folder:
             yield Run(self.pipeline, run_id, started, folder, dry_run)
 
     def run(
@@ -110,6 +114,7 @@ class Runner:
         """
         began = perf_counter()
         outcomes: list[Outcome] = []
+        recorded = 0
         registered: list[Registered] = []
         with self.start(run_id=run_id, dry_run=dry_run) as run:
             decisions: Sequence[Decision] = ()
@@ -117,11 +122,17 @@ class Runner:
                 with interrupts.stretch() as loading:
                     decisions = self.decide(run, tables=tables, keys=keys, force=force)
                     pending = [d.file for d in decisions if d.pending]
-                    for result in load(list(batches(run, pending))):
-                        outcomes += result.outcomes
-                        registered += result.registered
+                    work = list(batches(run, pending))
+                    for apart in (False, True):
+                        for result in load([b for b in work if b.apart is apart]):
+                            outcomes += result.outcomes
+                            registered += result.registered
+                        if not apart and work and work[-1].apart:
+                            # The files that come now may end this process.
+                            self.record(run, outcomes)
+                            recorded = len(outcomes)
             finally:
-                self.record(run, outcomes)
+                self.record(run, outcomes[recorded:])
             with interrupts.stretch() as closing:
                 if not (loading.interrupted or tables or keys):
                     found = deletion.find(run, {d.file.key for d in decisions})
@@ -326,13 +337,24 @@ def batches(
     run: Run, files: Iterable[SourceFile], schemas: Schemas | None = None
 ) -> Iterator[TableLoad]:
     """Files that are loaded and committed together: one table each, bounded in bytes."""
-    number = 0
-    for table, members in by_table(files).items():
-        committed: list[Contribution] = []
-        for group in _groups(members):
-            scratch = _scratch(run, number)
-            yield TableLoad(scratch, table, group, schemas=schemas, committed=committed)
-            number += 1
+    committed: defaultdict[str, list[Contribution]] = defaultdict(list)
+    for number, (table, group, apart) in enumerate(_together(run, files)):
+        scratch, before = _scratch(run, number), committed[table]
+        yield TableLoad(scratch, table, group, schemas=schemas, committed=before, apart=apart)
+
+
+def _together(
+    run: Run, files: Iterable[SourceFile]
+) -> Iterator[tuple[str, tuple[SourceFile, ...], bool]]:
+    """Table, files, and whether they are loaded apart from others: the suspected ones, last."""
+    healthy: list[SourceFile] = []
+    suspects: list[SourceFile] = []
+    for file in files:
+        (suspects if unended.suspected(run, file) else healthy).append(file)
+    for table, members in by_table(healthy).items():
+        yield from ((table, group, False) for group in _groups(members))
+    for table, members in by_table(suspects).items():
+        yield from ((table, group, True) for group in unended.groups(run, members))
 
 
 def _groups(files: Iterable[SourceFile]) -> Iterator[tuple[SourceFile, ...]]:
@@ -358,7 +380,7 @@ def load(work: Sequence[TableLoad]) -> Iterator[LoadResult]:
     with Ahead(files) as ahead:
         try:
             for batch in work:
-                if behind.batch and not _apart(behind.batch, batch):
+                if behind.batch and (batch.apart or not _apart(behind.batch, batch)):
                     yield behind.take()
                 result = batch.prepare(ahead)
                 ahead.let_go(batch.files)

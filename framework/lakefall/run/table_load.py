@@ -31,7 +31,7 @@ from lakefall.contract.values import (
     Status,
     TablePlan,
 )
-from lakefall.run import outcomes
+from lakefall.run import outcomes, unended
 from lakefall.run.schema_cache import Schemas
 from lakefall.run.table_planning import TablePlanning, age, files_of
 from lakefall.tabular import conversion
@@ -81,12 +81,15 @@ class TableLoad(TablePlanning):
         register: bool = True,
         schemas: Schemas | None = None,
         committed: list[Contribution] | None = None,
+        apart: bool = False,
     ) -> None:
         """``register`` is False where registrars are asked in a step of its own.
 
-        ``committed`` is shared by the batches of one table, each of which adds its files.
+        ``committed`` is shared by the batches of one table, each of which adds its files. A batch
+        that is loaded ``apart`` is the only one that is worked on at its time.
         """
         super().__init__(run, table, files, schemas, committed)
+        self.apart = apart
         self._register = register
         self._registered: list[Registered] = []
         self._loaded: list[Loaded] = []
@@ -150,6 +153,7 @@ class TableLoad(TablePlanning):
             done = self._commit(self._opened, self._ready)
             return self._result([self._complete(o) for o in (*self._failures, *done)])
         finally:
+            unended.clear(self.run, self.files)
             self._remove_scratch()
 
     def _remove_scratch(self) -> None:
@@ -300,7 +304,8 @@ class TableLoad(TablePlanning):
         began = perf_counter()
         alone = [r for r in records if not self.pipeline.converts(r.format)]
         try:
-            found = convert_together(self.run, alone, plan, schema)
+            with unended.noted(self.run, files_of(alone)):
+                found = convert_together(self.run, alone, plan, schema)
         except Exception:  # noqa: BLE001 -- converted alone, the file that it is about says so
             return {}
         share = (perf_counter() - began) / max(1, len(found))
@@ -317,7 +322,7 @@ class TableLoad(TablePlanning):
     def _convert(self, records: Records, plan: TablePlan, schema: Schema) -> Converted:
         file = records.local.file
         step = self.run.step("convert", key=file.key, table=self.table)
-        with self.timed(file), step as detail:
+        with self.reading(file), step as detail:
             try:
                 converted = conversion.convert(self.run, records, plan, schema)
             except UnprovedError:

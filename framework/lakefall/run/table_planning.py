@@ -33,7 +33,7 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall.run import outcomes, repair
+from lakefall.run import outcomes, repair, unended
 from lakefall.run.schema_cache import Known, Remembered, Schemas
 from lakefall.tabular import declared
 from lakefall.tabular.conservation import opened
@@ -238,7 +238,7 @@ class TablePlanning:
         schema = self._recall(records, governing, others)
         if schema is None:
             with (
-                self.timed(*files_of(records)),
+                self.reading(*files_of(records)),
                 self.run.step("infer", table=self.table) as detail,
             ):
                 schema = detail["schema"] = self._infer(records, governing, others)
@@ -329,12 +329,13 @@ class TablePlanning:
         """Fetch it now, whoever's turn it is."""
         if file.problem:
             raise RefusedFileError(file.problem)
+        unended.refuse(self.run, file)
         return self.pipeline.fetch(self.run, file)
 
     def sniff(self, local: LocalFile, state: TableState | None) -> Format:
         """How the file is written."""
         file = local.file
-        with self.timed(file), self.run.step("sniff", key=file.key, table=self.table) as detail:
+        with self.reading(file), self.run.step("sniff", key=file.key, table=self.table) as detail:
             found = detail["format"] = self.pipeline.sniff(self.run, local, state)
         return found
 
@@ -353,11 +354,17 @@ class TablePlanning:
 
     def _open(self, local: LocalFile, format: Format, *, quick: bool = False) -> Records:
         file = local.file
-        with self.timed(file), self.run.step("open", key=file.key, table=self.table) as detail:
+        with self.reading(file), self.run.step("open", key=file.key, table=self.table) as detail:
             records = opened(self.run, local, format, quick=quick)
             detail.update(bytes=local.size)
         self._warn(file, records.warnings)
         return records
+
+    @contextmanager
+    def reading(self, *files: SourceFile) -> Iterator[None]:
+        """While these files' content is worked on, which may be the end of the process."""
+        with self.timed(*files), unended.noted(self.run, files):
+            yield
 
     @contextmanager
     def timed(self, *files: SourceFile) -> Iterator[None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import errno
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -75,11 +75,11 @@ def _is_full(error: Exception) -> bool:
 
 
 @contextmanager
-def scratch(cache: Path, run_id: str) -> Iterator[Path]:
+def scratch(cache: Path, run_id: str, bury: Callable[[Path], None]) -> Iterator[Path]:
     """A folder of its own for a run.
 
     Each run holds a lock beside its folder as long as it lives; a folder whose lock is free
-    belongs to a run that was killed, and is removed here.
+    belongs to a run that was killed, and is removed here, after ``bury`` looked at it.
 
     Raises:
         StorageFullError: the folder cannot be made.
@@ -88,7 +88,7 @@ def scratch(cache: Path, run_id: str) -> Iterator[Path]:
     folder, lock = runs / run_id, runs / f"{run_id}.lock"
     with ExitStack() as alive:
         try:
-            _remove_dead(runs)
+            _remove_dead(runs, bury)
             alive.enter_context(locks.new(lock))
             folder.mkdir()
         except OSError as error:
@@ -103,10 +103,11 @@ def scratch(cache: Path, run_id: str) -> Iterator[Path]:
             lock.unlink(missing_ok=True)
 
 
-def _remove_dead(runs: Path) -> None:
+def _remove_dead(runs: Path, bury: Callable[[Path], None]) -> None:
     for lock in runs.glob("*.lock"):
         # Another run may remove the same folder at this moment.
         with suppress(OSError), locks.left_behind(lock) as dead:
             if dead is not None:
+                bury(runs / lock.stem)
                 shutil.rmtree(runs / lock.stem, ignore_errors=True)
                 lock.unlink(missing_ok=True)
