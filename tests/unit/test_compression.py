@@ -94,11 +94,11 @@ def test_the_limits_can_be_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     packed = local(tmp_path, "t/a.csv.gz", gzip.compress(CONTENT))
     ratio = len(CONTENT) / packed.size
     out = tmp_path / "out"
-    for limits in (ArchiveLimits(ratio=ratio + 0.1), ArchiveLimits(size=len(CONTENT))):
+    for limits in (ArchiveLimits(ratio=ratio + 0.1), ArchiveLimits(1000, size=len(CONTENT))):
         assert compression.expand(packed, out, limits).size == len(CONTENT)
     for limits, option in (
         (ArchiveLimits(ratio=ratio - 0.1), "max_archive_ratio"),
-        (ArchiveLimits(size=len(CONTENT) - 1), "max_archive_size"),
+        (ArchiveLimits(1000, size=len(CONTENT) - 1), "max_archive_size"),
     ):
         with pytest.raises(ArchiveError, match=option):
             compression.expand(packed, out, limits)

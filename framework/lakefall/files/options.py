@@ -16,7 +16,7 @@ from lakefall.contract.units import Duration, Size
 class ArchiveLimits:
     """Beyond these a compressed file or an archive is taken for a decompression bomb."""
 
-    ratio: float = 1000
+    ratio: float = 100
     """Expanded bytes for each stored one. Real tables compress 1:3 to 1:50; the worst that
     DEFLATE can reach is 1:1032."""
     members: int = 10_000
@@ -41,6 +41,8 @@ class FileOptions(SourceOptions):
     """Leave files modified more recently than this to the next run."""
     warn_above: Size = 100_000_000
     """Warn about larger files, and load them all the same."""
+    max_file_size: Annotated[Size, Gt(0), Le(1 << 60)] = 100_000_000_000
+    """A larger file, as it is stored, fails before it is read."""
     max_archive_ratio: float = Field(default=LIMITS.ratio, ge=1, le=1_000_000)
     """A compressed file or an archive that expands to more than so many bytes for each stored one
     fails (64 MiB are always allowed)."""
@@ -52,6 +54,15 @@ class FileOptions(SourceOptions):
     """When a new file of a table has the same content (equal ETag and size) as another one under
     a second key: load it and `warn` with both keys, `skip` it, or let it `fail`. An S3 object that
     was uploaded in parts has another ETag than the same content in one piece."""
+
+    def refusal(self, size: int) -> str:
+        """Why a file of so many bytes is not read; ``''`` for one that is."""
+        if size <= self.max_file_size:
+            return ""
+        return (
+            f"{size:,} bytes; max_file_size is {self.max_file_size:,}. Split the file, or raise "
+            "source.max_file_size"
+        )
 
     @property
     def archive_limits(self) -> ArchiveLimits:

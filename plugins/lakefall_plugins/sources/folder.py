@@ -7,7 +7,6 @@ import errno
 import hashlib
 import json
 import os
-import shutil
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -173,9 +172,9 @@ class FolderSource(Plugin[FolderOptions]):
                 continue
             for item in listed:
                 key = f"{prefix}/{item.name}" if prefix else item.name
-                if item.is_dir(follow_symlinks=False):
+                if _is(item, folder=True):
                     folders.append(key)
-                elif item.is_symlink() and os.path.isdir(item.path):  # noqa: PTH112 -- never raises
+                elif _is(item, folder=False) and os.path.isdir(item.path):  # noqa: PTH112 -- never raises
                     if not selection.excludes(key):
                         yield from self._blocked_folder(key, self._link_problem(key))
                 elif (account := selection.account(key)) == "unread":
@@ -228,6 +227,8 @@ class FolderSource(Plugin[FolderOptions]):
         if not (problem or entry.unread) and key != entry.key:
             problem = "the name is not UTF-8; rename the file"
         if not (problem or entry.unread):
+            problem = self.options.refusal(entry.status.st_size)
+        if not (problem or entry.unread):
             try:
                 etag = hashes.get(key, entry.status) or self._hash_anew(entry, hashes)
             except FileNotFoundError:
@@ -254,7 +255,7 @@ class FolderSource(Plugin[FolderOptions]):
     def _hash_anew(self, entry: Entry, hashes: Hashes) -> str:
         with _open(entry.path) as stream:
             before = os.fstat(stream.fileno())
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            digest = _digest(stream, before.st_size)
             if stamp(before) == stamp(os.fstat(stream.fileno())):
                 hashes.put(entry.key, before, digest)
         return digest
@@ -285,6 +286,14 @@ class FolderSource(Plugin[FolderOptions]):
         if not real.is_relative_to(self._root):
             raise UnsafeKeyError(f"{key}: {self._link_problem(key)}")
         return real
+
+
+def _is(item: os.DirEntry[str], *, folder: bool) -> bool:
+    """Whether an entry is a folder, or else a link; False of what cannot be looked at, which the
+    way of files tells."""
+    with suppress(OSError):
+        return item.is_dir(follow_symlinks=False) if folder else item.is_symlink()
+    return False
 
 
 def _status(path: Path) -> os.stat_result | None:
@@ -320,7 +329,17 @@ def _open(path: Path) -> BufferedReader:
 
 def _hash(path: Path) -> str:
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return _digest(stream, os.fstat(stream.fileno()).st_size)
+
+
+def _digest(stream: BufferedReader, size: int) -> str:
+    """SHA-256 (hex) of the first bytes: of a file that grows faster than it is read there is no
+    end."""
+    digest = hashlib.sha256()
+    while size > 0 and (block := stream.read(min(size, 1 << 20))):
+        digest.update(block)
+        size -= len(block)
+    return digest.hexdigest()
 
 
 def _copy(path: Path, target: Path, key: str) -> tuple[os.stat_result, os.stat_result]:
@@ -337,7 +356,7 @@ def _copy(path: Path, target: Path, key: str) -> tuple[os.stat_result, os.stat_r
         before = os.fstat(source.fileno())
         try:
             with target.open("wb") as out:
-                _copy_bytes(source, out)
+                _copy_bytes(source, out, before.st_size)
         except OSError as error:
             if error.errno in NO_SPACE:
                 raise StorageFullError(
@@ -348,17 +367,23 @@ def _copy(path: Path, target: Path, key: str) -> tuple[os.stat_result, os.stat_r
         return before, os.fstat(source.fileno())
 
 
-def _copy_bytes(source: BufferedReader, out: BufferedWriter) -> None:
-    """In the kernel where it can, which shares the blocks on file systems that know how."""
+def _copy_bytes(source: BufferedReader, out: BufferedWriter, size: int) -> None:
+    """The first bytes; in the kernel where it can, which shares the blocks on file systems that
+    know how."""
     copy_range = getattr(os, "copy_file_range", None)
     try:
-        while copy_range is not None and copy_range(source.fileno(), out.fileno(), 1 << 30):
-            pass
+        while copy_range is not None and size > 0:
+            done = copy_range(source.fileno(), out.fileno(), min(size, 1 << 30))
+            if not done:
+                break
+            size -= done
     except OSError as error:
         if error.errno in NO_SPACE:
             raise
     # Goes on where the kernel stopped: at the end, or at the start where it cannot copy.
-    shutil.copyfileobj(source, out, 1 << 20)
+    while size > 0 and (block := source.read(min(size, 1 << 20))):
+        out.write(block)
+        size -= len(block)
 
 
 SETTLED_NS = 2_000_000_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import io
 import os
 import resource
 import shutil
@@ -418,9 +419,9 @@ def test_a_file_that_changes_while_it_is_copied_is_hashed(
     file = inbox.list()["t/a.csv"]
     real = folder._copy_bytes
 
-    def slow(source: Any, out: Any) -> None:
+    def slow(source: Any, out: Any, size: int) -> None:
         path.write_bytes(b"x\n9\n")
-        real(source, out)
+        real(source, out, size)
 
     monkeypatch.setattr(folder, "_copy_bytes", slow)
     with pytest.raises(FileChangedError):
@@ -481,3 +482,48 @@ def test_the_check_says_how_the_folder_is(inbox: Inbox) -> None:
     assert [c.ok for c in run.pipeline.check(run)] == [True]
     run = inbox.run(path=str(inbox.base / "nowhere"))
     assert [c.ok for c in run.pipeline.check(run)] == [False]
+
+
+def test_a_file_beyond_the_limit_is_refused_without_being_read(
+    inbox: Inbox, hashed: list[Path]
+) -> None:
+    """A sparse file of 1 TB takes no room, and would take an hour to hash."""
+    inbox.put("t/good.csv")
+    with (inbox.path / "t" / "sparse.csv").open("wb") as out:
+        out.truncate(10**12)
+    files = inbox.list()
+    assert (
+        "1,000,000,000,000 bytes; max_file_size is 100,000,000,000" in files["t/sparse.csv"].problem
+    )
+    assert files["t/sparse.csv"].etag
+    assert not files["t/good.csv"].problem
+    assert [path.name for path in hashed] == ["good.csv"]
+
+
+def test_a_file_that_grows_while_it_is_read_has_an_end(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its writer is as fast as we are: what is read is what was there when reading began."""
+    path = inbox.put("t/a.csv", b"x" * 100)
+    read = 0
+
+    class Growing(io.BufferedReader):
+        def read(self, size: int | None = -1, /) -> bytes:
+            nonlocal read
+            with path.open("ab") as out:
+                out.write(b"x" * 100)
+            found = super().read(size)
+            read += len(found)
+            assert read < 10_000
+            return found
+
+    def growing(path: Path) -> io.BufferedReader:
+        return Growing(io.FileIO(path))
+
+    monkeypatch.setattr(folder, "_open", growing)
+    monkeypatch.delattr(os, "copy_file_range", raising=False)
+    listed = inbox.list()["t/a.csv"]
+    assert listed.etag == hashlib.sha256(b"x" * 100).hexdigest()
+    with pytest.raises(FileChangedError, match="the next run takes the new content"):
+        inbox.fetch(dataclasses.replace(listed, etag="another"))
+    assert not list((inbox.base / "work").glob("*.source"))

@@ -49,7 +49,7 @@ class CsvReader(Plugin[CsvReaderOptions]):
         dialect = format
         supported(dialect)
         scratch = Scratch.of(local, run.workdir)
-        codec = codec_of(local.path, dialect.encoding)
+        codec = codec_of(local.path, dialect.encoding, local.name)
         with large_fields():
             head = read_head(local.path, codec, dialect)
         if not head.header:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lakefall_plugins.formats.jsonl.tokens import Bytes, Int64s
 
 BLOCK_BYTES = 4 << 20
-MOST_BYTES = 256 << 20
+MOST_BYTES = 32 << 20
 """Of one record: a block holds it whole."""
 
 
@@ -148,7 +148,7 @@ def _more(stream: IO[bytes], rest: bytes, name: str, line: int) -> bytes:
             f"{name}: the record that begins on line {line} is larger than {MOST_BYTES:,} bytes; "
             "write one object a line, or an array of objects"
         )
-    return stream.read(max(BLOCK_BYTES, len(rest)))
+    return stream.read(max(BLOCK_BYTES, min(len(rest), MOST_BYTES + 1 - len(rest))))
 
 
 def undecodable(block: Block) -> npt.NDArray[np.bool_] | None:

@@ -125,7 +125,8 @@ class S3Source(Plugin[S3Options]):
         self, item: ObjectTypeDef, tables: dict[str, str], *, unread: bool
     ) -> SourceFile:
         key = item["Key"]
-        folder, problem = folder_of(key), "" if unread else problem_of(key)
+        folder = folder_of(key)
+        problem = "" if unread else problem_of(key) or self.options.refusal(item["Size"])
         if folder not in tables:
             tables[folder] = naming.table_name(folder, transliterate=self.options.transliterate)
         return SourceFile(

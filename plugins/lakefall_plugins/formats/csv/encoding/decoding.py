@@ -37,6 +37,8 @@ class Codec:
     """Bytes of the byte order mark, which belongs to no field."""
     errors: str
     """The error handler under which decoding and encoding lose nothing."""
+    file: str = ""
+    """What errors call the file."""
 
     @property
     def utf8(self) -> bool:
@@ -57,16 +59,19 @@ class Codec:
         return codecs.getincrementaldecoder(self.name)(errors)
 
 
-def codec_of(path: Path, encoding: str) -> Codec:
+def codec_of(path: Path, encoding: str, file: str = "") -> Codec:
     """The codec for a file whose encoding is known, and whether it begins with a mark.
+
+    ``file`` is what errors call it, its name on disk without one.
 
     Raises:
         EncodingError: no codec of that name.
     """
+    file = file or path.name
     try:
         name = codecs.lookup(encoding).name
     except LookupError as error:
-        raise EncodingError(f"{path.name}: no encoding is called {encoding!r}") from error
+        raise EncodingError(f"{file}: no encoding is called {encoding!r}") from error
     name = {"utf-8-sig": "utf-8", "ascii": "utf-8"}.get(name, name)
     with path.open("rb") as stream:
         head = stream.read(4)
@@ -77,7 +82,7 @@ def codec_of(path: Path, encoding: str) -> Codec:
             break
     name = {"utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(name, name)
     wide = name.startswith(("utf-16", "utf-32"))
-    return Codec(name, bom, "surrogatepass" if wide else "surrogateescape")
+    return Codec(name, bom, "surrogatepass" if wide else "surrogateescape", file)
 
 
 def text_blocks(path: Path, codec: Codec) -> Iterator[tuple[str, bool]]:
@@ -96,7 +101,7 @@ def text_blocks(path: Path, codec: Codec) -> Iterator[tuple[str, bool]]:
                 yield strict.decode(block), True
             except UnicodeDecodeError:
                 lossless.setstate(state)
-                yield _lossless(lossless, block, path, done), False
+                yield _lossless(lossless, block, codec, done), False
                 strict.setstate(lossless.getstate())
             done += len(block)
     tail = strict.getstate()[0]
@@ -104,12 +109,12 @@ def text_blocks(path: Path, codec: Codec) -> Iterator[tuple[str, bool]]:
         yield "".join(chr(0xDC00 + byte) for byte in tail), False
 
 
-def _lossless(decoder: codecs.IncrementalDecoder, block: bytes, path: Path, done: int) -> str:
+def _lossless(decoder: codecs.IncrementalDecoder, block: bytes, codec: Codec, done: int) -> str:
     try:
         return decoder.decode(block)
     except UnicodeDecodeError as error:
         raise EncodingError(
-            f"{path.name}: bytes that are not {error.encoding.upper()} near byte "
+            f"{codec.file}: bytes that are not {error.encoding.upper()} near byte "
             f"{done + error.start}; set sniffer.encoding, or repair the file"
         ) from error
 
@@ -133,7 +138,7 @@ def line_blocks(path: Path, codec: Codec) -> Iterator[tuple[list[str], bool]]:
             size += len(text)
             if size > MAX_RECORD:
                 raise StructureError(
-                    f"{path.name}: line {lines + 1} has more than {MAX_RECORD:,} characters; "
+                    f"{codec.file}: line {lines + 1} has more than {MAX_RECORD:,} characters; "
                     "is this file a table?"
                 )
             continue

@@ -58,7 +58,7 @@ def read_head(path: Path, codec: Codec, dialect: Dialect) -> Head:
         return Head(names, dialect.preamble_lines, above.found)
     rows, written = _rows(reader, lines, max(1, dialect.header_lines), dialect)
     if not rows:
-        raise NoHeaderError(f"{path.name}: the file ends before its header")
+        raise NoHeaderError(f"{codec.file}: the file ends before its header")
     _, units = _rows(reader, lines, dialect.units_lines, dialect)
     lines.skip(UNITS, [line for row in units for line in row])
     lines.in_head = False
