@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterable
 
 from .lakes import EmbeddedLake, Lake, wait_for
 
@@ -21,6 +22,56 @@ def test_versions_a_b_a_ends_as_a(lake: Lake) -> None:
     assert [r["row_count"] for r in rows] == [2, 3, 2]
     assert rows[0]["etag"] == rows[2]["etag"] != rows[1]["etag"]
     assert lake.run().statuses() == {"t/a.csv": "unchanged"}
+
+
+CLOCK = """
+import os
+from datetime import UTC, datetime, timedelta
+
+import time_machine
+
+ahead = timedelta(seconds=int(os.environ["CLOCK_AHEAD"]))
+if ahead:
+    time_machine.travel(datetime.now(UTC) + ahead, tick=True).start()
+"""
+"""A plugin file that sets the clock of its process, as if it ran on another host."""
+
+
+def told_by(lake: Lake, clocks: Iterable[tuple[str, int]], put: Callable[[str], None]) -> None:
+    """Each content, loaded by a host whose clock is so many seconds ahead, ends in the table."""
+    lake.listen("pass")
+    listener = lake.folder / "listener.py"
+    listener.write_text(CLOCK + listener.read_text())
+    for content, ahead in clocks:
+        put(content)
+        ran = lake.run(env={"CLOCK_AHEAD": str(ahead)})
+        assert ran.statuses() == {"t/a.csv": "success"}, (content, ahead)
+        assert lake.column("t", "name") == [c.partition(",")[2] for c in content.split()[1:]]
+        known = lake.registry("t/a.csv")
+        assert known[-1]["row_count"] == len(content.split()) - 1
+        again = lake.run(env={"CLOCK_AHEAD": str(-ahead)})
+        assert again.statuses() == {"t/a.csv": "unchanged"}
+
+
+def test_versions_a_b_a_ends_as_a_whatever_the_clocks_say(lake: Lake) -> None:
+    """Five minutes: with more a store refuses the signature of a request."""
+    told_by(
+        lake,
+        ((A, 300), (B, 0), (A, 0), (B, -300), (A, -200), (B, 5), (A, 0)),
+        lambda content: lake.put("t/a.csv", content),
+    )
+
+
+def test_versions_of_a_restored_file_do_not_depend_on_clocks(embedded: EmbeddedLake) -> None:
+    """With its old times, and hosts that are hours apart."""
+    times = {A: 1_600_000_000, B: 1_700_000_000}
+
+    def put(content: str) -> None:
+        embedded.put("t/a.csv", content)
+        os.utime(embedded.path("t/a.csv"), (times[content], times[content]))
+
+    clocks = ((A, 3600), (B, 0), (A, 0), (B, -3600), (A, 7200), (B, 3600), (A, 0))
+    told_by(embedded, clocks, put)
 
 
 def test_versions_a_worker_that_carries_the_older_one_gives_up(embedded: EmbeddedLake) -> None:

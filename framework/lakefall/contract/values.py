@@ -65,6 +65,9 @@ class SourceFile:
     unread: bool = False
     """No format of the pipeline reads it: it is counted, and never fetched. ``etag`` may be
     ``''``: nobody compares its content."""
+    replaces: str = field(default="", compare=False)
+    """ETag of the version that its table had when it was decided to load this one, which therefore
+    is the newer of the two, whatever clocks say; ``''`` where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -503,6 +506,8 @@ class Decision:
     pending: bool
     reason: str
     """``new``, ``changed``, ``table is gone``, ``unchanged``, ``failed before: ...``"""
+    recorded_at: datetime | None = None
+    """When the version that its table has was recorded, UTC."""
 
 
 @dataclass(frozen=True, slots=True)

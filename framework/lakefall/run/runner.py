@@ -180,7 +180,7 @@ class Runner:
         with run.step("pending") as told:
             # Without files no sink need be reached, nor even imported.
             known = [f for f in files if f.folder]
-            decisions = self.pipeline.pending(run, known) if known else []
+            decisions = self._pending(run, known, force=force) if known else []
             unchanged = {d.file.key for d in decisions if not d.pending and d.reason == UNCHANGED}
             if force:
                 decisions = [dataclasses.replace(d, pending=True) for d in decisions]
@@ -190,6 +190,24 @@ class Runner:
             chosen = [d.file for d in decisions if d.pending]
             told.update(files=len(chosen), bytes=sum(f.size for f in chosen))
         return [*decisions, *root]
+
+    def _pending(self, run: Run, files: Sequence[SourceFile], *, force: bool) -> Sequence[Decision]:
+        """What the sink decides about a listing that is younger than all that it rests on.
+
+        What was recorded since the listing may be newer than what was listed, and what was recorded
+        by a clock ahead of ours looks so: these files are listed again.
+        """
+        decisions = self.pipeline.pending(run, files)
+        late = {
+            d.file.key
+            for d in decisions
+            if (d.pending or force) and d.recorded_at and d.recorded_at >= run.started_at
+        }
+        if not late:
+            return decisions
+        again = {f.key: self._named(f) for f in self.pipeline.discover(run) if f.key in late}
+        there = [again.get(f.key, f) for f in files if f.key not in late or f.key in again]
+        return self.pipeline.pending(run, there) if there else []
 
     def list_files(
         self, run: Run, *, tables: Collection[str] = (), keys: Collection[str] = ()

@@ -21,7 +21,13 @@ from pyiceberg.manifest import DataFile, ManifestContent, ManifestFile, Manifest
 from pyiceberg.table import CreateTableTransaction, Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation, Summary
-from pyiceberg.table.update import AssertTableUUID, RemoveSnapshotsUpdate
+from pyiceberg.table.update import (
+    AddSnapshotUpdate,
+    AssertTableUUID,
+    RemoveSnapshotsUpdate,
+    TableUpdate,
+    UpdatesAndRequirements,
+)
 from pyiceberg.table.update.snapshot import (
     _FastAppendFiles,
     _ManifestMergeManager,
@@ -244,10 +250,25 @@ class _Tidy(_SnapshotProducer[U]):
     def _packed(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
         return manifests
 
+    def _commit(self) -> UpdatesAndRequirements:
+        """No snapshot is older than the one before it, whatever this host's clock says: a catalog
+        refuses a log that goes back by more than a minute, and the order is read from it."""
+        updates, requirements = super()._commit()
+        base = self._transaction._table.metadata
+        known = (base.last_updated_ms, *(s.timestamp_ms for s in base.snapshots[-1:]))
+        return tuple(_not_before(update, max(known) + 1) for update in updates), requirements
+
     @property
     def unused(self) -> set[str]:
         """Manifests that the snapshot does not name, once it is committed."""
         return set(self._written_manifests) - self.named
+
+
+def _not_before(update: TableUpdate, least: int) -> TableUpdate:
+    if not isinstance(update, AddSnapshotUpdate) or update.snapshot.timestamp_ms >= least:
+        return update
+    snapshot = update.snapshot.model_copy(update={"timestamp_ms": least})
+    return update.model_copy(update={"snapshot": snapshot})
 
 
 class Append(_Tidy[_FastAppendFiles], _MergeAppendFiles):

@@ -17,13 +17,17 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lakefall.contract.errors import TableError
 from lakefall_plugins.sinks.iceberg.writing import Writer
+from lakefall_plugins.sinks.lake.versions import to_micros
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy as np
     import pyarrow as pa
     from pyarrow import parquet
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile, ManifestFile
+    from pyiceberg.schema import Schema
     from pyiceberg.table import Table
     from pyiceberg.table.metadata import TableMetadata
 
@@ -136,6 +140,18 @@ def _bounds(file: DataFile, field_id: int | None) -> tuple[str, str] | None:
     if low is None or high is None:
         return None
     return low.decode("utf-8", "replace"), high.decode("utf-8", "replace")
+
+
+def may_be_after(file: DataFile, schema: Schema, column: str, moment: datetime) -> bool:
+    """Whether a data file may hold rows with this moment or a later one in a timestamp column."""
+    from pyiceberg.conversions import from_bytes
+    from pyiceberg.types import TimestampType
+
+    field = schema.find_field(column)
+    bound = (file.upper_bounds or {}).get(field.field_id)
+    if bound is None or not isinstance(field.field_type, TimestampType):
+        return True
+    return int(from_bytes(field.field_type, bound)) >= to_micros(moment)
 
 
 def rows_by(table: Table, parts: Iterable[Part], column: str) -> Counter[str]:

@@ -29,12 +29,14 @@ from lakefall_plugins.sinks.iceberg.reading import (
     Removal,
     at_once,
     list_parts,
+    may_be_after,
     rows_by,
 )
 from lakefall_plugins.sinks.lake import names
 from lakefall_plugins.sinks.lake.registry import (
     COLUMNS,
     Row,
+    after,
     believed,
     decide,
     doubted,
@@ -115,7 +117,7 @@ class Registry:
     def _distrust(self, decisions: list[Decision], loaded: Mapping[str, Row]) -> list[Decision]:
         """Load what a table has in another version than the registry says."""
         by_table = believed(decisions, loaded)
-        doubtful: set[str] = set()
+        doubtful: dict[str, str] = {}
         for name, table in zip(by_table, at_once(self.lake.find, by_table), strict=True):
             if table is not None:
                 doubtful |= _overtaken(table, by_table[name])
@@ -127,8 +129,9 @@ class Registry:
         def stage(staging: Staging) -> bool:
             import pyarrow as pa
 
-            new = to_arrow(rows)
-            crowded = _crowded(list_parts(self.lake, staging.table, ()))
+            parts = list_parts(self.lake, staging.table, ())
+            new = to_arrow(after(rows, self._recorded_later(staging.table, parts, rows)))
+            crowded = _crowded(parts)
             old = self._rows.read_parts(staging.table, crowded) if crowded else None
             if old is None:
                 crowded = []
@@ -138,6 +141,22 @@ class Registry:
             return True
 
         self.table.change(stage, make=True)
+
+    def _recorded_later(
+        self, table: Table, parts: Sequence[Part], rows: Sequence[Row]
+    ) -> dict[str, datetime]:
+        """When their keys were recorded last, where that is after the time of ``rows``.
+
+        Data files are read only where another clock was ahead of this one.
+        """
+        least = min(r.ingested_at for r in rows)
+        late = [p for p in parts if may_be_after(p.file, table.schema(), "ingested_at", least)]
+        if not late:
+            return {}
+        found = self._rows.read_parts(table, late)
+        known = _oldest_first(self._rows.read(table) if found is None else found)
+        keys = {r.file_key for r in rows}
+        return {r.file_key: r.ingested_at for r in known if r.file_key in keys}
 
     def rewrite(self, change: Callable[[list[Row]], list[Row]], *, make: bool = False) -> None:
         """Replace all rows by what ``change`` makes of them, in one commit."""
@@ -202,12 +221,12 @@ def _crowded(parts: Sequence[Part]) -> list[Part]:
     return found
 
 
-def _overtaken(table: Table, rows: Sequence[Row]) -> set[str]:
-    """Keys of which the table got another version after their rows were written."""
+def _overtaken(table: Table, rows: Sequence[Row]) -> dict[str, str]:
+    """Keys of which the table got another version after their rows were written; its ETag."""
     keys = {r.file_key: r for r in rows}
     found = latest(table, keys, min(r.ingested_at for r in rows))
     return {
-        key
+        key: version.etag
         for key, version in found.items()
         if version.etag != keys[key].etag and version.committed > keys[key].ingested_at
     }

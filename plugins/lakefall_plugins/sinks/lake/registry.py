@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from lakefall.contract.values import (
@@ -129,10 +129,21 @@ def decide(
     ``rows`` are oldest first, ``tables`` exist, ``digest`` is of a table's options.
     """
     latest, loaded = standing(rows)
-    decisions = [
-        Decision(f, *_judge(f, latest.get(f.key), loaded.get(f.key), tables, digest)) for f in files
-    ]
+    decisions = [_decide(f, latest.get(f.key), loaded.get(f.key), tables, digest) for f in files]
     return decisions, loaded
+
+
+def _decide(
+    file: SourceFile,
+    last: Row | None,
+    loaded: Row | None,
+    tables: Collection[str],
+    digest: Callable[[str], str],
+) -> Decision:
+    pending, reason = _judge(file, last, loaded, tables, digest)
+    if loaded is None:
+        return Decision(file, pending, reason)
+    return Decision(replace(file, replaces=loaded.etag), pending, reason, loaded.ingested_at)
 
 
 def believed(decisions: Iterable[Decision], loaded: Mapping[str, Row]) -> dict[str, list[Row]]:
@@ -145,15 +156,21 @@ def believed(decisions: Iterable[Decision], loaded: Mapping[str, Row]) -> dict[s
     return found
 
 
-def doubted(decisions: Iterable[Decision], keys: Collection[str]) -> list[Decision]:
-    """The decisions, but for these keys, of which the table has another version.
+def doubted(decisions: Iterable[Decision], found: Mapping[str, str]) -> list[Decision]:
+    """The decisions, but for the keys of which the table has another version, whose ETag is given;
+    ``''`` where the table does not tell.
 
     That is so where a process died after its commit and before its row, and the source then went
     back to the version before.
     """
     return [
-        replace(d, pending=True, reason="another version was loaded, not recorded")
-        if d.file.key in keys and not d.pending
+        replace(
+            d,
+            file=replace(d.file, replaces=found[d.file.key]),
+            pending=True,
+            reason="another version was loaded, not recorded",
+        )
+        if d.file.key in found and not d.pending
         else d
         for d in decisions
     ]
@@ -220,6 +237,21 @@ def row_of(outcome: Outcome, run_id: str, at: datetime) -> Row:
         origin=file.origin or None,
         evidence=outcome.evidence or None,
     )
+
+
+def after(rows: Sequence[Row], recorded: Mapping[str, datetime]) -> list[Row]:
+    """New rows, none of them before what is ``recorded`` of its key already.
+
+    The latest row says how a file stands, and the clocks of two hosts, or of one host at two times,
+    do not agree on which that is.
+    """
+    least = timedelta(microseconds=1)
+    return [
+        replace(r, ingested_at=max(r.ingested_at, recorded[r.file_key] + least))
+        if r.file_key in recorded
+        else r
+        for r in rows
+    ]
 
 
 def row_of_version(

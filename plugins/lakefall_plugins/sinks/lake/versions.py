@@ -63,9 +63,11 @@ class Version:
         """Whether this is a newer version that was committed after ``file`` was listed.
 
         What was committed before the listing cannot be newer than it: then the source went back
-        to an older file (``cp -p``, a restored backup).
+        to an older file (``cp -p``, a restored backup). The version that the decision to load
+        ``file`` knew of was, although the clock of the host that committed it may say otherwise.
         """
-        return self.etag != file.etag and self.modified > file.modified and self.committed >= listed
+        other = self.etag not in (file.etag, file.replaces)
+        return other and self.modified > file.modified and self.committed >= listed
 
 
 def to_micros(moment: datetime) -> int:

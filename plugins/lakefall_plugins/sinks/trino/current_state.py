@@ -113,10 +113,11 @@ def _selects(
         return selects
     if lake.has(options.registry_table) and not plan.forgets_others:
         selects.append(
-            f"SELECT 'version', file_key, etag, {_NOTHING}, ingested_at, modified, 0 "
+            f"SELECT 'version', file_key, max_by(etag, ingested_at), {_NOTHING}, "
+            "max(ingested_at), max_by(modified, ingested_at), 0 "
             f"FROM {lake.name(options.registry_table)} WHERE file_key IN ({wanted}) "
             f"AND status = {literal(Status.SUCCESS.value)} "
-            f"AND table_name = {literal(plan.table)}"
+            f"AND table_name = {literal(plan.table)} GROUP BY file_key"
         )
     if not seen.types:
         selects.append(

@@ -13,6 +13,7 @@ from lakefall_plugins.sinks.lake import comments, names
 from lakefall_plugins.sinks.lake.registry import (
     COLUMNS,
     Row,
+    after,
     believed,
     decide,
     doubted,
@@ -22,7 +23,7 @@ from lakefall_plugins.sinks.lake.registry import (
     standing,
 )
 from lakefall_plugins.sinks.lake.types import to_trino
-from lakefall_plugins.sinks.lake.versions import Version, parse
+from lakefall_plugins.sinks.lake.versions import EPOCH, Version, parse
 from lakefall_plugins.sinks.trino.commits import commit, until_committed
 from lakefall_plugins.sinks.trino.lakehouse import MISSING
 from lakefall_plugins.sinks.trino.statements import Definition
@@ -116,7 +117,8 @@ class Registry:
         doubtful: set[str] = set()
         for table in self._written_since(sorted(by_table), last):
             doubtful |= self._overtaken(table, by_table[table])
-        return doubted(decisions, doubtful)
+        # The version is not told: the registry alone says here which is newer.
+        return doubted(decisions, dict.fromkeys(doubtful, ""))
 
     def _written_since(self, tables: Sequence[str], last: dict[str, datetime]) -> list[str]:
         """Tables that gained rows after these moments."""
@@ -151,6 +153,7 @@ class Registry:
         """Add rows."""
         self._make()
         options = self.lake.options
+        rows = after(rows, self._recorded_later(rows))
         lines = [f"({', '.join(_literal(getattr(r, n), t) for n, t, _ in COLUMNS)})" for r in rows]
         head = f"INSERT INTO {self.lake.name(self.name)} ({', '.join(map(identifier, _NAMES))})"
         for group in pieces(lines, options.max_statement_chars - 2_000):
@@ -165,6 +168,20 @@ class Registry:
             # Only tidiness: another writer's commit in between is no reason to fail.
             with suppress(SinkError):
                 self.lake.execute(f"ALTER TABLE {self.lake.name(self.name)} EXECUTE optimize")
+
+    def _recorded_later(self, rows: Sequence[Row]) -> dict[str, datetime]:
+        """When their keys were recorded last, where that is after the time of ``rows``."""
+        least = min((r.ingested_at for r in rows), default=EPOCH)
+        found: dict[str, datetime] = {}
+        room = self.lake.options.max_statement_chars // 2
+        for group in pieces(sorted({r.file_key for r in rows}), room):
+            answer = self.lake.client.rows(
+                f"SELECT file_key, max(ingested_at) FROM {self.lake.name(self.name)} "
+                f"WHERE ingested_at >= {timestamp(least)} AND file_key IN ({literals(group)}) "
+                "GROUP BY 1"
+            )
+            found |= {str(key): _aware(when) for key, when in answer}
+        return found
 
     def _make(self) -> None:
         if not self.lake.has(self.name):
