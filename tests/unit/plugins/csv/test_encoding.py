@@ -62,6 +62,11 @@ def test_legacy_text_is_read_back(tmp_path: Path, text: str, encoding: str) -> N
     assert read_back(tmp_path, text.encode(encoding)) == text
 
 
+def test_many_amounts_are_no_greek(tmp_path: Path) -> None:
+    text = "".join(f"{n};£{n * n * 37}\n" for n in range(200))
+    assert read_back(tmp_path, text.encode("cp1252")) == text
+
+
 @pytest.mark.parametrize(
     "text", ["£1,200.50", "5°C", "“so”", "don’t", "café", "10 €", "½", "25–30"]
 )
@@ -78,6 +83,9 @@ KINDS = {
     "a caron that is a sign elsewhere": ("Škoda\nŽák\nPlzeň\nTřebíč\n", "iso8859-2"),
     "Slovak, whose letters are Latvian elsewhere": ("Tóth\nŠimko\nĎurica\n", "iso8859-2"),
     "Danish that could be Czech": ("Køge\nOù\nNoël\n", "cp1252"),
+    "Italian that could be Czech": ("Gaëlle\nCosì\nCrème\n", "cp1252"),
+    "Italian that could be Vietnamese": ("Muñoz\nLunedì\nSimões\nCittà\n", "cp1252"),
+    "Russian capitals that could be Greek": ("ПЕРМЬ\nСАМАРА\nМОСКВА\nВОРОНЕЖ\n", "koi8-r"),
     "Greek capitals without accents": ("ΒΟΛΟΣ\nΝΙΚΟΛΑΟΥ\nΧΑΝΙΑ\n", "cp1253"),
     "capitals with carons": ("ŠIMKO\nŽILINA\nPREŠOV\n", "cp1250"),
     "Turkish capitals": ("ESKİŞEHİR\nMUĞLA\nÇELİK\n", "cp1254"),

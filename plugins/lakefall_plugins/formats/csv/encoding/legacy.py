@@ -58,7 +58,8 @@ WEDGED_BITS = 8.0
 STRANGER_BITS = 6.0
 """ASCII letters in one word with letters of another script."""
 ALONE_BITS = 3.0
-"""A letter above ASCII with no letter on either side, in a language that mixes."""
+"""A letter above ASCII with no letter on either side, in a language that mixes; in any language
+right before a digit, where a sign of money stands: ``£5``."""
 NUMBERED_BITS = 8.0
 """The same beside a digit."""
 CROWD_BITS = 5.0
@@ -70,14 +71,30 @@ BROKEN_BITS = 40.0
 MISPLACED_BITS = 6.0
 """A letter before one that never follows it in the languages that have it."""
 _CONSONANTS = "bcdfghjklmnprstvwzčćďňńřŕšśťžźżłľ"
-_FOLLOWERS = {"ñ": "aeiouáéíóúü", "ã": "oesi\n", "ą": f"{_CONSONANTS}\n", "ę": f"{_CONSONANTS}\n",
-              "ų": "jmns\n", "ŕ": _CONSONANTS, "ĺ": _CONSONANTS,
-              "ř": "aáeéěiíoóuúůyýbcčdďhkmnňpsštťvzž\n"}  # fmt: skip
+_GREEK = "αβγδεζηθικλμνξοπρσςτυφχψωάέήίόύώϊϋΐΰ"
+_FOLLOWERS = {
+    "ñ": "aeiouáéíóúü",
+    "ã": "oesi\n",
+    "ą": f"{_CONSONANTS}\n",
+    "ę": f"{_CONSONANTS}\n",
+    "ų": "jmns\n",
+    "ŕ": _CONSONANTS,
+    "ĺ": _CONSONANTS,
+    "ς": "\n",
+    "ř": "aáeéěiíoóuúůyýbcčdďhkmnňpsštťvzž\n",
+    **dict.fromkeys("βγδζθκλμξπτφχψ", _GREEK),
+}
 """What may follow letters whose bytes are other letters elsewhere: Spanish ``ñ`` stands before
 vowels (Polish ``ń`` ends words), Portuguese ``ã`` in ``ão`` or at the end (Romanian ``ă``
 anywhere), Slovak ``ŕ`` and ``ĺ`` before consonants (Italian ``à`` ends words), Czech ``ř`` before
 no ``g``, ``l`` or ``r`` (Danish ``ø``), Polish nasals before consonants or at the end, Lithuanian
-``ų`` mostly at the end (Danish ``ø`` inside)."""
+``ų`` mostly at the end (Danish ``ø`` inside). Greek words end in vowels, ``ν``, ``ρ`` or ``ς``,
+which stands nowhere else."""
+_LEADERS = {"ě": "bdfmnptv", "ů": "bcčdďfghjklmnpřrsštťvzž"}
+"""What may stand before such letters: Czech ``ě`` follows these consonants (Italian ``ì`` any),
+``ů`` no vowel (French ``où``)."""
+_WITH_TONE = frozenset("aeiouyăâêôơư")
+"""Vietnamese vowels; the byte of a tone is a vowel elsewhere: Italian ``ì``."""
 USUAL_PAIR_BITS = 1.0
 """What a letter costs less in a language whose usual pairs are known."""
 UNUSUAL_PAIR_BITS = 4.0
@@ -239,9 +256,9 @@ def _shape_bits(around: Counter[tuple[int, int, int]], encoding: str) -> tuple[f
     table = _ASCII + _upper_half(encoding)
     for place, times in around.items():
         before, here, after = (table[byte] for byte in place)
+        if _misplaced(before, here, after):
+            inside += MISPLACED_BITS * times
         if here.isalpha():
-            if _misplaced(here, after):
-                inside += MISPLACED_BITS * times
             if (before.islower() and here.isupper()) or (here.islower() and after.isupper()):
                 inside += CAPITAL_INSIDE_BITS * times
             elif here.isupper():
@@ -255,7 +272,10 @@ def _shape_bits(around: Counter[tuple[int, int, int]], encoding: str) -> tuple[f
             elif not before.isalpha() and not after.isalpha():
                 numbered = before.isdigit() or after.isdigit()
                 crowd += (NUMBERED_BITS if numbered else ALONE_BITS) * times
-        elif after.isalpha() and not combining(here):
+                stranger += ALONE_BITS * after.isdigit() * times
+        elif combining(here):
+            inside += BROKEN_BITS * (before.lower() not in _WITH_TONE) * times
+        elif after.isalpha():
             allowed = "’·" if before.isalpha() else _OPENERS
             inside += WEDGED_BITS * (here not in allowed) * times
     return inside, stranger, crowd
@@ -282,9 +302,12 @@ def _plain(text: str) -> str:
     return text.lower().translate(_WITHOUT_ACCENTS)
 
 
-def _misplaced(here: str, after: str) -> bool:
-    follow = _FOLLOWERS.get(here.lower())
-    return follow is not None and (after.lower() if after.isalpha() else "\n") not in follow
+def _misplaced(before: str, here: str, after: str) -> bool:
+    small = here.lower()
+    follow, lead = _FOLLOWERS.get(small), _LEADERS.get(small)
+    if follow is not None and (after.lower() if after.isalpha() else "\n") not in follow:
+        return True
+    return lead is not None and before.lower() not in lead
 
 
 # --- Chinese, Japanese, Korean: two bytes a character ---
