@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from lakefall.common import waiting
+from lakefall.common import machine, waiting
 
 if TYPE_CHECKING:
     import duckdb
@@ -42,7 +41,22 @@ WIDE = 200
 """Columns from which on the vectors of a query weigh more than its threads bring."""
 _VECTORS = 128 << 10
 """Bytes of the vectors that one more column needs in a query; measured with DuckDB 2.0."""
-_UNITS = {"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30, "TiB": 1 << 40}
+_SHARE = 0.8
+"""Of the machine's memory, that the engine may hold: the rest of the process needs some, too."""
+
+
+def threads_of(engine: Engine) -> int:
+    """Threads of the engine: no more than the processors that this process may use."""
+    most = machine.processors()
+    return min(engine.threads or most, most)
+
+
+def memory_of(engine: Engine, columns: int = 0) -> int:
+    """Bytes that the engine may hold: its limit and room for the vectors of many columns, and no
+    more than the machine can give."""
+    limit = engine.memory + (columns * _VECTORS if columns > WIDE else 0)
+    there = machine.memory()
+    return min(limit, int(_SHARE * there)) if there else limit
 
 
 @contextmanager
@@ -69,8 +83,8 @@ def connect(
     connection = duckdb.connect(
         ":memory:" if alone else f":memory:{scratch}",
         config={
-            "threads": str(1 if columns > WIDE else engine.threads or os.cpu_count() or 1),
-            "memory_limit": engine.memory_limit,
+            "threads": str(1 if columns > WIDE else threads_of(engine)),
+            "memory_limit": f"{memory_of(engine, columns)}B",
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
@@ -78,8 +92,6 @@ def connect(
     )
     functions: set[str] = set()
     try:
-        if columns > WIDE:
-            _widen(connection, columns)
         connection.execute("SET enable_progress_bar = false; SET TimeZone = 'UTC'")
         for candidate in candidates:
             if candidate.udf is not None and candidate.udf.name not in functions:
@@ -153,10 +165,3 @@ def batches(
         if not str(error).startswith("Invalid Input Error"):
             raise
         raise duckdb.InvalidInputException(str(error)) from error
-
-
-def _widen(connection: duckdb.DuckDBPyConnection, columns: int) -> None:
-    rows = connection.execute("SELECT memory_limit FROM pragma_database_size()").fetchall()
-    number, unit = str(rows[0][0]).split()
-    limit = float(number) * _UNITS[unit] + columns * _VECTORS
-    connection.execute(f"SET memory_limit = '{limit / (1 << 20):.0f}MiB'")

@@ -44,8 +44,16 @@ def _cron(text: str) -> str:
     return text.strip()
 
 
+LEAST_MEMORY = 128_000_000
+"""Bytes with which the engine loads a table of 200 columns with any number of threads; with half
+of it some of its steps find no room."""
+
+
 def _memory(value: Any) -> str:
-    return f"{parse_size(value)}B"
+    size = parse_size(value)
+    if size < LEAST_MEMORY:
+        raise PydanticCustomError("memory", "expected a size of at least 128MB")
+    return f"{size}B"
 
 
 MOST_THREADS = 256
@@ -57,9 +65,11 @@ class EngineSection(Options):
     """What the machine may spend on one process."""
 
     threads: int = Field(default=0, ge=0, le=MOST_THREADS)
-    """Threads of the query engine; 0: as many as there are cores."""
+    """Threads of the query engine; 0: as many as there are cores. Never more than the cores that
+    the process may use."""
     memory_limit: Annotated[str, BeforeValidator(_memory)] = "256MB"
-    """What the query engine may hold before it spills to disk."""
+    """What the query engine may hold before it spills to disk; never more than four fifths of
+    what the machine, or the container, has."""
 
 
 class CacheSection(Options):
@@ -80,9 +90,9 @@ class ScheduleSection(Options):
     """First day of the schedule."""
     catchup: bool = False
     """Whether runs that were missed are made up for."""
-    max_active_runs: int = Field(default=1, ge=1)
+    max_active_runs: int = Field(default=1, ge=1, le=1_000)
     """Runs at one time."""
-    retries: int = Field(default=2, ge=0)
+    retries: int = Field(default=2, ge=0, le=1_000)
     """How often a failed task is tried again."""
     retry_delay: Duration = 30.0
     """Time between two tries."""

@@ -8,6 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from lakefall.contract.plugin import Options, Plugin, Stage
+from lakefall.contract.units import parse_size
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,11 @@ class Engine:
     """0: as many as there are cores."""
     memory_limit: str = "256MB"
     """What the query engine may hold before it spills to the scratch folder."""
+
+    @property
+    def memory(self) -> int:
+        """The limit in bytes."""
+        return parse_size(self.memory_limit)
 
 
 @dataclass(frozen=True, slots=True)

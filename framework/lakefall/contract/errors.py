@@ -266,6 +266,10 @@ class ConservationError(LakefallError):
     """Rows read, loaded, rejected and skipped do not add up. Nothing was committed."""
 
 
+class MemoryLimitError(LakefallError):
+    """The query engine, or the process, has no memory left for the file."""
+
+
 # --- errors of others -----------------------------------------------------------------------
 
 
@@ -277,6 +281,12 @@ def as_foreseen(error: Exception) -> LakefallError:
         return StorageFullError(
             f"no room to write {error.filename or 'a scratch file'}: {error.strerror}; "
             "make room, the next run tries again"
+        )
+    if type(error).__name__ == "OutOfMemoryException" or isinstance(error, MemoryError):
+        first = str(error).strip().partition("\n")[0] or "the process has no more"
+        return MemoryLimitError(
+            f"not enough memory for the file ({first}); raise engine.memory_limit, or give the "
+            "process more, and `lakefall retry`"
         )
     unforeseen = LakefallError(
         f"unforeseen {type(error).__name__}: {error}; this is a defect, please report it"

@@ -93,7 +93,7 @@ class Finding:
 class SourceOptions(Options):
     """What the runner asks of every source's options."""
 
-    max_files_per_run: int = Field(default=1000, ge=0)
+    max_files_per_run: int = Field(default=1000, ge=0, le=10_000_000)
     """Files that one run loads, oldest first; the rest wait for the next run. 0: no limit."""
     transliterate: bool = True
     """Letters outside ASCII in folder names become their ASCII likeness before anything else;

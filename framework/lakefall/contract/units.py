@@ -25,6 +25,10 @@ _SIZES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12} | 
 }
 _MILLISECONDS = {"": 1000, "ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _PERCENT = {"": 100, "%": 1}
+LARGEST = 10**18
+"""Bytes of the largest size: more than there is anywhere."""
+LONGEST = 36_525 * 86_400
+"""Seconds of the longest duration, 100 years: what is added to a date stays one."""
 
 
 def parse_size(value: object) -> int:
@@ -36,6 +40,8 @@ def parse_size(value: object) -> int:
     size = _scaled(value, _SIZES)
     if size is None or size != int(size):
         raise PydanticCustomError("size", "expected a size such as 8KB, 100MB or 1GiB")
+    if size > LARGEST:
+        raise PydanticCustomError("size", "expected a size of at most 1000000TB")
     return int(size)
 
 
@@ -48,6 +54,8 @@ def parse_duration(value: object) -> float:
     milliseconds = _scaled(value, _MILLISECONDS)
     if milliseconds is None:
         raise PydanticCustomError("duration", "expected a duration such as 30s, 5m or 2h")
+    if milliseconds > LONGEST * 1000:
+        raise PydanticCustomError("duration", "expected a duration of at most 36525d")
     return float(milliseconds / 1000)
 
 
@@ -85,7 +93,12 @@ Size = Annotated[
     int,
     BeforeValidator(parse_size),
     WithJsonSchema(
-        {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": _SIZE_TEXT}]}
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 0, "maximum": LARGEST},
+                {"type": "string", "pattern": _SIZE_TEXT},
+            ]
+        }
     ),
 ]
 """Bytes."""
@@ -94,7 +107,12 @@ Duration = Annotated[
     float,
     BeforeValidator(parse_duration),
     WithJsonSchema(
-        {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": _DURATION_TEXT}]}
+        {
+            "anyOf": [
+                {"type": "number", "minimum": 0, "maximum": LONGEST},
+                {"type": "string", "pattern": _DURATION_TEXT},
+            ]
+        }
     ),
 ]
 """Seconds."""

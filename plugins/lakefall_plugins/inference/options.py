@@ -42,7 +42,7 @@ class ColumnType(Options):
 class ThresholdOptions(InfererOptions):
     """How types are chosen, and what is set beforehand."""
 
-    sample_rows: int = Field(default=1000, ge=1)
+    sample_rows: int = Field(default=1000, ge=1, le=10_000_000)
     """Rows on which types are proposed."""
     threshold: Share = Field(default=0.9, gt=0)
     """Share of a column's values that must parse as a type."""

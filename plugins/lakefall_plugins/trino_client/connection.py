@@ -71,10 +71,10 @@ class TrinoConnection(Options):
     """JSON Web Token that stands for the user; https only."""
     verify: Annotated[bool | ConfigPath, BeforeValidator(_word)] = True
     """Whether the server's certificate is checked, or a file with the authorities to trust."""
-    request_timeout: Duration = Field(default=30.0, gt=0)
+    request_timeout: Duration = Field(default=30.0, gt=0, le=86_400)
     """How long one HTTP request may take; tried three times. Trino answers within seconds, also
     while a statement is running."""
-    statement_timeout: Duration = Field(default=1800.0, gt=0)
+    statement_timeout: Duration = Field(default=1800.0, gt=0, le=7 * 86_400)
     """How long one statement may run before Trino ends it."""
     session_properties: dict[str, str] = Field(default_factory=dict)
     """Session properties of every statement, such as `query_priority`."""

@@ -27,9 +27,9 @@ Value = bool | int | float | str
 class Length(Options):
     """Bounds of a text's length."""
 
-    min: int | None = Field(default=None, ge=0)
+    min: int | None = Field(default=None, ge=0, le=1_000_000_000)
     """Characters at least."""
-    max: int | None = Field(default=None, ge=0)
+    max: int | None = Field(default=None, ge=0, le=1_000_000_000)
     """Characters at most."""
 
 

@@ -235,6 +235,13 @@ CASES = {
             "p.yaml:4: cache.dir: expected a path; found 5",
         ],
     ),
+    "less memory than works, and more of anything than there is": (
+        GOOD + "engine: {memory_limit: 64MB}\ncache: {max_size: 100000000TB}\n",
+        [
+            "p.yaml:3: engine.memory_limit: expected a size of at least 128MB; found '64MB'",
+            "p.yaml:4: cache.max_size: expected a size of at most 1000000TB; found '100000000TB'",
+        ],
+    ),
     "more threads than any machine has cores": (
         GOOD + "engine: {threads: 100000}\n",
         ["p.yaml:3: engine.threads: expected a value less than or equal to 256; found 100000"],

@@ -17,7 +17,7 @@ class CsvSnifferOptions(SnifferOptions):
     reader: ClassVar[str] = "csv"
     patterns: ClassVar[tuple[str, ...]] = ("*.csv", "*.tsv", "*.tab", "*.psv")
 
-    sample_bytes: ByteSize = Field(default=ByteSize(8_000), ge=64)
+    sample_bytes: ByteSize = Field(default=ByteSize(8_000), ge=64, le=1 << 24)
     """The first look. It grows on its own, up to 1 MB, while it does not decide."""
     delimiters: tuple[str, ...] = (",", ";", "\t", "|")
     """Preferred delimiters; others are taken on strong evidence only."""
@@ -38,9 +38,9 @@ class CsvSnifferOptions(SnifferOptions):
     """The escape character, if known; ``""`` for doubled quotes."""
     encoding: str | None = None
     """The encoding, if known: a name that CPython's codecs know."""
-    preamble_lines: int | None = Field(default=None, ge=0)
+    preamble_lines: int | None = Field(default=None, ge=0, le=1_000_000)
     """Lines before the header, if known."""
-    header_lines: int | None = Field(default=None, ge=1)
+    header_lines: int | None = Field(default=None, ge=1, le=1_000)
     """Rows that make up the header, if known; the cells of each column are joined by a blank."""
     on_multi_row_header: Literal["join", "fail"] = "join"
     """What becomes of a file whose header stands on several rows where ``header_lines`` is not

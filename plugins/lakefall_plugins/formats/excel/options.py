@@ -17,7 +17,7 @@ class ExcelSnifferOptions(SnifferOptions):
     reader: ClassVar[str] = "excel"
     patterns: ClassVar[tuple[str, ...]] = ("*.xlsx", "*.xlsm", "*.xlsb", "*.xls", "*.ods")
 
-    sheet: str | Annotated[int, Field(ge=1)] | None = None
+    sheet: str | Annotated[int, Field(ge=1, le=100_000)] | None = None
     """The sheet to read, by its name or by its number from 1, also a hidden one. By default the
     first visible sheet that holds a table; a warning names others that hold data."""
     sheets: Literal["one", "all"] = "one"
@@ -28,9 +28,9 @@ class ExcelSnifferOptions(SnifferOptions):
     on_missing_header: Literal["fail", "generate"] = "fail"
     """What becomes of a sheet without header where ``header`` is ``detect``: the file fails, or its
     columns are called col_1, col_2, ..."""
-    header_row: int | None = Field(default=None, ge=1)
+    header_row: int | None = Field(default=None, ge=1, le=10_000_000)
     """The sheet's row that the header begins on, if known."""
-    header_rows: int | None = Field(default=None, ge=1)
+    header_rows: int | None = Field(default=None, ge=1, le=1_000)
     """Rows that make up the header, if known; the cells of each column are joined by a blank. By
     default the merged cells tell."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -149,7 +148,7 @@ class _Reading:
     def _checked(self) -> Iterator[_Checked]:
         """The blocks of the file in order, some of them worked on at a time."""
         engine = self.run.pipeline.config.engine
-        threads = min(engine.threads or os.cpu_count() or 1, MOST_THREADS)
+        threads = min(sql.threads_of(engine), MOST_THREADS)
         with (
             self.local.path.open("rb") as stream,
             sql.connect(engine, self.run.workdir) as connection,

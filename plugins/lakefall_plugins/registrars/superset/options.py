@@ -54,7 +54,7 @@ class SupersetOptions(Options):
     """Trino's schema of the tables; empty: the sink's `namespace`."""
     verify: Annotated[bool | ConfigPath, BeforeValidator(_word)] = True
     """Whether the server's certificate is checked, or a file with the authorities to trust."""
-    timeout: Duration = Field(default=30.0, gt=0)
+    timeout: Duration = Field(default=30.0, gt=0, le=86_400)
     """How long one request may take. Superset asks Trino for the columns of a table meanwhile."""
 
     @field_validator("url")

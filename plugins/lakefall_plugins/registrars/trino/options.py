@@ -17,6 +17,6 @@ class TrinoRegistrarOptions(TrinoConnection):
 
     table_schema: str = Field(default="", alias="schema")
     """Trino's schema of the tables; empty: the sink's `namespace`."""
-    wait: Duration = Field(default=10.0, ge=0)
+    wait: Duration = Field(default=10.0, ge=0, le=86_400)
     """How long a commit may take until Trino sees it (its catalog may keep metadata a while); all
     waiting of a run together."""

@@ -98,7 +98,7 @@ class RestCatalog(Options):
     """More headers for every request to the catalog."""
     s3: Storage = Storage()
     """The S3 storage of the tables."""
-    timeout: Duration = Field(default=30.0, gt=0)
+    timeout: Duration = Field(default=30.0, gt=0, le=86_400)
     """How long the catalog or the storage may be silent."""
 
 
@@ -123,7 +123,7 @@ class IcebergOptions(LakeOptions):
         SqliteCatalog | RestCatalog, BeforeValidator(_with_type), Field(discriminator="type")
     ]
     """Where the tables are."""
-    commit_timeout: Duration = Field(default=120.0, ge=0)
+    commit_timeout: Duration = Field(default=120.0, ge=0, le=86_400)
     """How long a commit is tried again while other writers win."""
     table_properties: dict[str, str] = Field(default_factory=dict)
     """Iceberg table properties of new tables, over the built-in ones."""

@@ -27,7 +27,7 @@ class Maintenance(Options):
     """Size of the data files that they are merged into."""
     keep_snapshots_for: Duration = Field(default=7 * 86_400.0, ge=0)
     """How long a snapshot can be read after another one took its place."""
-    keep_snapshots: int = Field(default=10, ge=1)
+    keep_snapshots: int = Field(default=10, ge=1, le=1_000_000)
     """Latest snapshots that stay, however old they are."""
 
     @model_validator(mode="after")
@@ -48,7 +48,7 @@ class LakeOptions(SinkOptions):
     evolution: Literal["evolve", "freeze"] = Field(default="evolve", alias="schema")
     """`evolve`: new columns are added to the table; `freeze`: they fail the file, and no column is
     widened."""
-    max_new_columns: int | None = Field(default=None, ge=0)
+    max_new_columns: int | None = Field(default=None, ge=0, le=100_000)
     """Columns that one load may add to a table that exists; beyond it the files fail."""
     on_type_conflict: Annotated[
         Literal["repair", "widen", "null", "reject", "fail"], BeforeValidator(_null_is_a_word)

@@ -35,11 +35,11 @@ class TrinoOptions(TrinoConnection, LakeOptions):
     replace: Literal["merge", "delete_insert"] = "merge"
     """How a file's rows are replaced: `merge`: in one commit, so that a reader sees the old rows
     or the new; `delete_insert`: by a DELETE and INSERTs, which readers may see half done."""
-    batch_rows: int = Field(default=500, ge=1)
+    batch_rows: int = Field(default=500, ge=1, le=100_000)
     """Rows of one INSERT."""
-    max_statement_chars: int = Field(default=1_000_000, ge=10_000)
+    max_statement_chars: int = Field(default=1_000_000, ge=10_000, le=100_000_000)
     """Length of a statement that the server takes (its `query.max-length`)."""
-    commit_timeout: Duration = Field(default=120.0, ge=0)
+    commit_timeout: Duration = Field(default=120.0, ge=0, le=86_400)
     """How long a commit is tried again while other writers win."""
     staging_ttl: Duration = Field(default=86_400.0, gt=0)
     """Age at which a staging table of another machine counts as left behind."""

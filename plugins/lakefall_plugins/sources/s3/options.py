@@ -84,9 +84,9 @@ class S3Options(FileOptions):
     verify: Annotated[bool | ConfigPath, BeforeValidator(_word)] = True
     """How the server's TLS certificate is checked: `true`, `false` (not at all), or a file of
     certificate authorities."""
-    connect_timeout: Duration = Field(default=10.0, gt=0)
+    connect_timeout: Duration = Field(default=10.0, gt=0, le=86_400)
     """How long one try may take to connect."""
-    read_timeout: Duration = Field(default=60.0, gt=0)
+    read_timeout: Duration = Field(default=60.0, gt=0, le=86_400)
     """How long one try waits for the next bytes."""
     max_attempts: int = Field(default=8, ge=1, le=20)
     """Tries of a request that was throttled, answered with a 5xx, or lost, with growing pauses."""
