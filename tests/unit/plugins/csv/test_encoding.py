@@ -82,6 +82,8 @@ KINDS = {
     "several western languages": ("Søren\nMálaga\nBrûlée\nGröße\nInês\nPeña\n", "cp1252"),
     "a caron that is a sign elsewhere": ("Škoda\nŽák\nPlzeň\nTřebíč\n", "iso8859-2"),
     "Slovak, whose letters are Latvian elsewhere": ("Tóth\nŠimko\nĎurica\n", "iso8859-2"),
+    "Slovak, whose letters are French elsewhere": ("Tóth\nĎurica\nBanská\nKováč\n", "cp1250"),
+    "Slovak, whose letters are signs elsewhere": ("Tóth\nĽubica\nNováková\n", "iso8859-2"),
     "Danish that could be Czech": ("Køge\nOù\nNoël\n", "cp1252"),
     "Italian that could be Czech": ("Gaëlle\nCosì\nCrème\n", "cp1252"),
     "Italian that could be Vietnamese": ("Muñoz\nLunedì\nSimões\nCittà\n", "cp1252"),

@@ -90,9 +90,9 @@ anywhere), Slovak ``ŕ`` and ``ĺ`` before consonants (Italian ``à`` ends words
 no ``g``, ``l`` or ``r`` (Danish ``ø``), Polish nasals before consonants or at the end, Lithuanian
 ``ų`` mostly at the end (Danish ``ø`` inside). Greek words end in vowels, ``ν``, ``ρ`` or ``ς``,
 which stands nowhere else."""
-_LEADERS = {"ě": "bdfmnptv", "ů": "bcčdďfghjklmnpřrsštťvzž"}
+_LEADERS = {"ě": "bdfmnptv", "ů": "bcčdďfghjklmnpřrsštťvzž", "ï": "aáeéèoóuúy"}
 """What may stand before such letters: Czech ``ě`` follows these consonants (Italian ``ì`` any),
-``ů`` no vowel (French ``où``)."""
+``ů`` no vowel (French ``où``), ``ï`` a vowel (Slovak ``ď`` begins words)."""
 _WITH_TONE = frozenset("aeiouyăâêôơư")
 """Vietnamese vowels; the byte of a tone is a vowel elsewhere: Italian ``ì``."""
 USUAL_PAIR_BITS = 1.0
@@ -100,7 +100,7 @@ USUAL_PAIR_BITS = 1.0
 UNUSUAL_PAIR_BITS = 4.0
 """Two letters side by side that seldom are."""
 _WITHOUT_ACCENTS = str.maketrans("άέήίόύώϊϋΐΰςё", "αεηιουωιυιυσе")
-_OPENERS = frozenset("“‘«‹„¿¡#§£€¥№°±µ–—•…·´\u00a0")
+_OPENERS = frozenset("“‘«‹„¿¡#§№°±µ–—•…·´\u00a0")
 _COMMON_SYMBOLS = frozenset("’‘“”„«»–—…•€£°º·©®™½²³¼¾§´¨\u00a0№")
 _ODD_NEIGHBOURS = frozenset("!#$%*+<=>@[\\]^_`{|}~")
 """ASCII characters that seldom touch a letter above ASCII."""
