@@ -276,3 +276,23 @@ def test_a_rare_delimiter_below_a_title(tmp_path: Path, above: str) -> None:
     found = sniff(tmp_path, f"{above}word~count\n{rows}")
     assert (found.delimiter, found.preamble_lines) == ("~", above.count("\n"))
     assert sniff(tmp_path, f"path\n{rows.replace('1', 'x~y')}").delimiter == ""
+
+
+SENTENCES = {
+    "all alike": "note\n" + "".join(f"Well, this is note {n}, it seems\n" for n in range(9)),
+    "three": "note\n" + "".join(f"Well, this is note {n}, it seems\n" for n in range(3)),
+    "of several parts": "note\n"
+    + "".join(f"Note {n}, of {n * n} words{', really' * (n % 2)}, it seems\n" for n in range(9)),
+}
+
+
+@pytest.mark.parametrize("text", SENTENCES.values(), ids=SENTENCES)
+def test_sentences_below_a_name_are_one_column(tmp_path: Path, text: str) -> None:
+    found = sniff(tmp_path, text)
+    assert (found.delimiter, found.has_header, found.preamble_lines) == ("", True, 0)
+
+
+def test_comments_decide_nothing_about_numbers(tmp_path: Path) -> None:
+    """``1,2`` below ``x,y`` is two cells, whatever stands above."""
+    found = sniff(tmp_path, "% made by x\n% 2024\nx,y\n1,2\n3,4\n5,6\n")
+    assert (found.delimiter, found.preamble_lines, found.has_header) == (",", 2, True)

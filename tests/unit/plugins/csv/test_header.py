@@ -338,3 +338,10 @@ def test_all_records_lack_the_last_field(tmp_path: Path) -> None:
 def test_a_nameless_last_column_that_is_empty_is_none(tmp_path: Path, text: str) -> None:
     opened = open_path(tmp_path / "file.csv", tmp_path, sniff(tmp_path, text))
     assert (opened.records.header, opened.rows) == (("a", "b"), [("1", "2"), ("3", "4")])
+
+
+def test_a_name_above_a_few_letters_that_come_again(tmp_path: Path) -> None:
+    """Names of one letter above codes of one letter: each code comes again, no name does."""
+    rows = "M,M,T\nM,M,T\nF,M,T\nM,F,F\nF,F,T\nM,M,F\nF,F,T\n"
+    assert sniff(tmp_path, "a,b,c\n" + rows).has_header
+    assert not sniff(tmp_path, rows).has_header

@@ -21,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind
-from lakefall_plugins.formats.csv.sniffing.layout import is_of_values, named_width
+from lakefall_plugins.formats.csv.sniffing.layout import is_of_values, mark_of, named_width
 from lakefall_plugins.formats.csv.sniffing.scoring import INNER, Scored
 from lakefall_plugins.formats.csv.sniffing.splitting import Row, Split, Way
 
@@ -237,7 +237,7 @@ def settle(scored: Sequence[Scored], text: str, cells: Cells) -> list[Scored]:
     single = min((s.bits for s in scored if not s.way.delimiter), default=None)
     if single is None:
         return list(scored)
-    lines = [line for line in text.split("\n") if line.strip()]
+    lines = [line for line in text.split("\n") if line.strip() and not mark_of(line)]
     settled = list(scored)
     for delimiter in {s.way.delimiter for s in scored} - {""}:
         lead = _lead(lines, delimiter, cells)
@@ -344,15 +344,18 @@ def _first_cells(scored: Scored) -> Sequence[str]:
 
 
 def _is_phrase(scored: Scored, preferred: Sequence[str], cells: Cells) -> bool:
-    """Whether records read like ``Smith, John`` or ``John Smith`` below a name of one word; the
-    table might also have a title, so that columns of another look are none."""
+    """Whether records read like ``Smith, John``, ``John Smith`` or sentences below a name of one
+    word; the table might also have a title, so that columns of another look are none."""
     delimiter = scored.way.delimiter
     if not _heads_off(scored):
         return False
     if scored.width > 2 and delimiter not in INNER:
         body = [row.cells for row in scored.split.rows if len(row.cells) == scored.width]
         values = any(is_of_values(at, body[:_SAMPLE_ROWS], cells) for at in range(scored.width))
-        if delimiter not in _NATURAL or values or not _is_name(_first_cells(scored)[0]):
+        if delimiter == " " and any(cell.endswith(",") for row in body for cell in row):
+            values = False  # ``note 5, it seems``: a number in prose
+        natural = delimiter in _NATURAL or _pauses(scored)
+        if not natural or values or not _is_name(_first_cells(scored)[0]):
             return False
     return delimiter not in preferred or _pauses(scored)
 

@@ -257,6 +257,8 @@ def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
     bits = 0.0
     if name in column:
         bits -= 3.0 * min(1.0, 2.0 * column.count(name) / len(column) + 0.4)
+    elif len(column) >= _LEAST_SORTED and _FEW * len(set(column)) <= len(column):
+        bits += 1.5  # each other cell comes again
     lengths = {len(cell) for cell in column}
     if len(column) >= 4 and len(lengths) == 1:
         bits += 1.0 if len(name) not in lengths else -1.0
@@ -265,6 +267,10 @@ def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
         if "9" in shape and common >= 0.8 * len(column):
             bits += 2.0 if _shape(name) != shape else -2.5
     return bits
+
+
+_LEAST_SORTED, _FEW = 6, 3
+"""Cells of a column that holds few different texts, and how often each stands in it."""
 
 
 def _shape(text: str) -> str:
