@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from .lakes import Lake, Row
+from .server_lakes import ServerLake
 
 SAMPLES = {
     "BOOLEAN": ["true", "no"],
@@ -108,6 +111,35 @@ def test_schema_conflict_is_repaired_as_if_both_files_had_come_at_once(
         assert run.of(f"{new}/b.csv")["cells_nulled"] == 0, new
     assert lake.rejects() == []
     assert {o["status"] for o in lake.run().objects} == {"unchanged"}
+
+
+ARRIVING = [*SAMPLES.values(), ["0", "1"], ["1"], ["yes"], ["10.50", "3"], ["13/02/2024"], [""], []]
+
+
+def test_schema_law_of_arrival_on_servers(server_lake: ServerLake) -> None:
+    """Random files, new, replaced, deleted and returning, are what one run of them makes.
+
+    The same law as in ``tests/unit/test_arrival_order.py``, on each server's table.
+    """
+    lake, chance = server_lake, random.Random(13)
+    lake.configure(source={"on_source_deleted": "delete", "max_delete_fraction": "100%"})
+    there: dict[str, str] = {}
+    for _ in range(3):
+        for key in (f"t{n}/{name}.csv" for n in range(3) for name in "ab"):
+            draw = chance.random()
+            if key in there and draw < 0.25:
+                lake.delete(key)
+                del there[key]
+            elif draw < 0.75:
+                there[key] = file(chance.choice(ARRIVING), start=chance.randrange(100))
+                lake.put(key, there[key])
+        lake.run()
+    for key, content in there.items():
+        lake.put(f"once_{key}", content)
+    lake.run()
+    for table in {key.partition("/")[0] for key in there}:
+        assert lake.types(table) == lake.types(f"once_{table}"), table
+        assert lake.rows(table) == lake.rows(f"once_{table}"), table
 
 
 @pytest.mark.parametrize("order", ["ab", "ba"])

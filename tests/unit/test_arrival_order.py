@@ -5,14 +5,17 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lakefall.airflow.step_values import Work
+from lakefall.airflow.steps import Steps
 from lakefall.config.loader import open_pipeline
+from lakefall.contract.errors import LakefallError
 from lakefall.contract.plugin import hookimpl
 from lakefall.contract.results import Event
 from lakefall.contract.values import Outcome, Status
@@ -346,3 +349,50 @@ def test_a_type_is_taken_only_if_every_file_keeps_its_values(tmp_path: Path) -> 
     few = "id,price\n" + "".join(f"r{i},{i if i % 5 > 1 else 'x'}\n" for i in range(25))
     lake.run({"t/jan.csv": csv("integers", 100), "t/feb.csv": few})
     assert lake.types() == "string"
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_types_do_not_depend_on_how_the_tasks_of_files_interleave(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    """Each file's steps in tasks of their own, in any order, tried again where that may help."""
+    monkeypatch.setattr(table_planning, "RECORDED_WITHIN", 0)
+    chance = random.Random(seed)
+    days = [
+        {f"t/{day}{n}.csv": csv(chance.choice(list(KINDS))) for n in range(3)} for day in range(2)
+    ]
+    once, parts = Lake(tmp_path / "once"), Lake(tmp_path / "parts")
+    for number, day in enumerate(days):
+        parts.put(day)
+        steps = Steps.open(parts.pipeline, f"day{number}")
+        under_way = [step_by_step(steps, work) for work in steps.filter(steps.scan())]
+        while under_way:
+            file = chance.choice(under_way)
+            try:
+                next(file)
+            except StopIteration:
+                under_way.remove(file)
+    once.run(days[0] | days[1])
+    assert parts.table("t") == once.table("t")
+
+
+def step_by_step(steps: Steps, work: Work) -> Iterator[None]:
+    """One file's tasks; each step is tried up to ten times, with others in between."""
+
+    def tried(step: Callable[..., Any], *values: Any) -> Iterator[Any]:
+        for left in reversed(range(10)):
+            try:
+                return step(*values)
+            except LakefallError as error:
+                if not (left and error.retryable):
+                    raise
+            yield
+
+    for step in (steps.download, steps.detect, steps.infer, steps.ensure, steps.evolve):
+        yield from tried(step, work)
+        yield
+    ingested = yield from tried(steps.ingest, work)
+    yield
+    done = yield from tried(steps.register, work, ingested)
+    yield
+    yield from tried(steps.record, work, done.result)
