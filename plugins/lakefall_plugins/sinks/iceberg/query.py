@@ -2,12 +2,15 @@
 
 Every table that the statement may mean becomes a view over its data files, read by field id, so
 that columns that were added, widened or dropped read as the table's schema says. Then the engine
-loses its access to everything else: files, extensions, settings.
+loses its access to everything else: files, extensions, settings. What a statement may name is
+checked before, on the tree that the engine's own parser makes of it.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +88,31 @@ class RemoteFiles:
         return DataFiles()
 
 
+_ROW_SOURCES = frozenset(
+    [
+        "generate_series",
+        "histogram",
+        "histogram_values",
+        "json_each",
+        "json_tree",
+        "range",
+        "repeat",
+        "repeat_row",
+        "summary",
+        "unnest",
+    ]
+)
+"""Functions that stand where a table may. The engine's others read files, settings, secrets, logs,
+the state of the process, or run SQL of their own."""
+_REFUSED = re.compile(
+    r"__internal.*|.*secret.*|current_setting|currval|getenv|getvariable|nextval|pg_sleep|"
+    r"setval|sleep_ms|write_log"
+)
+"""Functions of values that tell of the process or change it."""
+_CATALOG = frozenset({"columns", "schemata", "tables"})
+"""What may be read of ``information_schema``."""
+_LISTS = frozenset({'"tables"', "__show_tables_expanded"})
+"""What ``SHOW`` may list."""
 _EXPLAIN = re.compile(r"\s*EXPLAIN\b(\s*\([\w\s,]*\))?(\s+ANALYZE\b)?", re.IGNORECASE)
 
 
@@ -99,8 +127,9 @@ def query(lake: Lake, run: Run, sql: str) -> pa.Table:
     remote = RemoteFiles()
     with quoting.connect(run.pipeline.config.engine, run.workdir / "query") as connection:
         try:
-            _refuse_others(connection, sql)
+            select = _select(connection, sql)
             tables = sorted(lake.tables())
+            _refuse_foreign(connection, select, lake.namespace, tables)
             named = [name for name in tables if _mentions(sql, name)]
             _register(connection, lake, named, remote)
             return quoting.table(connection, sql)
@@ -118,13 +147,58 @@ def query(lake: Lake, run: Run, sql: str) -> pa.Table:
             raise UsageError(f"the query failed: {error}") from error
 
 
-def _refuse_others(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+def _select(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
+    """The one SELECT that a statement is, or explains."""
     kind = _kind(connection, sql)
     if kind == "EXPLAIN":
         # EXPLAIN ANALYZE runs what it explains, and the data files may be opened by then.
-        kind = _kind(connection, _EXPLAIN.sub("", sql, count=1))
+        sql = _EXPLAIN.sub("", sql, count=1)
+        kind = _kind(connection, sql)
     if kind != "SELECT":
         raise UsageError(f"expected a SELECT, found {kind}; a query reads and changes nothing")
+    return sql
+
+
+def _refuse_foreign(
+    connection: duckdb.DuckDBPyConnection, sql: str, namespace: str, tables: Collection[str]
+) -> None:
+    """Refuse what is neither a table nor a function of values: the engine parses, nothing runs."""
+    [(text,)] = quoting.rows(connection, f"SELECT json_serialize_sql({quoting.literal(sql)})")
+    tree = json.loads(text)
+    if tree["error"]:
+        raise UsageError(f"the query cannot be checked: {tree['error_message']}")
+    own = {name.lower() for name in tables}
+    views = "SELECT view_name FROM duckdb_views() WHERE internal"
+    inside = {str(name).lower() for (name,) in quoting.rows(connection, views)} - own
+    for node in _nodes(tree):
+        kind, schema = node.get("type"), str(node.get("schema_name", "")).lower()
+        name = str(node.get("table_name", "")).lower()
+        function = str(node.get("function_name", "")).lower()
+        if kind == "TABLE_FUNCTION":
+            function = str(node["function"].get("function_name", "")).lower()
+            foreign = function not in _ROW_SOURCES
+        elif kind == "BASE_TABLE" and schema == "information_schema":
+            foreign = name not in _CATALOG
+        elif kind == "BASE_TABLE":
+            foreign = schema not in ("", namespace.lower()) or name in inside
+        elif kind == "SHOW_REF":
+            foreign = node.get("show_type") == "SHOW_SPECIAL" and name not in _LISTS
+        else:
+            foreign = bool(_REFUSED.fullmatch(function))
+        if foreign:
+            raise UsageError(
+                f"a query reads the tables of {namespace} and nothing else: it may not use "
+                f"{function or '.'.join(filter(None, (schema, name)))!r}"
+            )
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Every object of a parsed statement."""
+    if isinstance(tree, dict):
+        yield tree
+    for value in tree.values() if isinstance(tree, dict) else tree:
+        if isinstance(value, dict | list):
+            yield from _nodes(value)
 
 
 def _kind(connection: duckdb.DuckDBPyConnection, sql: str) -> str:
@@ -153,6 +227,7 @@ def _register(
     listed = ", ".join(map(quoting.literal, paths))
     connection.execute(f"SET allowed_paths = [{listed}]")
     connection.execute("SET enable_external_access = false")
+    connection.execute("SET python_enable_replacements = false")
     connection.execute("SET lock_configuration = true")
 
 

@@ -94,6 +94,63 @@ def test_no_file_can_be_read(orders: Lakehouse, query: str) -> None:
         orders.ask(query)
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT current_setting('home_directory')",
+        "SELECT n FROM orders WHERE n = (SELECT Current_Setting('secret_directory'))",
+        "SELECT getvariable('x')",
+        "SELECT getenv('HOME')",
+        "FROM duckdb_settings()",
+        "SELECT * FROM duckdb_views",
+        "SUMMARIZE duckdb_columns",
+        "EXPLAIN ANALYZE SELECT * FROM duckdb_secrets()",
+        "SELECT * FROM pg_catalog.pg_settings",
+        "SELECT * FROM pg_settings",
+        "SELECT * FROM system.information_schema.character_sets",
+        "SELECT * FROM duckdb_extensions()",
+        "SELECT sql FROM duckdb_views()",
+        "FROM orders JOIN LATERAL (FROM duckdb_temporary_files()) ON true",
+        "WITH s AS (FROM duckdb_variables()) SELECT * FROM s",
+        "SELECT [x FOR x IN (SELECT list(value) FROM duckdb_settings())]",
+        "FROM query('SELECT 1')",
+        "FROM query_table('duckdb_settings')",
+        "FROM json_execute_serialized_sql(json_serialize_sql('SELECT 1'))",
+        "SHOW DATABASES",
+        "FROM (SHOW VARIABLES)",
+        "SELECT sleep_ms(1)",
+        "SELECT write_log('x')",
+        "FROM which_secret('s3://bucket', 's3')",
+        "FROM pragma_database_size()",
+        "FROM sniff_csv('/etc/hostname')",
+    ],
+)
+def test_nothing_of_the_process_can_be_read(orders: Lakehouse, query: str) -> None:
+    with pytest.raises(UsageError, match="and nothing else"):
+        orders.ask(query)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT count(*) FROM information_schema.columns WHERE table_name = 'orders'",
+        "SELECT max(i) FROM range(4) t(i)",
+        "SELECT max(u) FROM (SELECT unnest([id, 3, 4]) AS u FROM orders WHERE id = 1)",
+        "SELECT list_max([y + 1 FOR y IN [2, 3]]) FROM orders LIMIT 1",
+        "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r WHERE i < 4) "
+        "SELECT max(i) FROM r",
+        "SELECT max(c) OVER (ORDER BY n) FROM (SELECT n, 4 AS c FROM orders) LIMIT 1",
+    ],
+)
+def test_what_a_reader_of_tables_needs_is_there(orders: Lakehouse, query: str) -> None:
+    assert orders.ask(query)[0][0] in (3, 4, 5)
+
+
+def test_a_table_that_is_called_like_one_of_the_engines_can_be_read(lakehouse: Lakehouse) -> None:
+    lakehouse.load(source("pg_settings/a.csv"), [("id", "INTEGER")], "SELECT 1")
+    assert lakehouse.ask("SELECT id FROM pg_settings") == [(1,)]
+
+
 def test_no_data_file_can_be_overwritten(orders: Lakehouse) -> None:
     """EXPLAIN ANALYZE runs a COPY, and a query may open the data files."""
     before = orders.ask("SELECT * FROM orders ORDER BY id")
