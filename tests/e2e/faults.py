@@ -70,6 +70,7 @@ def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             proxy.seen.append(f"{self.command} {self.path}")
+            sent = self._body()
             fault = proxy.fault(self.command, self.path)
             if fault is not None and fault.status:
                 self._refuse(fault)
@@ -80,8 +81,11 @@ def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
                 self.command, self.path, skip_host=True, skip_accept_encoding=True
             )
             for name, value in self.headers.items():
-                connection.putheader(name, value)
-            connection.endheaders()
+                if name.lower() not in ("expect", "transfer-encoding", "connection"):
+                    connection.putheader(name, value)
+            if sent and "Content-Length" not in self.headers:
+                connection.putheader("Content-Length", str(len(sent)))
+            connection.endheaders(sent or None)
             answer = connection.getresponse()
             body = answer.read()
             self.send_response(answer.status)
@@ -102,6 +106,16 @@ def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
                 return
             self.wfile.write(body)
 
+        def _body(self) -> bytes:
+            if "chunked" not in self.headers.get("Transfer-Encoding", ""):
+                return self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            found = b""
+            while size := int(self.rfile.readline().split(b";")[0], 16):
+                found += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return found
+
         def _stall(self, head: bytes) -> None:
             self.wfile.write(head)
             self.wfile.flush()
@@ -110,7 +124,7 @@ def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
 
         def _refuse(self, fault: Fault) -> None:
-            body = ERROR.format(code=fault.code).encode()
+            body = ERROR.format(code=fault.code).encode() if fault.status >= 300 else b""
             self.send_response(fault.status)
             for name, value in (*fault.headers, ("Content-Type", "application/xml")):
                 self.send_header(name, value)
@@ -119,9 +133,13 @@ def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
             if self.command != "HEAD":
                 self.wfile.write(body)
 
-        do_GET = do_HEAD = _answer  # noqa: N815 -- the library's names
+        do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = _answer  # noqa: N815 -- the library's names
 
     return Handler
+
+
+NOT_STORED = Fault(200, headers=(("ETag", '"0123456789abcdef0123456789abcdef"'),))
+"""The answer to a PUT whose object the store does not keep."""
 
 
 def times(number: int, fault: Fault, *, method: str = "GET", path: str = "") -> Any:

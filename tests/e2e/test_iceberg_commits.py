@@ -64,8 +64,18 @@ def test_a_commit_that_breaks_off_is_done_once(
     assert len(lakehouse.data_files("orders")) == 2
 
 
-@pytest.mark.parametrize("name", ["orders", "_ingest_registry", "_ingest_rejects"])
-@pytest.mark.parametrize("fault", [TWICE, *(f"{DONE_THEN}{s}" for s in (409, 404, 500, 503))])
+TABLES = ("orders", "_ingest_registry", "_ingest_rejects")
+REFUSALS = (409, 404, 500, 503)
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"),
+    [
+        *((name, TWICE) for name in TABLES),
+        *((name, f"{DONE_THEN}{status}") for name in TABLES for status in REFUSALS),
+        *(("orders", f"{DONE_THEN}{status}") for status in (400, 401, 403, 429)),
+    ],
+)
 def test_a_commit_that_was_done_and_then_refused_destroys_nothing(
     lakehouse: Lakehouse, proxy: Catalog, fault: str, name: str
 ) -> None:

@@ -54,7 +54,7 @@ COMMANDS = (
     *(files.sniff, files.infer, files.clean),
     *(pipelines.lint, pipelines.schema, pipelines.explain, pipelines.check),
     *(tables.status, tables.rejects, runs.retry, tables.forget),
-    *(runs.rebuild, tables.maintain, tables.query),
+    *(runs.rebuild, tables.maintain, tables.repair, tables.query),
 )
 for command in COMMANDS:
     app.command()(command)

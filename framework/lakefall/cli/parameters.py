@@ -46,12 +46,12 @@ def open_pipeline(path: Path, sets: list[str], *listeners: object) -> Pipeline:
 
 
 @contextmanager
-def running(path: Path, sets: list[str]) -> Iterator[Run]:
+def running(path: Path, sets: list[str], *, dry_run: bool = False) -> Iterator[Run]:
     """A run for a command that asks the pipeline's plugins one question; told on stderr."""
     from lakefall.cli.output import Told
     from lakefall.run.runner import Runner
 
-    with Runner(open_pipeline(path, sets, Told())).start() as run:
+    with Runner(open_pipeline(path, sets, Told())).start(dry_run=dry_run) as run:
         yield run
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from lakefall.contract.values import (
     Maintained,
     Outcome,
     PlannedColumn,
+    Repaired,
     Schema,
     Skipped,
     Status,
@@ -378,6 +380,25 @@ def maintained_object(done: Maintained) -> dict[str, Any]:
         "seconds": round(done.seconds, 3),
         "error": done.error,
     }
+
+
+def repaired(done: Repaired, *, dry_run: bool, json: bool) -> None:
+    """What was wrong with a table, and what was done."""
+    if json:
+        emit(dataclasses.asdict(done))
+        return
+    for path in done.lost:
+        say(f"lost: {path}")
+    for key in done.keys:
+        say(f"the next run loads again: {key}")
+    if done.metadata:
+        say(f"went back to {done.metadata}")
+    if done.dropped:
+        say("left the catalog; its files stay")
+    words = (
+        f"{len(done.lost):,} files lost, with {done.rows:,} rows; {len(done.keys):,} files again"
+    )
+    say(f"{'dry run, nothing was written: ' if dry_run else ''}{done.table}: {words}")
 
 
 def _show_maintained(done: Sequence[Maintained]) -> None:

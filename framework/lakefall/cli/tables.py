@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from lakefall.cli.parameters import Json, Keys, OfKey, OfTable, PipelineFile, Set
+from lakefall.cli.parameters import Json, Keys, OfKey, OfTable, PipelineFile, Set, TableName
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -247,6 +247,37 @@ def maintain(
                 emit(reports.maintained_object(answer))
     reports.maintain(done, dry_run=dry_run, json=json)
     raise typer.Exit(1 if any(d.error for d in done) else 0)
+
+
+def repair(
+    pipeline: PipelineFile,
+    table: TableName,
+    drop: Annotated[
+        bool, typer.Option("--drop", help="Take it out of the catalog if no metadata is readable.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be done.")
+    ] = False,
+    sets: Set = [],
+    json: Json = False,
+) -> None:
+    """Repair a table of which files are missing or unreadable.
+
+    For when a load or `check --connect` says so. What is not there leaves the table, in one commit;
+    a table whose metadata file is unreadable goes back to the newest one that can be read; the
+    registry is written anew, as by `registry rebuild`. The files of the source whose rows are lost
+    are loaded again by the next run. Nothing is deleted. With --json, one object holds: table,
+    metadata (that the table went back to), lost (files), rows (of those, as far as known), keys
+    (loaded again by the next run), dropped.
+
+    \b
+    Example: lakefall repair pipelines/local.yaml orders --dry-run
+    """
+    from lakefall.cli import reports
+    from lakefall.cli.parameters import running
+
+    with running(pipeline, sets, dry_run=dry_run) as run:
+        reports.repaired(run.pipeline.repair(run, table, drop=drop), dry_run=dry_run, json=json)
 
 
 def query(

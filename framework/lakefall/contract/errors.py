@@ -245,6 +245,10 @@ class StorageDeniedError(SinkError):
     """The storage of the tables refuses the credentials."""
 
 
+class StorageDamagedError(SinkError):
+    """A file of a table is not in the storage, or not as it was written."""
+
+
 class CommitConflictError(SinkError):
     """Other writers kept winning until the time for retries was up."""
 

@@ -72,6 +72,23 @@ class Maintained:
 
 
 @dataclass(frozen=True, slots=True)
+class Repaired:
+    """What was wrong with a table, and what a repair did, or would do in a dry run."""
+
+    table: str
+    metadata: str = ""
+    """The metadata file that the table went back to; ``''`` where it can read its own."""
+    lost: tuple[str, ...] = ()
+    """Files that the table does not name any more: they are not there, or not readable."""
+    rows: int = 0
+    """Rows of the data files among them."""
+    keys: tuple[str, ...] = ()
+    """Files of the source that the next run loads again."""
+    dropped: bool = False
+    """The table left the catalog."""
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """Something happened: what progress bars, logs and fault tests listen to.
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         Maintained,
         Outcome,
         RegistryEntry,
+        Repaired,
         Schema,
         SourceFile,
         StoredReject,
@@ -126,6 +127,19 @@ class SinkHooks:
 
         Raises:
             CommitConflictError, CatalogUnreachableError, StorageUnreachableError.
+        """
+
+    @hookspec(firstresult=True)
+    def repair(self, run: Run, table: str, drop: bool) -> Repaired | None:
+        """Make a table readable again of which files are missing or unreadable; delete nothing.
+
+        Files of the source whose rows are lost become pending. ``drop`` takes a table out of the
+        catalog of which no metadata can be read. A dry run (``run.dry_run``) only looks. A sink
+        whose server does that itself does not answer.
+
+        Raises:
+            StorageDamagedError: no metadata can be read, and not ``drop``. UsageError: there is no
+            such table, or no reason to drop it.
         """
 
     @hookspec(firstresult=True)

@@ -21,6 +21,7 @@ from lakefall.contract.results import Check as Check
 from lakefall.contract.results import Event as Event
 from lakefall.contract.results import Maintained as Maintained
 from lakefall.contract.results import Registered as Registered
+from lakefall.contract.results import Repaired as Repaired
 from lakefall.contract.results import StoredReject as StoredReject
 from lakefall.contract.results import WrongFile as WrongFile
 

@@ -49,6 +49,7 @@ from lakefall.contract.values import (
     Records,
     Registered,
     RegistryEntry,
+    Repaired,
     Schema,
     SourceFile,
     StoredReject,
@@ -461,6 +462,15 @@ class Pipeline:
     def maintain(self, run: Run, table: str) -> Maintained:
         maintained: Maintained = self._first("maintain", run=run, table=table)
         return maintained
+
+    def repair(self, run: Run, table: str, *, drop: bool = False) -> Repaired:
+        """Repair a table of which files are missing or unreadable.
+
+        Raises:
+            PluginError: the sink repairs none.
+        """
+        repaired: Repaired = self._first("repair", run=run, table=table, drop=drop)
+        return repaired
 
     def query(self, run: Run, sql: str) -> pa.Table:
         return self._first("query", run=run, sql=sql)

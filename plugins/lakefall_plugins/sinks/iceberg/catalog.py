@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from lakefall.contract.errors import CatalogLostError, MissingExtraError
+from lakefall.contract.errors import CatalogLostError, MissingExtraError, StorageDamagedError
 from lakefall.contract.values import Check
+from lakefall_plugins.sinks.iceberg.damage import damaged, metadata_named
+from lakefall_plugins.sinks.iceberg.errors import is_garbled
 from lakefall_plugins.sinks.iceberg.metadata import schema_of
 from lakefall_plugins.sinks.iceberg.options import RestCatalog
 from lakefall_plugins.sinks.iceberg.reading import Manifests
@@ -253,7 +255,44 @@ class Lake:
             found = self.catalog.load_table(self.identifier(table))
         except (NoSuchTableError, NoSuchNamespaceError):
             return self.remember(table, None)
+        except Exception as error:
+            path = self.unreadable(table, error)
+            if path:
+                why = f"is not readable ({type(error).__name__})"
+                raise damaged(path, table, why) from error
+            raise
         return self.remember(table, found)
+
+    def unreadable(self, table: str, error: Exception) -> str:
+        """The metadata file because of which a table cannot be loaded; ``''`` where it is another
+        matter."""
+        from pyiceberg.exceptions import ServerError
+
+        from lakefall_plugins.sinks.iceberg.pyiceberg_internals import metadata_location
+
+        if isinstance(error, ServerError):
+            # A server reads it itself, and says which it could not.
+            return metadata_named(str(error))
+        if isinstance(self.home, SqliteHome) and (
+            isinstance(error, FileNotFoundError) or is_garbled(error)
+        ):
+            return metadata_location(self.catalog, self.identifier(table))
+        return ""
+
+    def is_lost(self, table: str, error: Exception) -> bool:
+        """Whether a table cannot be read because of its own files, not of the way to them."""
+        from pyiceberg.exceptions import NoSuchTableError, RESTError, ServerError
+
+        if isinstance(error, RESTError):
+            # A server that cannot read a table's metadata has many words for it.
+            return type(error) is ServerError and table in self.tables()
+        known = isinstance(error, StorageDamagedError | FileNotFoundError | NoSuchTableError)
+        return known or is_garbled(error)
+
+    def drop(self, table: str) -> None:
+        """Take a table out of the catalog; its files stay."""
+        self.catalog.drop_table(self.identifier(table))
+        self.remember(table, None)
 
     def seen(self, table: str) -> Table | None:
         """The table as it was moments ago: for plans, which every commit checks again."""

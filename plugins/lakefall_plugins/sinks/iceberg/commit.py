@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import time
 import uuid
@@ -23,17 +24,19 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 from lakefall.common import locks
 from lakefall.common.waiting import Backoff
 from lakefall.contract.errors import CatalogUnreachableError, LakefallError
+from lakefall_plugins.sinks.iceberg.damage import confirm, entries_of, manifests_of
 from lakefall_plugins.sinks.iceberg.errors import (
     is_answer,
     is_certain,
     is_conflict,
+    is_refused,
     is_unknown_commit,
     is_unreachable,
     leaves_doubt,
     translated,
 )
-from lakefall_plugins.sinks.iceberg.metadata import find_commit, objects_of
-from lakefall_plugins.sinks.iceberg.writing import NewFiles
+from lakefall_plugins.sinks.iceberg.metadata import find_commit, objects_of, schema_of
+from lakefall_plugins.sinks.iceberg.writing import NewFiles, data_folder
 from lakefall_plugins.sinks.lake import commits
 
 if TYPE_CHECKING:
@@ -174,23 +177,36 @@ def _stage(producer: Any, gone: Sequence[DataFile], new: Sequence[DataFile]) -> 
 def commit(transaction: Transaction) -> Table:
     """Commit; manifests that no snapshot names are removed, where that is certain.
 
-    An answer that it was not done (409, 404) may be that to a second delivery of a request whose
-    first one was: the table is looked at before anything is believed.
+    Any answer that it was not done may be that to a second delivery of a request whose first one
+    was: the table is looked at before anything is believed.
 
     Raises:
+        StorageDamagedError: a file that it would name was not stored; nothing was committed.
         CommitStateUnknownException: it may have been done, or may yet be; what it names must stay.
     """
     from pyiceberg.exceptions import CommitStateUnknownException
 
-    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import producers
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import (
+        newly_named,
+        producers,
+        storage,
+        table_of,
+    )
 
     written = producers(transaction)
+    try:
+        for producer in written:
+            confirm(storage(transaction), newly_named(producer), table_of(transaction).name()[-1])
+    except BaseException:
+        abandon(transaction)
+        raise
     try:
         done = transaction.commit_transaction()
     except Exception as error:
         if leaves_doubt(error):
             raise CommitStateUnknownException(str(error)) from error
-        found = _done_all_the_same(transaction, error) if is_answer(error) else None
+        answered = is_answer(error) or is_refused(error)
+        found = _done_all_the_same(transaction, error) if answered else None
         if found is None:
             if is_certain(error):
                 abandon(transaction)
@@ -225,7 +241,8 @@ def _done_all_the_same(transaction: Transaction, error: Exception) -> Table | No
         raise CommitStateUnknownException(str(error)) from unknown
     if mine & {snapshot.snapshot_id for snapshot in there.metadata.snapshots}:
         return there
-    if isinstance(base.catalog, RestCatalog) and there.metadata_location == base.metadata_location:
+    same = there.metadata_location == base.metadata_location
+    if same and is_answer(error) and isinstance(base.catalog, RestCatalog):
         # Nothing of what the commit rests on has changed: the request may still be on its way.
         # (A database answers at once: what it does not know now does not land later.)
         raise CommitStateUnknownException(str(error)) from error
@@ -329,33 +346,67 @@ def sweep(lake: Lake) -> int:
     A server may still be busy with the commit of a load that is dead, so its files are left alone
     for some time.
     """
+    from pyiceberg.exceptions import RESTError
+
     removed = 0
+    # What ails a table is for its own loads to say.
+    errors = (OSError, ValueError, TypeError, LookupError, RESTError, LakefallError)
     for path in lake.local.glob("*.json"):
-        with suppress(OSError, ValueError), locks.left_behind(path) as stream:
+        with suppress(*errors), locks.left_behind(path) as stream:
             if stream is None or time.time() - path.stat().st_mtime < lake.home.settles:
                 continue
-            entry, *lines = [json.loads(line) for line in stream] or [{}]
+            entry, *lines = list(_lines(stream)) or [{}]
             if entry and entry["namespace"] != lake.namespace:
                 continue
-            removed += _remove_unused(lake, entry["table"], lines) if entry else 0
+            removed += _remove_unused(lake, path.stem, entry["table"], lines) if entry else 0
             path.unlink(missing_ok=True)
     return removed
 
 
-def _remove_unused(lake: Lake, name: str, lines: list[str | dict[str, str]]) -> int:
+def _lines(stream: TextIO) -> Iterator[Any]:
+    for line in stream:
+        try:
+            yield json.loads(line)
+        except ValueError:
+            # The process died while it wrote: the file of this line was not begun.
+            return
+
+
+def _remove_unused(
+    lake: Lake, load_id: str, name: str, lines: Sequence[str | dict[str, str]]
+) -> int:
+    """Remove files of a load that no snapshot names.
+
+    A journal is a file that anybody may have written: only what has the name of such a file, in
+    the folder where it has to be, is removed.
+    """
     paths = [line for line in lines if isinstance(line, str)]
     found = _tables(lake, name, {line["id"] for line in lines if not isinstance(line, str)})
     if found is None:
         return 0
     used = {path for table in found for path in _referenced(table)}
+    folders = {data_folder(table.metadata) for table in found} | _to_be(lake, name)
+    named = re.compile(rf"lakefall-{re.escape(load_id)}-\d+\.(parquet|json)")
     removed = 0
     for path in paths:
-        if path not in used:
+        folder, _, file = path.rpartition("/")
+        if path not in used and folder in folders and named.fullmatch(file):
             io = found[0].io if found else lake.storage(path)
             with suppress(FileNotFoundError):
                 io.delete(path)
                 removed += 1
     return removed
+
+
+def _to_be(lake: Lake, name: str) -> set[str]:
+    """Where the catalog would put the data of a table that is not there; nothing is made."""
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import table_of
+
+    if name in lake.tables():
+        return set()
+    schema = schema_of((("x", "string", False),))
+    staged = lake.catalog.create_table_transaction(lake.identifier(name), schema)
+    return {data_folder(table_of(staged).metadata)}
 
 
 def _tables(lake: Lake, name: str, ids: set[str]) -> list[Table] | None:
@@ -383,8 +434,8 @@ def _referenced(table: Table) -> set[str]:
     used = objects_of(table.metadata, table.metadata.snapshots)
     manifests = {}
     for snapshot in table.metadata.snapshots:
-        manifests.update({m.manifest_path: m for m in snapshot.manifests(table.io)})
+        manifests.update({m.manifest_path: m for m in manifests_of(table, snapshot)})
     for manifest in manifests.values():
-        entries = manifest.fetch_manifest_entry(table.io, discard_deleted=False)
+        entries = entries_of(manifest, table.io, table.name()[-1], deleted=True)
         used.update(entry.data_file.file_path for entry in entries)
     return used

@@ -17,6 +17,7 @@ from lakefall.contract.errors import (
     CatalogUnreachableError,
     LakefallError,
     SinkError,
+    StorageDamagedError,
     StorageDeniedError,
     StorageFullError,
     StorageUnreachableError,
@@ -33,6 +34,15 @@ _DENIED = re.compile(
 )
 _NO_BUCKET = re.compile(r"NO_SUCH_BUCKET|NoSuchBucket")
 _AWS = re.compile(r"AWS Error|curlCode")
+_GARBLED = re.compile(
+    r"^(UnicodeDecodeError|error|EOFError|SystemError|JSONDecodeError|OSError|ResolveError"
+    r"|ValidationError)|Avro|sync bytes|[Pp]arquet|hrift"
+)
+"""What is told of garbled metadata and data wherever it is read; ``error`` is zlib's and struct's
+name of it."""
+_OF_READERS = ("ResolveError", "ValidationError")
+"""PyIceberg's: of Avro, and of metadata; the catalog's conflicts have other names."""
+_READERS = ("zlib", "struct", "pyarrow")
 _LONGEST = 300
 _MOMENTARY = ("database is locked", "already exists", "UNIQUE constraint")
 """What SQLite says when two processes write, or make the same thing, at the same moment."""
@@ -84,14 +94,15 @@ def translated(error: Exception, subject: str) -> LakefallError | None:
         )
     if module_of(error) == "requests":
         return _of_connection(error, subject)
-    if module_of(error) == "pyiceberg":
+    if module_of(error) == "pyiceberg" and not is_garbled(error):
         return _of_catalog(error, subject, text)
     if module_of(error) == "pydantic_core":
         return CatalogUnreachableError(
             f"{subject}: what answers is no Iceberg catalog, or in trouble ({text}); "
             "check catalog.uri"
         )
-    if isinstance(error, OSError | SQLAlchemyError) or module_of(error) in ("duckdb", "_duckdb"):
+    engine = module_of(error) in ("duckdb", "_duckdb")
+    if engine or isinstance(error, OSError | SQLAlchemyError) or is_garbled(error):
         return _of_system(error, subject, text)
     return None
 
@@ -183,6 +194,11 @@ def _of_system(error: Exception, subject: str, text: str) -> LakefallError | Non
         return CatalogUnreachableError(
             f"{subject}: the catalog does not answer ({text}); the next run tries again"
         )
+    if is_garbled(error) and _GARBLED.search(f"{type(error).__name__}: {error}"):
+        return StorageDamagedError(
+            f"{subject}: a file of it is not readable ({type(error).__name__}: {text}); the next "
+            "run tries again; `lakefall repair PIPELINE TABLE` says what is left of a table"
+        )
     return _of_storage(subject, text) if isinstance(error, OSError) else None
 
 
@@ -211,6 +227,17 @@ def _reason(error: Any) -> str:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}..."
+
+
+def is_garbled(error: BaseException) -> bool:
+    """Whether a reader of a file may raise this because of what the file holds."""
+    kinds = (ValueError, LookupError, TypeError, AttributeError, EOFError, ArithmeticError)
+    if isinstance(error, OSError):
+        # Arrow has no class of its own; the system's errors have a number, those of AWS its name.
+        return type(error) is OSError and error.errno is None and not _AWS.search(str(error))
+    named = type(error).__name__ in _OF_READERS or module_of(error) in _READERS
+    # Lengths that make no sense end in one of the last two.
+    return named or isinstance(error, (*kinds, AssertionError, SystemError, MemoryError))
 
 
 def is_conflict(error: Exception) -> bool:
@@ -243,7 +270,9 @@ def is_unknown_commit(error: BaseException) -> bool:
 
 def is_unreachable(error: Exception) -> bool:
     """Whether the catalog did not answer, or only to say that it cannot."""
-    return isinstance(translated(error, ""), CatalogUnreachableError)
+    known = error if isinstance(error, LakefallError) else translated(error, "")
+    # What cannot be read now may be readable soon.
+    return isinstance(known, CatalogUnreachableError | StorageDamagedError)
 
 
 def is_answer(error: Exception) -> bool:
@@ -264,10 +293,10 @@ def is_certain(error: BaseException) -> bool:
         return False
     if not isinstance(error, Exception):
         return False
-    return isinstance(error, OSError) or is_conflict(error) or _is_refused(error)
+    return isinstance(error, OSError) or is_conflict(error) or is_refused(error)
 
 
-def _is_refused(error: Exception) -> bool:
+def is_refused(error: BaseException) -> bool:
     """Whether a REST catalog answered that it did not do it."""
     from pyiceberg.exceptions import RESTError, ServerError, ServiceUnavailableError
 

@@ -7,15 +7,15 @@ from datetime import datetime
 from itertools import count
 from typing import TYPE_CHECKING
 
-from lakefall.contract.errors import PlanOutdatedError, TableError
+from lakefall.contract.errors import PlanOutdatedError, StorageDamagedError, TableError
 from lakefall.contract.values import Change
 from lakefall.tabular import nested
+from lakefall_plugins.sinks.iceberg.damage import is_missing, read
 from lakefall_plugins.sinks.lake import comments, names, types
 from lakefall_plugins.sinks.lake.plan import Field, Shape, iceberg_type
 from lakefall_plugins.sinks.lake.versions import Version, from_micros, parse
 
 if TYPE_CHECKING:
-    from pyiceberg.io import FileIO
     from pyiceberg.schema import Schema
     from pyiceberg.table import Table, Transaction
     from pyiceberg.table.metadata import TableMetadata
@@ -294,7 +294,7 @@ def find_commit(table: Table, commit_id: str) -> Snapshot | None:
 def versions(table: Table) -> Iterator[Version]:
     """Every version that the table's snapshots know, newest first."""
     for snapshot in reversed(table.metadata.snapshots):
-        yield from versions_of(snapshot, table.io)
+        yield from versions_of(snapshot, table)
 
 
 def latest(table: Table, keys: Collection[str], since: datetime) -> dict[str, Version]:
@@ -304,7 +304,7 @@ def latest(table: Table, keys: Collection[str], since: datetime) -> dict[str, Ve
     for snapshot in reversed(table.metadata.snapshots):
         if _committed(snapshot) < since:
             break
-        for version in versions_of(snapshot, table.io):
+        for version in versions_of(snapshot, table):
             if version.key in wanted and version.committed >= since:
                 found.setdefault(version.key, version)
     return found
@@ -328,20 +328,31 @@ def _committed(snapshot: Snapshot) -> datetime:
     return from_micros((snapshot.timestamp_ms + 1) * 1000)
 
 
-def versions_of(snapshot: Snapshot, io: FileIO) -> Iterator[Version]:
-    """Every version that one snapshot knows."""
+def versions_of(snapshot: Snapshot, table: Table) -> Iterator[Version]:
+    """Every version that one snapshot of a table knows."""
     for name, location in (
         (names.FILES, names.FILES_LOCATION),
         (names.KEPT, names.KEPT_LOCATION),
     ):
         text = property_of(snapshot, name)
         if path := property_of(snapshot, location):
-            try:
-                with io.new_input(path).open() as stream:
-                    text = stream.read().decode()
-            except FileNotFoundError:
-                text = ""
+            text = _note(path, table)
         yield from parse(text, _committed(snapshot), property_of(snapshot, names.RUN_ID))
+
+
+def _note(path: str, table: Table) -> str:
+    """The text of an object of ours; ``''`` where it is gone."""
+
+    def work() -> str:
+        with table.io.new_input(path).open() as stream:
+            return stream.read().decode()
+
+    try:
+        return read(work, path, table.name()[-1])
+    except StorageDamagedError as error:
+        if not is_missing(error):
+            raise
+        return ""
 
 
 def property_of(snapshot: Snapshot, name: str) -> str:

@@ -14,6 +14,7 @@ from lakefall_plugins.sinks.iceberg.commit import (
     turn,
     until_committed,
 )
+from lakefall_plugins.sinks.iceberg.damage import damaged, read
 from lakefall_plugins.sinks.iceberg.metadata import find_commit, parse_type, schema_of
 from lakefall_plugins.sinks.iceberg.reading import (
     Part,
@@ -24,7 +25,7 @@ from lakefall_plugins.sinks.iceberg.reading import (
     removal_of,
 )
 from lakefall_plugins.sinks.iceberg.writing import NewFiles, constant, data_file_of
-from lakefall_plugins.sinks.lake import names
+from lakefall_plugins.sinks.lake import names, types
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,11 +94,32 @@ class OwnTable:
     """Text columns whose bounds are kept in full."""
 
     def find(self) -> Table | None:
-        return self.lake.find(self.name)
+        """As it is now.
+
+        Raises:
+            StorageDamagedError: it is not readable, or its columns are not ours any more.
+        """
+        return self._ours(self.lake.find(self.name))
 
     def seen(self) -> Table | None:
         """As it was moments ago."""
-        return self.lake.seen(self.name)
+        return self._ours(self.lake.seen(self.name))
+
+    def _ours(self, table: Table | None) -> Table | None:
+        if table is None or not self.columns:
+            return table
+        there = {f.name: f for f in table.schema().fields}
+        for name, kind, required in self.columns:
+            found = there.pop(name, None)
+            if found is None and required:
+                raise damaged(table.metadata_location, self.name, f"has no column {name!r}")
+            if found is not None and not _holds(str(found.field_type), kind):
+                why = f"has the column {name!r} as {found.field_type}, not as {kind}"
+                raise damaged(table.metadata_location, self.name, why)
+        if foreign := next((f.name for f in there.values() if f.required), ""):
+            why = f"has a column {foreign!r} that is not ours, and must have a value"
+            raise damaged(table.metadata_location, self.name, why)
+        return table
 
     def find_or_make(self) -> Table:
         found = self.find()
@@ -140,7 +162,7 @@ class OwnTable:
     ) -> bool:
         from lakefall_plugins.sinks.iceberg.pyiceberg_internals import StagedChange
 
-        table = self.lake.since(self.name, changed)
+        table = self._ours(self.lake.since(self.name, changed))
         if table is None and make:
             table = self.find_or_make()
         if table is None:
@@ -169,6 +191,10 @@ class OwnTable:
             with transaction.update_schema() as update:
                 for name, kind in missing:
                     update.add_column((name,), parse_type(kind))
+
+
+def _holds(there: str, kind: str) -> bool:
+    return there == kind or types.promotes(kind, there)
 
 
 class OwnRows:
@@ -218,8 +244,11 @@ class OwnRows:
     def _of_file(self, table: Table, path: str) -> pa.Table:
         from pyarrow import parquet
 
-        with table.io.new_input(path).open() as stream:
-            return self._shaped(parquet.ParquetFile(stream).read())
+        def work() -> pa.Table:
+            with table.io.new_input(path).open() as stream:
+                return self._shaped(parquet.ParquetFile(stream).read())
+
+        return read(work, path, table.name()[-1])
 
     def _shaped(self, found: pa.Table) -> pa.Table:
         import pyarrow as pa

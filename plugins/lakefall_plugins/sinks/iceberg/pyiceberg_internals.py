@@ -10,6 +10,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from pyiceberg.io import FileIO, InputFile, OutputFile, OutputStream
 from pyiceberg.io.pyarrow import (
     ArrowAccessor,
     ArrowProjectionVisitor,
@@ -17,7 +18,13 @@ from pyiceberg.io.pyarrow import (
     _read_deletes,
     parquet_file_to_data_file,
 )
-from pyiceberg.manifest import DataFile, ManifestContent, ManifestFile, ManifestWriterV2
+from pyiceberg.manifest import (
+    DataFile,
+    DataFileContent,
+    ManifestContent,
+    ManifestFile,
+    ManifestWriterV2,
+)
 from pyiceberg.table import CreateTableTransaction, Table, TableProperties, Transaction
 from pyiceberg.table.metadata import TableMetadata
 from pyiceberg.table.snapshots import Operation, Summary
@@ -39,11 +46,13 @@ from pyiceberg.typedef import EMPTY_DICT
 from pyiceberg.utils.properties import property_as_bool, property_as_int
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pyarrow as pa
     from pyiceberg.catalog import Catalog
     from pyiceberg.catalog.rest import RestCatalog, TableResponse
     from pyiceberg.catalog.rest.auth import AuthManager
-    from pyiceberg.io import FileIO
+    from pyiceberg.manifest import ManifestEntry
     from pyiceberg.partitioning import PartitionSpec
     from pyiceberg.schema import Schema
     from pyiceberg.table import StagedTable
@@ -64,6 +73,32 @@ _IO_PROPERTIES = ("s3.", "client.")
 def storage_at(catalog: Catalog, location: str) -> FileIO:
     """Files at a location of which no table is known any more."""
     return catalog._load_file_io(location=location)
+
+
+def metadata_location(catalog: Any, identifier: tuple[str, str]) -> str:
+    """The metadata file that an SQL catalog has for a table, whether it can be read or not."""
+    from pyiceberg.catalog.sql import IcebergTables
+    from sqlalchemy import select
+
+    namespace, table = identifier
+    asked = select(IcebergTables.metadata_location).where(
+        IcebergTables.catalog_name == catalog.name,
+        IcebergTables.table_namespace == namespace,
+        IcebergTables.table_name == table,
+    )
+    with catalog.engine.connect() as connection:
+        return str(connection.execute(asked).scalar() or "")
+
+
+def listed(io: FileIO, folder: str) -> dict[str, int] | None:
+    """Files in a folder with their bytes; None where the storage cannot be asked so."""
+    from pyarrow.fs import FileSelector
+
+    if not isinstance(io, PyArrowFileIO):
+        return None
+    scheme, netloc, path = io.parse_location(folder, io.properties)
+    found = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, allow_not_found=True))
+    return {f"{folder}/{info.base_name}": info.size for info in found if info.is_file}
 
 
 def count_endpoints(catalog: Any) -> int:
@@ -233,7 +268,73 @@ def remove_manifests(producer: Any) -> None:
     producer._clean_all_uncommitted()
 
 
+def newly_named(producer: Any) -> dict[str, int]:
+    """Data files, manifests and manifest list that a snapshot brings, with their bytes."""
+    named = producer.named.union(producer._written_manifest_lists)
+    written = {path: size for path, size in producer._io.sizes.items() if path in named}
+    return {f.file_path: f.file_size_in_bytes for f in producer._added_data_files} | written
+
+
 # --- snapshots ---
+
+
+class Measured(FileIO):
+    """Knows how many bytes were written to each file, whatever the storage says of it."""
+
+    def __init__(self, io: FileIO) -> None:
+        super().__init__(io.properties)
+        self._io = io
+        self.sizes: dict[str, int] = {}
+
+    def new_input(self, location: str) -> InputFile:
+        return self._io.new_input(location)
+
+    def new_output(self, location: str) -> OutputFile:
+        return _MeasuredOutput(self._io.new_output(location), self.sizes)
+
+    def delete(self, location: str | InputFile | OutputFile) -> None:
+        self._io.delete(location)
+
+
+class _MeasuredOutput(OutputFile):
+    def __init__(self, file: OutputFile, sizes: dict[str, int]) -> None:
+        super().__init__(file.location)
+        self._file, self._sizes = file, sizes
+
+    def __len__(self) -> int:
+        # PyIceberg asks for it to say how long a manifest is.
+        return self._sizes[self.location]
+
+    def exists(self) -> bool:
+        return self._file.exists()
+
+    def to_input_file(self) -> InputFile:
+        return self._file.to_input_file()
+
+    def create(self, overwrite: bool = False) -> OutputStream:
+        self._sizes[self.location] = 0
+        return _MeasuredStream(self._file.create(overwrite), self.location, self._sizes)
+
+
+class _MeasuredStream(OutputStream):
+    def __init__(self, stream: OutputStream, location: str, sizes: dict[str, int]) -> None:
+        self._stream, self._location, self._sizes = stream, location, sizes
+
+    def write(self, b: bytes) -> int:
+        self._sizes[self._location] += len(b)
+        return self._stream.write(b)
+
+    def tell(self) -> int:
+        return self._sizes[self._location]
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def __enter__(self) -> OutputStream:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class _Tidy(_SnapshotProducer[U]):
@@ -241,6 +342,10 @@ class _Tidy(_SnapshotProducer[U]):
 
     named: frozenset[str] = frozenset()
     """Manifests of the snapshot, once it is staged."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self._io = Measured(self._io)
 
     def _process_manifests(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
         found = self._packed(super()._process_manifests(manifests))
@@ -350,6 +455,58 @@ class Replacement(Overwrite):
         finally:
             self._deleted_data_files = rows
         return Summary(Operation.REPLACE, **made.additional_properties)
+
+
+class Rescue(Replacement):
+    """What is left of a snapshot of which files were lost."""
+
+    left: Sequence[Any] = ()
+    """Each with ``manifest``, its ``entries``, and those that are ``kept``."""
+
+    def _deleted_entries(self) -> list[ManifestEntry]:
+        return []
+
+    def _existing_manifests(self) -> list[ManifestFile]:
+        return [made for one in self.left if one.kept for made in self._kept(one)]
+
+    def _kept(self, one: Any) -> list[ManifestFile]:
+        if len(one.kept) == len(one.entries):
+            return [one.manifest]
+        spec = self.spec(one.manifest.partition_spec_id)
+        deletes = one.manifest.content == ManifestContent.DELETES
+        make = self.new_deletes_writer if deletes else self.new_manifest_writer
+        with make(spec) as writer:
+            for entry in one.kept:
+                writer.existing(entry)
+        return [writer.to_manifest_file()]
+
+    def _packed(self, manifests: list[ManifestFile]) -> list[ManifestFile]:
+        return manifests
+
+    def _summary(self, snapshot_properties: dict[str, str] = EMPTY_DICT) -> Summary:
+        files = [entry.data_file for one in self.left for entry in one.kept]
+        rows = [f for f in files if f.content == DataFileContent.DATA]
+        at = [f for f in files if f.content == DataFileContent.POSITION_DELETES]
+        of = [f for f in files if f.content == DataFileContent.EQUALITY_DELETES]
+        totals = {
+            "total-data-files": len(rows),
+            "total-delete-files": len(files) - len(rows),
+            "total-records": sum(f.record_count for f in rows),
+            "total-files-size": sum(f.file_size_in_bytes for f in files),
+            "total-position-deletes": sum(f.record_count for f in at),
+            "total-equality-deletes": sum(f.record_count for f in of),
+        }
+        told = {name: str(value) for name, value in totals.items()}
+        return Summary(Operation.OVERWRITE, **told, **snapshot_properties)
+
+
+def stage_rescue(transaction: Transaction, left: Sequence[Any], properties: dict[str, str]) -> None:
+    """Stage a snapshot of what is left (``Rescue.left``), whatever the current one names."""
+    producer = Rescue(
+        Operation.OVERWRITE, transaction, storage(transaction), snapshot_properties=properties
+    )
+    producer.left = left
+    producer.commit()
 
 
 class DeletesWriter(ManifestWriterV2):

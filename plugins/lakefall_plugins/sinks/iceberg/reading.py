@@ -12,10 +12,11 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from lakefall.contract.errors import TableError
+from lakefall_plugins.sinks.iceberg.damage import entries_of, manifests_of, reading
 from lakefall_plugins.sinks.iceberg.writing import Writer
 from lakefall_plugins.sinks.lake.versions import to_micros
 
@@ -62,7 +63,7 @@ class Manifests:
         snapshot = table.current_snapshot()
         if snapshot is None:
             return []
-        manifests = snapshot.manifests(table.io)
+        manifests = manifests_of(table, snapshot)
         if any(m.content == ManifestContent.DELETES and is_live(m) for m in manifests):
             try:
                 tasks = table.scan().plan_files()
@@ -74,17 +75,21 @@ class Manifests:
                     "let the engine that wrote them rewrite its data files"
                 ) from error
             return [(task.file, frozenset(task.delete_files)) for task in tasks]
-        self._learn(manifests, table.io)
+        self._learn(manifests, table)
         return [(file, frozenset()) for m in manifests for file in self._known[m.manifest_path]]
 
-    def _learn(self, manifests: Sequence[ManifestFile], io: FileIO) -> None:
+    def _learn(self, manifests: Sequence[ManifestFile], table: Table) -> None:
         unknown = [m for m in manifests if m.manifest_path not in self._known]
         if not unknown:
             return
         if sum(map(len, self._known.values())) > _KEPT:
             wanted = {m.manifest_path for m in manifests}
             self._known = {path: f for path, f in self._known.items() if path in wanted}
-        read = at_once(lambda m: [e.data_file for e in m.fetch_manifest_entry(io)], unknown)
+        name = table.name()[-1]
+        read = at_once(
+            lambda m: [e.data_file for e in entries_of(m, table.io, name)],
+            unknown,
+        )
         self._known.update(zip((m.manifest_path for m in unknown), read, strict=True))
 
 
@@ -125,12 +130,16 @@ def list_parts(lake: Lake, table: Table, columns: Sequence[str]) -> list[Part]:
     Raises:
         TableError: the table has equality deletes.
     """
+    found = lake.manifests.files(table)
+    parts = parts_of(table, [file for file, _ in found], columns)
+    return [replace(p, deletes=some) for p, (_, some) in zip(parts, found, strict=True)]
+
+
+def parts_of(table: Table, files: Iterable[DataFile], columns: Sequence[str]) -> list[Part]:
+    """Some data files of a table, as if it had no delete files."""
     schema = table.schema()
     ids = {c: schema.find_field(c).field_id for c in columns if c in schema.column_names}
-    return [
-        Part(file, deletes, {c: _bounds(file, ids.get(c)) for c in columns})
-        for file, deletes in lake.manifests.files(table)
-    ]
+    return [Part(f, frozenset(), {c: _bounds(f, ids.get(c)) for c in columns}) for f in files]
 
 
 def _bounds(file: DataFile, field_id: int | None) -> tuple[str, str] | None:
@@ -200,6 +209,7 @@ class Wanted:
 class Reader:
     """Reads data files of one table."""
 
+    name: str
     metadata: TableMetadata
     io: FileIO
     _deleted: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -207,7 +217,7 @@ class Reader:
 
     @classmethod
     def of(cls, table: Table) -> Reader:
-        return cls(table.metadata, table.io)
+        return cls(table.name()[-1], table.metadata, table.io)
 
     def batches(
         self, part: Part, columns: Sequence[str] = (), wanted: Wanted | None = None
@@ -226,7 +236,8 @@ class Reader:
         schema = self.metadata.schema()
         asked = schema.select(*columns) if columns else schema
         deleted = self.deleted(part)
-        with self.io.new_input(part.file.file_path).open() as stream:
+        path = part.file.file_path
+        with reading(path, self.name), self.io.new_input(path).open() as stream:
             # What is asked for is found in the footer and fetched in few requests.
             file = parquet.ParquetFile(stream, pre_buffer=True)
             stored = pyarrow_to_schema(
@@ -264,7 +275,8 @@ class Reader:
         from lakefall_plugins.sinks.iceberg.pyiceberg_internals import positions_of
 
         if delete.file_path not in self._deleted:
-            self._deleted[delete.file_path] = positions_of(self.io, delete)
+            with reading(delete.file_path, self.name):
+                self._deleted[delete.file_path] = positions_of(self.io, delete)
         return self._deleted[delete.file_path]
 
 

@@ -12,15 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from lakefall.contract.errors import (
-    CatalogDeniedError,
-    CatalogUnreachableError,
-    StorageDeniedError,
-    StorageFullError,
-    StorageUnreachableError,
-)
 from lakefall.contract.values import Decision, RegistryEntry, SourceFile
-from lakefall_plugins.sinks.iceberg.errors import translated
 from lakefall_plugins.sinks.iceberg.metadata import latest, versions
 from lakefall_plugins.sinks.iceberg.own_tables import OwnRows, OwnTable, Staging
 from lakefall_plugins.sinks.iceberg.reading import (
@@ -131,7 +123,9 @@ class Registry:
 
             parts = list_parts(self.lake, staging.table, ())
             new = to_arrow(after(rows, self._recorded_later(staging.table, parts, rows)))
-            crowded = _crowded(parts)
+            # Values in columns that somebody else added are kept.
+            ours = set(staging.table.schema().column_names) <= set(new.column_names)
+            crowded = _crowded(parts) if ours else []
             old = self._rows.read_parts(staging.table, crowded) if crowded else None
             if old is None:
                 crowded = []
@@ -263,13 +257,6 @@ def _aware(row: dict[str, Any]) -> dict[str, Any]:
 
 
 _TABLES_AT_ONCE = 4
-_ELSEWHERE = (
-    CatalogDeniedError,
-    CatalogUnreachableError,
-    StorageDeniedError,
-    StorageFullError,
-    StorageUnreachableError,
-)
 
 
 def delete_rows(lake: Lake, name: str, keys: Collection[str]) -> int:
@@ -325,17 +312,14 @@ def _row(table: str, key: str, rows: int, known: Version | None, run: Run) -> Ro
 
 
 def _drop_unreadable(table: OwnTable) -> None:
-    """Let go of a registry whose metadata or rows are gone or damaged."""
-    from pyiceberg.exceptions import RESTError
-
+    """Let go of a registry that cannot be read, or is none any more; its files stay."""
     try:
         found = table.find()
         if found is not None:
             for _ in found.scan(selected_fields=(COLUMNS[0][0],)).to_arrow_batch_reader():
                 pass
-    except (OSError, ValueError, RESTError) as error:
-        if isinstance(translated(error, ""), _ELSEWHERE):
+    except Exception as error:
+        if not table.lake.is_lost(table.name, error):
             # The table may well be sound: it is the way to it that is not.
             raise
-        table.lake.catalog.drop_table(table.lake.identifier(table.name))
-        table.lake.remember(table.name, None)
+        table.lake.drop(table.name)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from lakefall.contract.errors import LakefallError
 from lakefall.contract.plugin import hookimpl
 from lakefall.contract.values import (
     Check,
@@ -13,6 +14,7 @@ from lakefall.contract.values import (
     Decision,
     Loaded,
     Maintained,
+    Repaired,
     SourceFile,
     TablePlan,
 )
@@ -21,6 +23,7 @@ from lakefall_plugins.sinks.iceberg.catalog import Lake
 from lakefall_plugins.sinks.iceberg.commit import sweep
 from lakefall_plugins.sinks.iceberg.errors import translating
 from lakefall_plugins.sinks.iceberg.maintenance.maintain import Subject, maintain
+from lakefall_plugins.sinks.iceberg.maintenance.repair import refuse_damaged, repair
 from lakefall_plugins.sinks.iceberg.metadata import parse_type, shape_of
 from lakefall_plugins.sinks.iceberg.options import IcebergOptions
 from lakefall_plugins.sinks.iceberg.query import query
@@ -98,6 +101,15 @@ class IcebergSink(LakeSink[IcebergOptions]):
             return maintain(self.lake, run, subject, options.maintenance)
 
     @hookimpl
+    def repair(self, run: Run, table: str, drop: bool) -> Repaired:
+        with self.translating(f"table {table!r}", run):
+            if table == self.options.registry_table:
+                if not run.dry_run:
+                    self.found_rows(run)
+                return Repaired(table)
+            return repair(self.lake, self.registry, run, table, drop=drop)
+
+    @hookimpl
     def query(self, run: Run, sql: str) -> pa.Table:
         with self.translating("query"):
             return query(self.lake, run, sql)
@@ -105,4 +117,21 @@ class IcebergSink(LakeSink[IcebergOptions]):
     @hookimpl
     def check(self) -> Iterable[Check]:
         with self.translating("sink iceberg"):
-            return list(catalog.check(self.lake))
+            return [*catalog.check(self.lake), *self._check_files()]
+
+    def _check_files(self) -> Iterator[Check]:
+        there, fed = self.names()
+        own = {self.options.registry_table, self.options.rejects_table}.intersection(there)
+        damaged = 0
+        for name in (*fed, *sorted(own)):
+            try:
+                with self.translating(f"table {name!r}"):
+                    table = self.lake.find(name)
+                    if table is not None:
+                        refuse_damaged(self.lake, table)
+            except LakefallError as error:
+                damaged += 1
+                yield Check(f"files of table {name}", ok=False, message=str(error))
+        if there and not damaged:
+            message = f"of {len(fed) + len(own)} tables are all there"
+            yield Check("files of the tables", ok=True, message=message)

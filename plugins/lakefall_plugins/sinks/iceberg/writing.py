@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.contract.errors import PlanOutdatedError
 from lakefall_plugins.sinks.iceberg import parquet_footers
+from lakefall_plugins.sinks.iceberg.damage import confirm
 from lakefall_plugins.sinks.iceberg.parquet_footers import Footer
 
 if TYPE_CHECKING:
@@ -96,10 +97,14 @@ class NewFiles:
 
     def write(self, rows: pa.Table, metadata: TableMetadata, io: FileIO) -> tuple[str, Footer]:
         """Path and footer of a new data file with these rows."""
-        from pyarrow import BufferOutputStream, parquet
+        from pyarrow import BufferOutputStream, nulls, parquet
         from pyiceberg.io.pyarrow import schema_to_pyarrow
 
         schema = schema_to_pyarrow(metadata.schema())
+        for name in schema.names:
+            if name not in rows.column_names:
+                # Somebody else added it.
+                rows = rows.append_column(name, nulls(len(rows), schema.field(name).type))
         path = self.begin("parquet", metadata, io)
         buffer = BufferOutputStream()
         parquet.write_table(rows.select(schema.names).cast(schema), buffer, compression="zstd")
@@ -111,7 +116,7 @@ class NewFiles:
     def note(self, text: str, metadata: TableMetadata, io: FileIO) -> str:
         """The path of a new file with this text."""
         path = self.begin("json", metadata, io)
-        put(text, path, io)
+        put(text, path, io, self.identifier[1])
         return path
 
     def begin(self, suffix: str, metadata: TableMetadata, io: FileIO) -> str:
@@ -129,8 +134,8 @@ class NewFiles:
 
     def _settle(self, metadata: TableMetadata) -> str:
         """The folder of all files of this load."""
-        folder = self._folder or _data_folder(metadata)
-        if folder != _data_folder(metadata):
+        folder = self._folder or data_folder(metadata)
+        if folder != data_folder(metadata):
             raise PlanOutdatedError(f"table {self.identifier[1]!r} is at another place now")
         self._folder = folder
         return folder
@@ -148,13 +153,20 @@ class NewFiles:
         self._copies = {k: found for k, found in self._copies.items() if found[0] in keep}
 
 
-def put(text: str, path: str, io: FileIO) -> None:
-    """Write a text to a file that was begun."""
+def put(text: str, path: str, io: FileIO, table: str) -> None:
+    """Write a text to a file that was begun, for a snapshot of the table to name.
+
+    Raises:
+        StorageDamagedError: it was not stored.
+    """
+    content = text.encode()
     with io.new_output(path).create(overwrite=True) as stream:
-        stream.write(text.encode())
+        stream.write(content)
+    confirm(io, {path: len(content)}, table)
 
 
-def _data_folder(metadata: TableMetadata) -> str:
+def data_folder(metadata: TableMetadata) -> str:
+    """Where the files of loads are."""
     location = metadata.location.rstrip("/")
     return metadata.properties.get("write.data.path", f"{location}/data").rstrip("/")
 

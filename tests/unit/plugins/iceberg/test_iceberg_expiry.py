@@ -132,7 +132,7 @@ def test_only_what_nobody_else_names_goes(lakehouse: Lakehouse, seed: int) -> No
         gone = [s for s in everything if s.snapshot_id not in kept and dice.random() < 0.6]
         left = [s for s in everything if s not in gone]
         expected = named_by(found, gone) - named_by(found, left)
-        assert files_of(found.metadata, found.io, gone) == expected
+        assert files_of(found, gone) == expected
 
 
 def test_nothing_is_left_behind_and_nothing_missing(lakehouse: Lakehouse) -> None:

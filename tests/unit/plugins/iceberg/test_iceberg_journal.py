@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 import signal
@@ -136,3 +137,37 @@ def test_what_was_to_make_a_table_goes_unless_a_commit_was_tried(
         there = lakehouse.data_files("orders")
         assert sweep(lakehouse) == (0 if tried else len(there))
         assert lakehouse.data_files("orders") == (there if tried else set())
+
+
+@pytest.mark.parametrize("table", ["orders", "never_made"])
+def test_a_forged_journal_removes_nothing_but_a_loads_own_files(
+    lakehouse: Lakehouse, table: str
+) -> None:
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    (real,) = lakehouse.data_files("orders")
+    lake, load_id = lakehouse.sink.lake, "0" * 32
+    data = lakehouse.folder / "wh" / "lakehouse" / table / "data"
+    name = f"lakefall-{load_id}-00000.parquet"
+    kept = [
+        lakehouse.folder / "precious.csv",
+        lakehouse.folder / name,
+        lakehouse.folder / "wh" / "lakehouse" / "another" / "data" / name,
+        data / "of-somebody-else.parquet",
+        data / f"lakefall-{load_id}x-00000.parquet",
+        data / "deeper" / name,
+    ]
+    own = data / name
+    for path in (*kept, own):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("x")
+    paths = [*map(str, kept), f"{data}/../../../../{name}", f"{data}/../data/{name}", str(own)]
+    forged = [{"namespace": "lakehouse", "table": table}, *paths]
+    forged.append(str(lakehouse.folder / "wh" / "lakehouse" / "orders" / "data" / real))
+    text = "".join(json.dumps(line) + "\n" for line in forged)
+    (lake.local / f"{load_id}.json").write_text(text + '"cut')
+    (lake.local / "of-lists.json").write_text('[1]\n{"id": 3}\n')
+    (lake.local / "of-nothing.json").write_text("x")
+    assert commit.sweep(lake) == 1
+    assert not own.exists()
+    assert all(path.exists() for path in kept)
+    assert rows_of(lakehouse, "lakehouse", "orders") == 3

@@ -199,12 +199,36 @@ def test_a_replacement_has_the_totals_of_an_overwrite(filled: Lakehouse) -> None
     producer.append_data_file(first)
     assert producer._deleted_data_files == {first}
     assert producer._transaction is transaction
-    assert producer._io is found.io
+    assert producer._io._io is found.io
     assert isinstance(producer._snapshot_id, int)
     producer.commit()
     summary = transaction.commit_transaction().current_snapshot().summary
     assert summary.operation is Operation.REPLACE
     assert summary["total-records"] == str(first.record_count + second.record_count)
+
+
+def test_what_a_snapshot_names_anew_is_known_with_its_bytes(filled: Lakehouse) -> None:
+    found = table(filled)
+    first, _ = data_files(filled)
+    transaction = internals.StagedChange(found)
+    producer = internals.Overwrite(Operation.OVERWRITE, transaction, found.io)
+    producer.append_data_file(first)
+    assert producer._added_data_files == [first]
+    producer.commit()
+    (listing,) = producer._written_manifest_lists
+    named = internals.newly_named(producer)
+    assert named[first.file_path] == first.file_size_in_bytes
+    assert listing in named and len(named) == 3
+    assert named == {path: len(found.io.new_input(path)) for path in named}
+    folder = listing.rpartition("/")[0]
+    assert internals.listed(found.io, folder)[listing] == named[listing]
+
+
+def test_an_sql_catalog_knows_a_metadata_file_that_cannot_be_read(filled: Lakehouse) -> None:
+    found = table(filled)
+    known = internals.metadata_location(found.catalog, found.name())
+    assert known == found.metadata_location
+    assert internals.metadata_location(found.catalog, ("lakehouse", "nope")) == ""
 
 
 def test_a_writer_of_manifests_says_what_it_writes(filled: Lakehouse) -> None:

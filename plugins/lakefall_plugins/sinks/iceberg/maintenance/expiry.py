@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise, takewhile
 from typing import TYPE_CHECKING
 
+from lakefall.contract.errors import StorageDamagedError
+from lakefall_plugins.sinks.iceberg.damage import entries_of, is_missing, manifests_of, reading
 from lakefall_plugins.sinks.iceberg.metadata import objects_of, property_of
 from lakefall_plugins.sinks.iceberg.reading import at_once
 from lakefall_plugins.sinks.lake import names
@@ -82,19 +83,18 @@ def ancestors(metadata: TableMetadata, snapshot_id: int | None) -> Iterator[Snap
         snapshot_id = found.parent_snapshot_id
 
 
-def files_of(
-    metadata: TableMetadata, io: FileIO, gone: Collection[Snapshot], replaced: Collection[str] = ()
-) -> set[str]:
+def files_of(table: Table, gone: Collection[Snapshot], replaced: Collection[str] = ()) -> set[str]:
     """Files that these snapshots name and no other: data, deletes, manifests, objects of ours.
 
     ``replaced`` are data and delete files that the snapshot which comes with the expiry has no
     more. A file that a snapshot of the main branch had and the next one has not is named there as
     removed, so that not every manifest of the table's history has to be read.
     """
+    metadata = table.metadata
     ids = {s.snapshot_id for s in gone}
     left = [s for s in metadata.snapshots if s.snapshot_id not in ids]
     chain = list(ancestors(metadata, metadata.current_snapshot_id))
-    manifests = _Manifests(metadata, io, ids)
+    manifests = _Manifests(table, ids)
     stray = ids.difference(s.snapshot_id for s in chain)
     data = manifests.live(stray)
     for child, snapshot in pairwise(chain):
@@ -115,9 +115,10 @@ def files_of(
     )
 
 
-def still_named(metadata: TableMetadata, io: FileIO) -> set[str]:
+def still_named(table: Table) -> set[str]:
     """Files that any of a table's snapshots names."""
-    manifests = _Manifests(metadata, io, set())
+    metadata = table.metadata
+    manifests = _Manifests(table, set())
     everything = {s.snapshot_id for s in metadata.snapshots}
     return (
         manifests.live(everything)
@@ -130,18 +131,18 @@ def still_named(metadata: TableMetadata, io: FileIO) -> set[str]:
 class _Manifests:
     """The manifests of a table's snapshots."""
 
-    def __init__(self, metadata: TableMetadata, io: FileIO, gone: Collection[int]) -> None:
-        self._io = io
+    def __init__(self, table: Table, gone: Collection[int]) -> None:
+        self._table = table
         self._gone = gone
         """Of these some may have been deleted already, by an expiry that died."""
-        found = at_once(self._listed, metadata.snapshots)
-        self._of = {s.snapshot_id: m for s, m in zip(metadata.snapshots, found, strict=True)}
+        found = at_once(self._listed, table.metadata.snapshots)
+        self._of = {s.snapshot_id: m for s, m in zip(table.metadata.snapshots, found, strict=True)}
 
     def _listed(self, snapshot: Snapshot) -> list[ManifestFile]:
         try:
-            return snapshot.manifests(self._io)
-        except FileNotFoundError:
-            if snapshot.snapshot_id not in self._gone:
+            return manifests_of(self._table, snapshot)
+        except StorageDamagedError as error:
+            if snapshot.snapshot_id not in self._gone or not is_missing(error):
                 raise
             return []
 
@@ -176,9 +177,9 @@ class _Manifests:
     ) -> set[str]:
         def paths(manifest: ManifestFile) -> list[str]:
             try:
-                entries = manifest.fetch_manifest_entry(self._io, discard_deleted=False)
-            except FileNotFoundError:
-                if not missing:
+                entries = entries_of(manifest, self._table.io, self._table.name()[-1], deleted=True)
+            except StorageDamagedError as error:
+                if not missing or not is_missing(error):
                     raise
                 return []
             return [entry.data_file.file_path for entry in entries if wanted(entry)]
@@ -202,15 +203,20 @@ def listing(files: Collection[str]) -> str:
     return json.dumps({"files": sorted(files)}, indent=0)
 
 
-def waiting(io: FileIO, snapshots: Iterable[Snapshot]) -> list[ExpiredFiles]:
+def waiting(table: Table, snapshots: Iterable[Snapshot]) -> list[ExpiredFiles]:
     """Files that these snapshots list for deletion and that nobody has deleted yet."""
     found: list[ExpiredFiles] = []
     for snapshot in snapshots:
         location = property_of(snapshot, names.EXPIRED_LOCATION)
         if not location:
             continue
-        with suppress(FileNotFoundError), io.new_input(location).open() as stream:
-            files = tuple(json.loads(stream.read())["files"])
+        try:
+            with reading(location, table.name()[-1]), table.io.new_input(location).open() as stream:
+                files = tuple(json.loads(stream.read())["files"])
+        except StorageDamagedError as error:
+            if not is_missing(error):
+                raise
+        else:
             found.append(ExpiredFiles(location, from_micros(snapshot.timestamp_ms * 1000), files))
     return found
 
@@ -224,7 +230,7 @@ def delete(table: Table, expired: Collection[ExpiredFiles]) -> int:
     """Delete their files; the number of files that were still there."""
     if not expired:
         return 0
-    named = still_named(table.metadata, table.io) - {e.location for e in expired}
+    named = still_named(table) - {e.location for e in expired}
     removed = 0
     for each in expired:
         files = [path for path in each.files if path not in named]

@@ -22,8 +22,10 @@ from lakefall_plugins.sinks.iceberg.commit import (
     turn,
     until_committed,
 )
+from lakefall_plugins.sinks.iceberg.damage import entries_of, manifests_of
 from lakefall_plugins.sinks.iceberg.maintenance import compaction, expiry
 from lakefall_plugins.sinks.iceberg.maintenance.expiry import ExpiredFiles
+from lakefall_plugins.sinks.iceberg.maintenance.repair import refuse_damaged
 from lakefall_plugins.sinks.iceberg.metadata import SIDECARS, find_commit, versions_of
 from lakefall_plugins.sinks.iceberg.reading import Reader, list_parts, rows_by
 from lakefall_plugins.sinks.iceberg.writing import Writer, put
@@ -31,7 +33,6 @@ from lakefall_plugins.sinks.lake import names, versions
 from lakefall_plugins.sinks.lake.versions import to_micros
 
 if TYPE_CHECKING:
-    from pyiceberg.io import FileIO
     from pyiceberg.manifest import DataFile, ManifestFile
     from pyiceberg.table import Table, Transaction
     from pyiceberg.table.snapshots import Snapshot
@@ -107,9 +108,9 @@ def find_change(
     replaced = {p.identity for m in merged for p in m.group.parts}
     needed = {d for p in parts if p.identity not in replaced for d in p.deletes}
     snapshot = table.current_snapshot()
-    manifests = snapshot.manifests(table.io) if snapshot is not None else []
+    manifests = manifests_of(table, snapshot) if snapshot is not None else []
     data = [m for m in manifests if m.content == ManifestContent.DATA]
-    dropped = frozenset(_deletes(manifests, table.io) - needed)
+    dropped = frozenset(_deletes(manifests, table) - needed)
     packed = 1 + sum(m.manifest_length for m in data) // _MANIFEST_BYTES
     crowded = len(data) > _FEW_MANIFESTS + packed
     # A single manifest of which nothing changes is not written anew.
@@ -122,8 +123,8 @@ def find_change(
     if gone:
         inputs = {p.file.file_path for m in merged for p in m.group.parts}
         inputs |= {d.file_path for d in dropped}
-        unnamed = expiry.files_of(table.metadata, table.io, gone, inputs)
-        for listed in expiry.waiting(table.io, gone):
+        unnamed = expiry.files_of(table, gone, inputs)
+        for listed in expiry.waiting(table, gone):
             unnamed.update(listed.files)
     return Change(
         merged,
@@ -149,14 +150,14 @@ def _expired(table: Table, options: IcebergMaintenance, now: datetime) -> tuple[
     return tuple(expiry.expired(table.metadata, rule, to_micros(now) // 1000))
 
 
-def _deletes(manifests: Iterable[ManifestFile], io: FileIO) -> set[DataFile]:
+def _deletes(manifests: Iterable[ManifestFile], table: Table) -> set[DataFile]:
     from pyiceberg.manifest import ManifestContent
 
     return {
         entry.data_file
         for m in manifests
         if m.content == ManifestContent.DELETES
-        for entry in m.fetch_manifest_entry(io)
+        for entry in entries_of(m, table.io, table.name()[-1])
     }
 
 
@@ -192,6 +193,7 @@ def maintain(lake: Lake, run: Run, subject: Subject, options: IcebergMaintenance
         parts = list_parts(lake, table, (subject.key,))
     except TableError as error:
         return Maintained(subject.name, left=(str(error),))
+    refuse_damaged(lake, table)
     # A load that does not find its snapshot any more would commit its files a second time.
     kept = max(options.keep_snapshots_for, lake.doubt)
     options = options.model_copy(update={"keep_snapshots_for": kept})
@@ -233,7 +235,7 @@ class _Task:
     def foresee(self, groups: Sequence[Group]) -> Maintained:
         now = datetime.now(UTC)
         would = find_change(self.table, self.parts, [Merged(g) for g in groups], self.options, now)
-        listed = expiry.waiting(self.table.io, self.table.metadata.snapshots)
+        listed = expiry.waiting(self.table, self.table.metadata.snapshots)
         if would.gone:
             listed.append(ExpiredFiles("", now, tuple(would.unnamed - would.carried)))
         due = expiry.due(listed, self.options.grace, now)
@@ -255,7 +257,7 @@ class _Task:
         if self.done is None or after is None:
             return Maintained(self.subject.name, left=("it was dropped meanwhile",))
         removed += self._delete_due(after) if self.done else 0
-        listed = expiry.waiting(after.io, after.metadata.snapshots)
+        listed = expiry.waiting(after, after.metadata.snapshots)
         number = len(self.done.outputs)
         return self._answer(self.done, number, removed, listed, datetime.now(UTC))
 
@@ -263,7 +265,7 @@ class _Task:
         """Delete files that have waited long enough; their number."""
         if not expires(table):
             return 0
-        listed = expiry.waiting(table.io, table.metadata.snapshots)
+        listed = expiry.waiting(table, table.metadata.snapshots)
         due = expiry.due(listed, self.options.grace, datetime.now(UTC))
         return expiry.delete(table, due)
 
@@ -314,7 +316,7 @@ class _Task:
         self.used.update(p for n in SIDECARS if (p := properties.get(n)))
         named = stage_replacement(transaction, done.inputs, done.outputs, done.dropped, properties)
         if done.gone:
-            put(expiry.listing(done.unnamed - named), expired, io)
+            put(expiry.listing(done.unnamed - named), expired, io, self.subject.name)
             from lakefall_plugins.sinks.iceberg.pyiceberg_internals import stage_expiry
 
             stage_expiry(transaction, [s.snapshot_id for s in done.gone])
@@ -325,7 +327,7 @@ class _Task:
         gone = {s.snapshot_id for s in done.gone}
         newer: set[str] = set()
         for snapshot in reversed(table.metadata.snapshots):
-            for version in versions_of(snapshot, table.io):
+            for version in versions_of(snapshot, table):
                 if snapshot.snapshot_id in gone and version.key not in newer:
                     known[version.key] = version
                 newer.add(version.key)
