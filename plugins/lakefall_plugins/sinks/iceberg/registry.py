@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from lakefall.contract.errors import StorageDamagedError
 from lakefall.contract.values import Decision, RegistryEntry, SourceFile
 from lakefall_plugins.sinks.iceberg.metadata import latest, versions
 from lakefall_plugins.sinks.iceberg.own_tables import OwnRows, OwnTable, Staging
@@ -110,10 +111,25 @@ class Registry:
         """Load what a table has in another version than the registry says."""
         by_table = believed(decisions, loaded)
         doubtful: dict[str, str] = {}
-        for name, table in zip(by_table, at_once(self.lake.find, by_table), strict=True):
-            if table is not None:
-                doubtful |= _overtaken(table, by_table[name])
-        return doubted(decisions, doubtful)
+        unreadable: set[str] = set()
+
+        def overtaken(name: str) -> dict[str, str]:
+            try:
+                table = self.lake.find(name)
+                return {} if table is None else _overtaken(table, by_table[name])
+            except StorageDamagedError:
+                # A load of it says what ails it; the others go on.
+                unreadable.update(r.file_key for r in by_table[name])
+                return {}
+
+        for found in at_once(overtaken, by_table):
+            doubtful |= found
+        return [
+            dataclasses.replace(d, pending=True, reason="its table is not readable")
+            if d.file.key in unreadable and not d.pending
+            else d
+            for d in doubted(decisions, doubtful)
+        ]
 
     def append(self, rows: Sequence[Row]) -> None:
         """Add rows in one commit."""

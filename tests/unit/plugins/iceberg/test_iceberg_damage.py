@@ -139,6 +139,20 @@ def test_whatever_is_hurt_is_named_and_repaired(
     whole(lakehouse)
 
 
+def test_a_table_that_is_not_readable_stops_no_other(lakehouse: Lakehouse) -> None:
+    other = source("other/a.csv")
+    lakehouse.load(other, ID, "SELECT 1")
+    cut(only(lakehouse, "orders", "*.metadata.json"))
+    again = fresh(lakehouse)
+    assert again.reasons(A, B, other) == ["load: its table is not readable"] * 2 + [
+        "skip: unchanged"
+    ]
+    with pytest.raises(StorageDamagedError, match=r"'orders': .*metadata.json is not readable"):
+        again.load(A, ID, "SELECT 1")
+    again.load(source("other/b.csv"), ID, "SELECT 2")
+    assert len(again.ask("SELECT id FROM other")) == 2
+
+
 def test_only_the_files_that_are_lost_are_loaded_again(lakehouse: Lakehouse) -> None:
     remove(only(lakehouse, "orders", "*.parquet"))
     done = repair(lakehouse, "orders")
