@@ -162,6 +162,10 @@ class SinkOptions(Options):
     max_name_length: int = Field(default=HeaderLimits().name, ge=1, le=1_000_000)
     """Characters of a column's name in the file above which the file fails."""
 
+    def places(self) -> Mapping[str, str]:
+        """Where the sink writes, as far as its options say: option -> path or URI."""
+        return {}
+
 
 O_co = TypeVar("O_co", bound=Options, covariant=True)
 

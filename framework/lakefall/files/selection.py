@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from lakefall.contract.plugin import Finding
 from lakefall.contract.run import Run
 from lakefall.contract.values import SourceFile
 from lakefall.files.compression import ARCHIVES, SUFFIXES
 from lakefall.files.options import FileOptions
+
+if TYPE_CHECKING:
+    from lakefall.plugin_loading.pipeline import Pipeline
 
 NO_SPACE = frozenset({errno.ENOSPC, errno.EFBIG, errno.EDQUOT})
 
@@ -114,4 +118,27 @@ def warn_if_large(run: Run, file: SourceFile, warn_above: int) -> None:
             message=f"large file: {file.size:,} bytes, above warn_above "
             f"({warn_above:,}); it is loaded all the same",
             size=file.size,
+        )
+
+
+def own_places(
+    pipeline: Pipeline, options: FileOptions, option: str, inside: Callable[[str], str | None]
+) -> Iterator[Finding]:
+    """Where a pipeline would take what it writes itself for its input.
+
+    Args:
+        option: the source's option that such a finding is about.
+        inside: the key of a path or URI that lies in the source, `""` of the source itself; None
+            where it lies elsewhere.
+    """
+    selection = Selection(options, pipeline.name_patterns)
+    for name, place in pipeline.places.items():
+        key = inside(place) if place else None
+        if key is None or (key and selection.account(f"{key}/file") == "excluded"):
+            continue
+        remedy = f", or leave it out with `exclude: ['{key}/**']`" if key else ""
+        yield Finding(
+            (option,),
+            f"{name} ({place}) lies in the source: what lakefall writes there would be listed as "
+            f"input; move it{remedy}",
         )

@@ -192,6 +192,15 @@ class Pipeline:
         )
 
     @property
+    def places(self) -> dict[str, str]:
+        """Where the pipeline writes, as far as its options say: option -> path or URI."""
+        found = {"cache.dir": str(self.config.cache.dir)}
+        for options in self._options(Stage.SINK):
+            if isinstance(options, SinkOptions):
+                found |= {f"sink.{option}": place for option, place in options.places().items()}
+        return found
+
+    @property
     def sink(self) -> str:
         """The name of the sink, for messages."""
         return next((use.alias for use in self.config.uses.get(Stage.SINK, ())), "")

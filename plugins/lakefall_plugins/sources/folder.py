@@ -17,6 +17,7 @@ from functools import cached_property
 from hashlib import sha256
 from io import BufferedReader, BufferedWriter
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from lakefall.common import json_cache, naming
 from lakefall.contract.errors import (
@@ -27,11 +28,14 @@ from lakefall.contract.errors import (
     StorageFullError,
     UnsafeKeyError,
 )
-from lakefall.contract.plugin import Plugin, Stage, hookimpl
+from lakefall.contract.plugin import Finding, Plugin, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Check, LocalFile, RegistryEntry, SourceFile
 from lakefall.files.options import FileOptions
-from lakefall.files.selection import NO_SPACE, Selection, warn_if_large
+from lakefall.files.selection import NO_SPACE, Selection, own_places, warn_if_large
+
+if TYPE_CHECKING:
+    from lakefall.plugin_loading.pipeline import Pipeline
 
 UNKNOWN = os.stat_result([0] * 16)
 """The status of what cannot be looked at."""
@@ -138,6 +142,19 @@ class FolderSource(Plugin[FolderOptions]):
                 return [Check(subject, ok=True, message="can be listed")]
         except SourceError as error:
             return [Check(subject, ok=False, message=str(error))]
+
+    @hookimpl
+    def lint(self, pipeline: Pipeline) -> Iterable[Finding]:
+        """Whether the pipeline writes into the directory."""
+        return own_places(pipeline, self.options, "path", self._inside)
+
+    def _inside(self, place: str) -> str | None:
+        if "://" in place:
+            return None
+        real = Path(os.path.realpath(Path(place).expanduser()))
+        if not real.is_relative_to(self._root):
+            return None
+        return "/".join(real.relative_to(self._root).parts)
 
     # --- listing ---
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from lakefall.config.loader import load, read
+from lakefall.config.loader import lint, load, read
 from lakefall.contract.errors import ConfigError
 from lakefall.plugin_loading.catalogue import Catalogue
 
@@ -81,3 +82,61 @@ def test_overrides_that_fit_one_by_one_and_not_together(write: Write, catalogue:
     assert file.config("old_a")
     with pytest.raises(ConfigError, match=r"p\.yaml:12: tables\.\*_b.*\.wanted\.0: no date$"):
         file.config("old_b")
+
+
+FOLDER = (
+    "source: {{use: folder, path: {path}{more}}}\nsink: {{use: iceberg, catalog: {{{catalog}}}}}\n"
+)
+SQLITE = "type: sqlite, warehouse: {}"
+REST = "type: rest, uri: 'http://x', warehouse: '{}'"
+
+
+def problems(write: Write, text: str) -> list[str]:
+    return lint([write(text)], environ={})
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "cache", "more", "found"),
+    [
+        ("{0}/lake", "{0}/cache", "", []),
+        ("{0}/inbox2", "{0}", "", []),
+        ("{0}/inbox/lake", "{0}/cache", "", ["sink.catalog.warehouse ({0}/inbox/lake)"]),
+        ("{0}/inbox", "{0}/cache", "", ["sink.catalog.warehouse ({0}/inbox)"]),
+        ("{0}/link/lake", "{0}/cache", "", ["sink.catalog.warehouse ({0}/link/lake)"]),
+        ("{0}/x/../inbox/a", "{0}/inbox/c", "", ["cache.dir", "sink.catalog.warehouse"]),
+        # Hidden folders are no input, and these are left out.
+        ("{0}/inbox/.lake", "{0}/inbox/t/.cache", "", []),
+        ("{0}/inbox/lake", "{0}/inbox/c", ", exclude: ['lake/**', 'c/**']", []),
+    ],
+)
+def test_a_pipeline_that_writes_into_its_source_is_refused(
+    write: Write, tmp_path: Path, warehouse: str, cache: str, more: str, found: list[str]
+) -> None:
+    (tmp_path / "inbox").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "inbox")
+    catalog = SQLITE.format(warehouse.format(tmp_path))
+    text = FOLDER.format(path=tmp_path / "inbox", more=more, catalog=catalog)
+    told = problems(write, text + f"cache: {{dir: {cache.format(tmp_path)}}}\n")
+    assert len(told) == len(found)
+    for problem, words in zip(told, found, strict=True):
+        assert f"source.path: {words.format(tmp_path)}" in problem
+        assert "lies in the source: what lakefall writes there would be listed as input" in problem
+
+
+@pytest.mark.parametrize(
+    ("warehouse", "more", "count"),
+    [
+        ("s3://in/lake", "", 1),
+        ("s3a://in", "", 1),
+        ("s3://in/lake", ", exclude: ['lake/**']", 0),
+        ("s3://in-other/lake", "", 0),
+        ("in", "", 0),
+    ],
+)
+def test_tables_in_the_bucket_of_the_source_are_refused(
+    write: Write, warehouse: str, more: str, count: int
+) -> None:
+    text = f"source: {{use: s3, bucket: in{more}}}\nsink:\n  use: iceberg\n"
+    told = problems(write, f"{text}  catalog: {{{REST.format(warehouse)}}}\n")
+    assert len(told) == count
+    assert all("source.bucket: sink.catalog.warehouse" in problem for problem in told)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
@@ -129,3 +130,7 @@ class IcebergOptions(LakeOptions):
     """Iceberg table properties of new tables, over the built-in ones."""
     maintenance: IcebergMaintenance = IcebergMaintenance()
     """How `lakefall maintain` compacts tables and expires their snapshots."""
+
+    def places(self) -> Mapping[str, str]:
+        """The warehouse; that of a REST catalog may be a name, whose place the catalog knows."""
+        return {"catalog.warehouse": str(self.catalog.warehouse or "")}

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from lakefall.common import naming
 from lakefall.contract.errors import LakefallError, StorageFullError, UnsafeKeyError
-from lakefall.contract.plugin import Plugin, Stage, hookimpl
+from lakefall.contract.plugin import Finding, Plugin, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Check, LocalFile, RegistryEntry, SourceFile
-from lakefall.files.selection import NO_SPACE, Selection, warn_if_large
+from lakefall.files.selection import NO_SPACE, Selection, own_places, warn_if_large
 from lakefall_plugins.sources.s3.cache import ObjectCache
 from lakefall_plugins.sources.s3.client import CONNECTIONS, Bucket
 from lakefall_plugins.sources.s3.keys import folder_of, printable, problem_of
@@ -23,6 +23,8 @@ from lakefall_plugins.sources.s3.options import S3Options
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import ObjectTypeDef
+
+    from lakefall.plugin_loading.pipeline import Pipeline
 
 
 class S3Source(Plugin[S3Options]):
@@ -116,6 +118,17 @@ class S3Source(Plugin[S3Options]):
             return [Check(subject, ok=False, message=str(error))]
         message = f"can be listed; endpoint {self._bucket.endpoint}, region {region}"
         return [Check(subject, True, message, version, perf_counter() - began)]
+
+    @hookimpl
+    def lint(self, pipeline: Pipeline) -> Iterable[Finding]:
+        """Whether the pipeline's tables lie in the bucket."""
+        return own_places(pipeline, self.options, "bucket", self._inside)
+
+    def _inside(self, place: str) -> str | None:
+        scheme, _, rest = place.partition("://")
+        bucket, _, key = rest.partition("/")
+        ours = scheme in ("s3", "s3a", "s3n") and bucket == self.options.bucket
+        return key.strip("/") if ours else None
 
     def _cache(self, run: Run) -> ObjectCache:
         settings = run.pipeline.config.cache

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import compress
 from pathlib import Path
 from typing import IO
 
@@ -18,7 +19,7 @@ from lakefall.tabular.places import LineMapWriter
 from lakefall.tabular.rejects import DAMAGED, RejectWriter
 from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import MAX_RECORD, Codec, line_blocks
-from lakefall_plugins.formats.csv.reading.head import Head, Repetition
+from lakefall_plugins.formats.csv.reading.head import MOST_KEPT, Head, Repetition
 from lakefall_plugins.formats.csv.reading.others import OtherTable, OtherTables
 from lakefall_plugins.formats.csv.reading.padding import Padding
 from lakefall_plugins.formats.csv.reading.parsing import Failure, Parsed, parse
@@ -160,23 +161,25 @@ class _Repair:
         """Blocks of lines between the head and the footer."""
         head, footer = self.head.lines, self.dialect.footer_lines
         total = self.dialect.total_lines if self.reject_totals else 0
-        kept = footer + total
-        held: list[str] = []
-        held_clean = True
+        left: int | None = None
+        if footer + total:
+            # A footer may be a million empty lines: they are counted, not held.
+            left = sum(len(lines) for lines, _ in line_blocks(path, self.codec)) - footer - total
+        below: list[str] = []
         for lines, clean in line_blocks(path, self.codec):
-            body = lines
+            body = lines if left is None else lines[: max(left, 0)]
+            if left is not None:
+                left -= len(lines)
+                below += lines[len(body) :][: total + MOST_KEPT - len(below)]
             if head:
-                self.advance(lines[:head])
-                body = lines[head:]
-                head -= len(lines) - len(body)
-            if kept:
-                held_clean = held_clean and clean
-                body = held + body
-                held, body = body[-kept:], body[:-kept]
+                self.advance(body[:head])
+                rest = body[head:]
+                head -= len(body) - len(rest)
+                body = rest
             if body:
-                yield body, held_clean and clean
-        self.totals, held = held[:total], held[total:]
-        self.skipped.add(FOOTER, held)
+                yield body, clean
+        self.totals, below = below[:total], below[total:]
+        self.skipped.add(FOOTER, below, footer)
 
     def advance(self, lines: Sequence[str]) -> None:
         self.first_line += len(lines)
@@ -212,6 +215,14 @@ class _Repair:
 
         rows = parsed.rows
         raws = parsed.raws(lines)
+        if not all(rows):
+            # Blank lines; one by one, millions of them would take minutes.
+            filled = np.fromiter(map(bool, rows), dtype=bool, count=len(rows))
+            self.blank += int((parsed.ends - parsed.starts)[~filled].sum())
+            rows, raws = list(filter(None, rows)), list(compress(raws, filled))
+            parsed = replace(
+                parsed, rows=rows, starts=parsed.starts[filled], ends=parsed.ends[filled]
+            )
         self.measure(raws)
         good = np.ones(len(rows), dtype=bool)
         done = 0
@@ -242,7 +253,7 @@ class _Repair:
         """Take one record, which is ``lines[slice(*place)]``; whether it is good."""
         at, end = place
         number += self.read
-        if not row or (len(row) == 1 < self.columns and not raw.strip()):
+        if len(row) == 1 < self.columns and not raw.strip():
             self.blank += end - at
             self.others.blank(number)
             return False

@@ -26,6 +26,10 @@ UNUSED = "\x1f"
 """Stands in for the delimiter of a file of one column; a file that holds it is not plain."""
 
 
+MAX_GAP = 64 << 20
+"""Bytes of blank lines in a row up to which DuckDB reads the file, in a buffer of twice as many."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plain:
     """What the scan counted in a plain file."""
@@ -35,7 +39,7 @@ class Plain:
     blank: int
     """Blank lines."""
     longest: int
-    """Upper bound of the bytes of a record."""
+    """Upper bound of the bytes of a record and of the blank lines above it."""
 
 
 class _NotPlainError(Exception):
@@ -115,6 +119,8 @@ class _Scan:
         self.blank = 0
         self.open_bytes = 0
         self.longest = 0
+        self.gap = self.widest = 0
+        """Bytes of the blank lines in a row that were seen last, and of the most of them."""
         self.utf8 = codecs.getincrementaldecoder("utf-8")("strict")
 
     def file(self, path: Path) -> Plain:
@@ -128,7 +134,7 @@ class _Scan:
                 self.block(block + b"\n", complete=False)
         if self.inside:
             raise _NotPlainError
-        return Plain(self.records, self.blank, self.longest)
+        return Plain(self.records, self.blank, self.longest + self.widest)
 
     def check_bytes(self, block: bytes) -> None:
         if b"\0" in block or (self.single and self.delimiter in block):
@@ -228,6 +234,7 @@ class _Scan:
         self.open_bytes = len(data) - int(feeds[-1]) - 1
         blanks = int(np.count_nonzero(blank))
         self.blank += blanks
+        self.note_gaps(starts, feeds, blank)
         ends = self.breaks + ordinal
         if not blanks and int(ends[-1]) - self.last_end == len(feeds):
             self.note_run(self.last_end + 1, len(feeds))
@@ -236,6 +243,30 @@ class _Scan:
             begins[0], begins[1:] = self.last_end + 1, ends[:-1] + 1
             self.note(begins[~blank])
         self.last_end = int(ends[-1])
+
+    def note_gaps(
+        self,
+        starts: npt.NDArray[np.intp],
+        feeds: npt.NDArray[np.intp],
+        blank: npt.NDArray[np.bool_],
+    ) -> None:
+        """Bytes of blank lines in a row: to DuckDB they are part of the line that follows."""
+        import numpy as np
+
+        if not (self.gap or blank.any()):
+            return
+        filled = np.flatnonzero(~blank)
+        end = int(feeds[-1]) + 1
+        if not len(filled):
+            self.gap += end
+        else:
+            inner = starts[filled[1:]] - feeds[filled[:-1]] - 1
+            first = self.gap + int(starts[filled[0]])
+            self.widest = max(self.widest, first, int(inner.max(initial=0)))
+            self.gap = end - int(feeds[filled[-1]]) - 1
+        self.widest = max(self.widest, self.gap)
+        if self.widest > MAX_GAP:
+            raise _NotPlainError
 
     def check_ends(self, crlf: npt.NDArray[np.bool_]) -> None:
         if not len(crlf):

@@ -33,6 +33,7 @@ from lakefall_plugins.formats.csv.sniffing.layout import (
 from lakefall_plugins.formats.csv.sniffing.sample import (
     FIRST_TAIL,
     LARGEST_TAIL,
+    end_of,
     line_count,
     tail,
     terminator,
@@ -239,14 +240,15 @@ def _end(path: Path, encoding: str, found: Found, table: _Table, way: Way) -> tu
         if found.best.split.open_end:
             return 0, 0  # what an unclosed quote takes in are records
         return _end_of(rows[table.layout.first :], table.width, found.sample.text, way) or (0, 0)
-    size = FIRST_TAIL
+    size, file = FIRST_TAIL, end_of(path, encoding, way.delimiter)
     while size <= LARGEST_TAIL:
-        text = tail(path, encoding, size)
+        text = tail(path, encoding, size, file.at)
         end = split(text, way)
         if end.misplaced or end.open_end:
             return 0, 0
         if (lines := _end_of(end.rows, table.width, text, way)) is not None:
-            return lines
+            footer, total = lines
+            return (footer + file.empty if footer else 0), total
         size *= 16
     return 0, 0
 

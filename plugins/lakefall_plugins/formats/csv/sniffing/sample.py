@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import IO
 
 from lakefall_plugins.formats.csv.encoding.decoding import codec_of
 
@@ -91,8 +92,10 @@ def terminator(ends: Mapping[str, int], inside: int = 0) -> str:
 _BLOCK = 1 << 20
 _OVERLAP = 64
 _WINDOW = 1 << 13
-FIRST_TAIL, LARGEST_TAIL = 1 << 13, 1 << 25
+FIRST_TAIL, LARGEST_TAIL = 1 << 13, 1 << 21
 """Bytes at the end of a file: looked at first, and at most, while they are all empty rows."""
+_MANY = 1 << 16
+"""Bytes of empty lines at the end of a file from which on most are counted, and not looked at."""
 
 
 def around_first(path: Path, encoding: str, texts: Sequence[str]) -> str:
@@ -125,13 +128,60 @@ def opening(delimiter: str, quotechar: str) -> list[str]:
     return [f"{text}{quotechar}" for text in before]
 
 
-def tail(path: Path, encoding: str, size: int) -> str:
-    """Whole lines from the end of the file."""
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a file ends for one who looks at its last rows."""
+
+    at: int
+    """Bytes before it."""
+    empty: int = 0
+    """Lines after it, of blanks and delimiters alone, as the ones right before it are."""
+
+
+def end_of(path: Path, encoding: str, delimiter: str) -> End:
+    """The file's end, before most of its last lines where many are empty: a spreadsheet may write
+    a million of them."""
+    size = path.stat().st_size
     codec = codec_of(path, encoding).name
-    start = max(path.stat().st_size - size, 0) // 4 * 4
+    if codec.startswith(("utf-16", "utf-32")) or not delimiter.isascii():
+        return End(size)
+    with path.open("rb") as stream:
+        start, text = size, b""
+        while start and not text:
+            end, start = start, max(start - _BLOCK, 0)
+            stream.seek(start)
+            text = stream.read(end - start).rstrip(b" \t\r\n" + delimiter.encode())
+        stream.seek(start + len(text))
+        below = start + len(text) + len(stream.readline())
+        if size - below < _MANY:
+            return End(size)
+        # Two lines stay, of those that hold a delimiter or a blank where there are any.
+        at = _first_other(stream, b"\r\n") or below
+        stream.seek(at)
+        at += len(stream.readline()) + len(stream.readline())
+        feeds = returns = 0
+        last = b"\n"
+        while block := stream.read(_BLOCK):
+            feeds, returns = feeds + block.count(b"\n"), returns + block.count(b"\r")
+            last = block[-1:]
+        return End(at, (feeds or returns) + (last not in b"\r\n"))
+
+
+def _first_other(stream: IO[bytes], skipped: bytes) -> int:
+    """Where the first other byte stands from here on; 0 for none."""
+    while block := stream.read(_BLOCK):
+        if rest := block.lstrip(skipped):
+            return stream.tell() - len(rest)
+    return 0
+
+
+def tail(path: Path, encoding: str, size: int, end: int) -> str:
+    """Whole lines from the last bytes before ``end``."""
+    codec = codec_of(path, encoding).name
+    start = max(end - size, 0) // 4 * 4
     with path.open("rb") as stream:
         stream.seek(start)
-        return _whole_lines(stream.read(), codec, start > 0, to_end=True)
+        return _whole_lines(stream.read(end - start), codec, start > 0, to_end=True)
 
 
 def _whole_lines(raw: bytes, codec: str, cut_start: bool, to_end: bool = False) -> str:
