@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,3 +47,24 @@ def test_rejects_and_another_files_copy_keep_apart(
     with pytest.raises(UsageError, match="both"):
         single_file.clean(run, tmp_path / names[1], out, taken=taken)
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+FORMULAS = 'id,name,=x\n1,=cmd|calc,-5\n-2,@a,+3.5e4\n3,"\tx","-1\n+2"\n4,,a=b\n5,6,7,-=8\n'
+
+
+def test_formulas_stay_as_they_are_unless_a_spreadsheet_is_to_read_them(
+    run: Run, tmp_path: Path
+) -> None:
+    """OWASP, "CSV Injection"; numbers with a sign are none."""
+    (tmp_path / "f.csv").write_text(FORMULAS)
+    cells: dict[bool, list[list[str]]] = {}
+    for safe in (False, True):
+        out = tmp_path / str(safe)
+        cleaned = single_file.clean(run, tmp_path / "f.csv", out, taken={}, safe=safe)
+        assert cleaned.formulas == 5
+        cells[safe] = list(csv.reader(cleaned.path.open(newline="")))
+    assert cells[False] == list(csv.reader(io.StringIO(FORMULAS, newline="")))[:-1]
+    changed = {"=x", "=cmd|calc", "@a", "\tx", "-1\n+2"}
+    assert cells[True] == [
+        [f"'{cell}" if cell in changed else cell for cell in row] for row in cells[False]
+    ]

@@ -88,6 +88,13 @@ def clean(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write into.")],
     pipeline: OfPipeline = None,
     table: ForTable = "",
+    safe: Annotated[
+        bool,
+        typer.Option(
+            "--safe-for-spreadsheets",
+            help="Put an apostrophe before cells that a spreadsheet would run (=, +, -, @, tab).",
+        ),
+    ] = False,
     sets: Set = [],
     json: Json = False,
 ) -> None:
@@ -96,7 +103,8 @@ def clean(
     For people and other tools, as RFC 4180 says. Values stay as they are written. What cannot be
     read as a record is written beside each file, to NAME.rejects.csv. With --json, each object
     holds: path, out, rejects, rows_read, rows_written, rows_rejected, lines_skipped,
-    lines_skipped_by_rule (the rule's name: lines); or path and error.
+    lines_skipped_by_rule (the rule's name: lines), formulas (cells that a spreadsheet would run);
+    or path and error.
 
     \b
     Example: lakefall clean exports/*.csv --out cleaned
@@ -106,9 +114,10 @@ def clean(
     from lakefall.run import single_file
 
     taken: dict[str, Path] = {}
+    formulas: dict[Path, int] = {}
 
     def one(run: Run, path: Path) -> None:
-        cleaned = single_file.clean(run, path, out, table, taken=taken)
+        cleaned = single_file.clean(run, path, out, table, taken=taken, safe=safe)
         if json:
             emit(
                 {
@@ -120,16 +129,28 @@ def clean(
                     "rows_rejected": cleaned.rows_rejected,
                     "lines_skipped": sum(by_rule(cleaned.skipped).values()),
                     "lines_skipped_by_rule": by_rule(cleaned.skipped),
+                    "formulas": cleaned.formulas,
                 }
             )
         else:
+            formulas[path] = cleaned.formulas
             beside = f", {cleaned.rows_rejected:,} rejected: {cleaned.rejects}"
             say(
                 f"{path}: {cleaned.rows_written:,} rows in {cleaned.path}"
                 f"{beside if cleaned.rejects else ''}"
             )
 
-    _each(file, pipeline, sets, one, json=json)
+    try:
+        _each(file, pipeline, sets, one, json=json)
+    finally:
+        found = [path for path, cells in formulas.items() if cells]
+        if found and not safe:
+            more = f" and {len(found) - 1} more files" if len(found) > 1 else ""
+            say(
+                f"{sum(formulas.values()):,} cells of {found[0]}{more} are formulas for a "
+                "spreadsheet (=, +, -, @, tab); --safe-for-spreadsheets puts an apostrophe before "
+                "them"
+            )
 
 
 def _each(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -93,13 +93,53 @@ class Cleaned:
     rows_rejected: int
     skipped: tuple[Skipped, ...]
     """As in ``Records``."""
+    formulas: int
+    """Cells that a spreadsheet would run, names and rejects included."""
 
 
-def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, Path]) -> Cleaned:
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """SQL of a header and of the rows below it, all of them text."""
+
+    header: tuple[str, ...]
+    cells: tuple[str, ...]
+    relation: str
+
+    def select(self, of: Callable[[str], str]) -> str:
+        """The rows, with what ``of`` makes of each cell."""
+        header, cells = (", ".join(map(of, each)) for each in (self.header, self.cells))
+        return f"SELECT {header} UNION ALL SELECT {cells} FROM {self.relation}"
+
+    @property
+    def formulas(self) -> str:
+        """How many cells are formulas: of the header, then of each column."""
+        header = "+".join(f"{_is_formula(name)}::INTEGER" for name in self.header)
+        cells = "+".join(f"count_if({_is_formula(cell)})" for cell in self.cells)
+        return f"SELECT {header} UNION ALL SELECT {cells} FROM {self.relation}"
+
+
+def _is_formula(cell: str) -> str:
+    """SQL: whether a spreadsheet takes the cell for a formula (OWASP, "CSV Injection"); a number
+    with a sign is none."""
+    text = f"coalesce({cell}, '')"
+    return (
+        rf"(regexp_full_match({text}, '[=+\-@\t\r].*', 's') AND NOT "
+        rf"regexp_full_match({text}, '[-+][.,]?[0-9][0-9., ]*([eE][-+]?[0-9]+)?%?'))"
+    )
+
+
+def _made_safe(cell: str) -> str:
+    return f"CASE WHEN {_is_formula(cell)} THEN chr(39) || {cell} ELSE {cell} END"
+
+
+def clean(
+    run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, Path], safe: bool = False
+) -> Cleaned:
     """Write ``path`` to a file of the same name in ``out``, without ``.gz`` and the like;
     with ``.csv`` behind it where it is of another format.
 
     ``taken`` holds the names already written in this call, so that no two files share one.
+    ``safe`` puts an apostrophe before cells that a spreadsheet would run.
 
     Raises:
         UsageError: the target is the file itself, or another file's.
@@ -119,9 +159,9 @@ def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, 
         taken[rejects.name] = path
     out.mkdir(parents=True, exist_ok=True)
     taken[target.name] = path
-    _write(run, _rows(records), target)
+    formulas = _write(run, _rows(records), target, safe=safe)
     if records.rejects and rejects:
-        _write(run, _rejects(records.rejects), rejects)
+        formulas += _write(run, _rejects(records.rejects), rejects, safe=safe)
     return Cleaned(
         target,
         rejects,
@@ -129,6 +169,7 @@ def clean(run: Run, path: Path, out: Path, table: str = "", *, taken: dict[str, 
         records.rows_good,
         records.rows_rejected,
         records.skipped,
+        formulas,
     )
 
 
@@ -137,30 +178,29 @@ def _refuse_taken(path: Path, target: Path, taken: dict[str, Path]) -> None:
         raise UsageError(f"{path} and {other} would both become {target}; clean them apart")
 
 
-def _rows(records: Records) -> str:
+def _rows(records: Records) -> _Rows:
     columns = [f"{text_column(n)}::VARCHAR" for n in range(len(records.columns))]
     if len(columns) == 1:
         # An empty line would be taken for none; `""` is a row.
         columns = [f"coalesce({columns[0]}, '')"]
-    return f"{_header(records.header)} UNION ALL SELECT {', '.join(columns)} FROM {records.sql}"
+    return _Rows(tuple(map(sql.literal, records.header)), tuple(columns), records.sql)
 
 
-def _rejects(path: Path) -> str:
+def _rejects(path: Path) -> _Rows:
     names = ("line", "column", "reason", "text")
-    columns = ", ".join(f"{sql.identifier(n)}::VARCHAR" for n in names)
-    return f"{_header(names)} UNION ALL SELECT {columns} FROM {sql.parquet([path])}"
+    columns = (f"{sql.identifier(n)}::VARCHAR" for n in names)
+    return _Rows(tuple(map(sql.literal, names)), tuple(columns), sql.parquet([path]))
 
 
-def _header(names: Sequence[str]) -> str:
-    return f"SELECT {', '.join(sql.literal(n) for n in names)}"
-
-
-def _write(run: Run, query: str, target: Path) -> None:
+def _write(run: Run, found: _Rows, target: Path, *, safe: bool) -> int:
+    """Write them; the number of cells that a spreadsheet would run."""
     import duckdb
 
+    query = found.select(_made_safe if safe else str)
     try:
         with sql.connect(run.pipeline.config.engine, run.workdir) as connection:
             sql.rows(connection, f"COPY ({query}) TO {sql.literal(str(target))} {FORMAT}")
+            return sum(n for row in sql.rows(connection, found.formulas) for n in row)
     except duckdb.Error as error:
         target.unlink(missing_ok=True)
         raise LakefallError(f"cannot write {target}: {error}") from error

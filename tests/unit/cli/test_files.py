@@ -141,6 +141,7 @@ def test_clean_expands_archives(here: Path, capsys: pytest.CaptureFixture[str]) 
         "rows_rejected": 0,
         "lines_skipped": told["lines_skipped"],
         "lines_skipped_by_rule": told["lines_skipped_by_rule"],
+        "formulas": 0,
     }
     assert rows(here / "out/a.csv") == [["id", "name"], ["1", "x"]]
 
