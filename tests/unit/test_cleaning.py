@@ -18,7 +18,7 @@ from lakefall.run.runner import Runner
 PIPELINE = """\
 version: 1
 name: cleaning
-source: {use: folder, path: .}
+source: {use: folder, path: inbox}
 sniffer: {use: csv}
 type_inferer: {use: threshold}
 sink: {use: iceberg, catalog: {type: sqlite, warehouse: lake}}
