@@ -13,6 +13,8 @@ from typing import IO
 
 from lakefall_plugins.formats.csv.encoding.decoding import codec_of
 
+BYTES_A_LINE = 64
+"""A sample has at most one line for so many bytes: hundreds of short lines prove nothing more."""
 _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
@@ -92,6 +94,7 @@ def terminator(ends: Mapping[str, int], inside: int = 0) -> str:
 _BLOCK = 1 << 20
 _OVERLAP = 64
 _WINDOW = 1 << 13
+_WINDOW_LINES = _WINDOW // BYTES_A_LINE
 FIRST_TAIL, LARGEST_TAIL = 1 << 13, 1 << 21
 """Bytes at the end of a file: looked at first, and at most, while they are all empty rows."""
 _MANY = 1 << 16
@@ -116,7 +119,8 @@ def around_first(path: Path, encoding: str, texts: Sequence[str]) -> str:
             if places:
                 start = max(offset - len(kept) + min(places) - _WINDOW // 4, 0)
                 stream.seek(start // 4 * 4)
-                return _whole_lines(stream.read(_WINDOW), codec, start > 0)
+                around = _whole_lines(stream.read(_WINDOW), codec, start > 0)
+                return _lines_around(around, texts)
             offset += len(block)
             kept = block[-_OVERLAP:]
     return ""
@@ -126,6 +130,15 @@ def opening(delimiter: str, quotechar: str) -> list[str]:
     """How a quote stands that opens a cell."""
     before = ["\n", "\r", *([delimiter, f"{delimiter} "] if delimiter else [])]
     return [f"{text}{quotechar}" for text in before]
+
+
+def _lines_around(text: str, texts: Sequence[str]) -> str:
+    """Lines from some before the first place where one of some texts stands."""
+    places = [place for each in texts if (place := text.find(normalise(each))) >= 0]
+    lines = text.split("\n")
+    first = max(text[: min(places, default=0)].count("\n") - _WINDOW_LINES // 4, 0)
+    end = "\n" if first + _WINDOW_LINES < len(lines) else ""
+    return "\n".join(lines[first : first + _WINDOW_LINES]) + end
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +194,8 @@ def tail(path: Path, encoding: str, size: int, end: int) -> str:
     start = max(end - size, 0) // 4 * 4
     with path.open("rb") as stream:
         stream.seek(start)
-        return _whole_lines(stream.read(end - start), codec, start > 0, to_end=True)
+        text = _whole_lines(stream.read(end - start), codec, start > 0, to_end=True)
+    return "\n".join(text.split("\n")[-size // BYTES_A_LINE :])
 
 
 def _whole_lines(raw: bytes, codec: str, cut_start: bool, to_end: bool = False) -> str:

@@ -29,7 +29,13 @@ from lakefall_plugins.formats.csv.sniffing.delimiters import (
 )
 from lakefall_plugins.formats.csv.sniffing.layout import mark_of
 from lakefall_plugins.formats.csv.sniffing.quoting import Marked, settle_marks, ways
-from lakefall_plugins.formats.csv.sniffing.sample import Sample, around_first, opening, take
+from lakefall_plugins.formats.csv.sniffing.sample import (
+    BYTES_A_LINE,
+    Sample,
+    around_first,
+    opening,
+    take,
+)
 from lakefall_plugins.formats.csv.sniffing.scoring import Scored, as_preferred, score
 from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way, split
 
@@ -42,8 +48,6 @@ comments alone."""
 ENOUGH_ROWS = 10
 ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
-BYTES_A_LINE = 64
-"""A sample has at most one line for so many bytes: hundreds of short lines prove nothing more."""
 SURE = 0.9
 DOUBT_BITS = 18.0
 """A way that is so far behind is half as likely: the bits count more than they prove."""
@@ -93,7 +97,7 @@ def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> 
             if not sample.truncated:
                 raise EmptyFileError(f"{name}: no bytes but blank lines; upload a table")
         else:
-            found = _select(sample, options)
+            found = _select(sample, options, before)
             rows = len(found.best.split.rows)
             enough = rows >= ENOUGH_ROWS or (rows > 3 and len(sample.text) >= ENOUGH_TEXT)
             if not sample.truncated or (enough and _is_settled(found)):
@@ -174,8 +178,13 @@ def _better(text: str, ways: Sequence[Way], options: CsvSnifferOptions) -> Way |
     return min(scored, key=_bits).way
 
 
-def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
-    """Score every way that is worth it, and find the best."""
+def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = None) -> Found:
+    """Score every way that is worth it, and find the best.
+
+    Args:
+        before: what less of the text told. Where its best way divided all rows alike, the
+            delimiters that were in doubt are scored again, and no others.
+    """
     cells = Cells()
     preferred, text, delimiter = options.delimiters, sample.text, options.delimiter
     if delimiter is None and (announced := _ANNOUNCED.match(text)):
@@ -197,6 +206,9 @@ def _select(sample: Sample, options: CsvSnifferOptions) -> Found:
     refused: list[Scored] = []
     if delimiter is not None:
         scored = scores(read([delimiter]))
+    elif before is not None and before.doubt.second is not None and _divides(before.best):
+        doubted = dict.fromkeys((before.best.way.delimiter, before.doubt.second.way.delimiter))
+        scored = scores(read(list(doubted)))
     else:
         scored = scores(read(preferred_in(text, preferred)))
         if not options.strict_delimiters:
