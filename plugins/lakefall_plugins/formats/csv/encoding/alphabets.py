@@ -79,7 +79,7 @@ ALPHABETS: tuple[Alphabet, ...] = (
     Alphabet("several languages", WESTERN, "éáíóüöèñçäãøåæßêôâîëïìòùúõûœýðþ¡¿ºª"),
     Alphabet("French", WESTERN, "éèàêçùâôîûëïœæÿü"),
     Alphabet("Spanish", WESTERN, "óíáéñúü¡¿ºª"),
-    Alphabet("Portuguese", WESTERN, "ãçáéíóêõâàúôüºª"),
+    Alphabet("Portuguese", WESTERN, "ãçáéíóêâàúõôüºª"),
     Alphabet("Catalan", WESTERN, "àóèéíçòúïü·"),
     Alphabet("German", WESTERN, "üäößéèáàôç"),
     Alphabet("Italian", WESTERN, "àèùòéìîóíáçêü"),

@@ -82,13 +82,14 @@ _FOLLOWERS = {
     "ĺ": _CONSONANTS,
     "ς": "\n",
     "ř": "aáeéěiíoóuúůyýbcčdďhkmnňpsštťvzž\n",
+    "ø": "abcdefghijklmnopqrstuvwxyzæøå\n",
     **dict.fromkeys("βγδζθκλμξπτφχψ", _GREEK),
 }
 """What may follow letters whose bytes are other letters elsewhere: Spanish ``ñ`` stands before
 vowels (Polish ``ń`` ends words), Portuguese ``ã`` in ``ão`` or at the end (Romanian ``ă``
 anywhere), Slovak ``ŕ`` and ``ĺ`` before consonants (Italian ``à`` ends words), Czech ``ř`` before
-no ``g``, ``l`` or ``r`` (Danish ``ø``), Polish nasals before consonants or at the end, Lithuanian
-``ų`` mostly at the end (Danish ``ø`` inside). Greek words end in vowels, ``ν``, ``ρ`` or ``ς``,
+no ``g``, ``l`` or ``r`` (Danish ``ø``, which stands before no accent), Polish nasals before
+consonants or at the end, Lithuanian ``ų`` mostly at the end (Danish ``ø`` inside). Greek words end in vowels, ``ν``, ``ρ`` or ``ς``,
 which stands nowhere else."""
 _LEADERS = {"ě": "bdfmnptv", "ů": "bcčdďfghjklmnpřrsštťvzž", "ï": "aáeéèoóuúy"}
 """What may stand before such letters: Czech ``ě`` follows these consonants (Italian ``ì`` any),
@@ -195,7 +196,7 @@ def _upper_half(encoding: str) -> str:
 _PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 3.5, "cp1258": 5.0}
 _PRIOR_BITS |= {"iso8859-13": 4.5, "iso8859-4": 8.0, "cp775": 9.0, "cp1250": 1.5}
 _PRIOR_BITS |= {"iso8859-2": 2.0, "koi8-r": 2.5, "koi8-u": 2.5}
-_RARE_BITS = {"Icelandic": 2.0, "Estonian": 1.5}
+_RARE_BITS = {"Icelandic": 2.0, "Estonian": 2.5}
 """Of languages of few people, whose letters are those of others in their own encodings."""
 
 
