@@ -89,8 +89,8 @@ _FOLLOWERS = {
 vowels (Polish ``ń`` ends words), Portuguese ``ã`` in ``ão`` or at the end (Romanian ``ă``
 anywhere), Slovak ``ŕ`` and ``ĺ`` before consonants (Italian ``à`` ends words), Czech ``ř`` before
 no ``g``, ``l`` or ``r`` (Danish ``ø``, which stands before no accent), Polish nasals before
-consonants or at the end, Lithuanian ``ų`` mostly at the end (Danish ``ø`` inside). Greek words end in vowels, ``ν``, ``ρ`` or ``ς``,
-which stands nowhere else."""
+consonants or at the end, Lithuanian ``ų`` mostly at the end (Danish ``ø`` inside). Greek words end
+in vowels, ``ν``, ``ρ`` or ``ς``, which stands nowhere else."""
 _LEADERS = {"ě": "bdfmnptv", "ů": "bcčdďfghjklmnpřrsštťvzž", "ï": "aáeéèoóuúy"}
 """What may stand before such letters: Czech ``ě`` follows these consonants (Italian ``ì`` any),
 ``ů`` no vowel (French ``où``), ``ï`` a vowel (Slovak ``ď`` begins words)."""
