@@ -189,7 +189,8 @@ def _first_other(stream: IO[bytes], skipped: bytes) -> int:
 
 
 def tail(path: Path, encoding: str, size: int, end: int) -> str:
-    """Whole lines from the last bytes before ``end``."""
+    """Whole lines from the last bytes before ``end``, at most one for so many bytes as in a
+    sample."""
     codec = codec_of(path, encoding).name
     start = max(end - size, 0) // 4 * 4
     with path.open("rb") as stream:
