@@ -141,7 +141,7 @@ class ReaderOptions(Options):
 class HeaderLimits:
     """Beyond these a file's header is taken for something else than names."""
 
-    columns: int = 5_000
+    columns: int = 2_000
     name: int = 1_000
     """Characters of a column's name."""
 
@@ -158,7 +158,7 @@ class SinkOptions(Options):
     stay then."""
     max_columns: int = Field(default=HeaderLimits().columns, ge=1, le=100_000)
     """Columns (of JSON: different keys) above which a file fails before its rows are read. Each
-    costs memory in every step: some 100 KB."""
+    costs about half a megabyte of memory."""
     max_name_length: int = Field(default=HeaderLimits().name, ge=1, le=1_000_000)
     """Characters of a column's name in the file above which the file fails."""
 
