@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lakefall import cli
 from lakefall.contract.errors import SinkError
 from lakefall.contract.values import Status
+from lakefall.run.runner import Runner
 
 from .faults import NOT_STORED, Fault, Faulty, faulty, times
 from .iceberg_support import Lakehouse
 from .servers import Servers
 
 ROWS = "id,name\n1,ann\n2,bob\n9\n"
+TABLES = ("orders", "_ingest_registry", "_ingest_rejects")
 MORE = "id,name\n3,eve\n4,joe\n5,kim\n9\n"
 
 
@@ -34,7 +39,79 @@ def names(lakehouse: Lakehouse) -> list[str]:
     return [name for (name,) in lakehouse.ask("SELECT name FROM orders ORDER BY id")]
 
 
-@pytest.mark.parametrize("table", ["orders", "_ingest_registry", "_ingest_rejects"])
+def run_cli(lakehouse: Lakehouse, capsys: pytest.CaptureFixture[str], *args: str) -> dict[str, Any]:
+    """A command's one JSON object; nothing but words goes to stderr."""
+    command, *rest = args
+    code = cli._code([*command.split(), str(lakehouse.file), *rest, "--json"])
+    told = capsys.readouterr()
+    assert "Traceback" not in told.err
+    assert code == 0, told.err
+    found: dict[str, Any] = json.loads(told.out)
+    return found
+
+
+def hurt(lakehouse: Lakehouse, path: str, how: str) -> None:
+    bucket, _, key = path.removeprefix("s3://").partition("/")
+    store = lakehouse.servers.s3()
+    whole = store.get_object(Bucket=bucket, Key=key)["Body"].read()
+    if how == "cut":
+        store.put_object(Bucket=bucket, Key=key, Body=whole[: len(whole) // 2])
+    else:
+        store.delete_object(Bucket=bucket, Key=key)
+
+
+@pytest.mark.parametrize(
+    ("table", "what"),
+    [
+        ("orders", "data"),  # the other tables' on a local lakehouse: the code is the same
+        *((table, "metadata") for table in TABLES),
+    ],
+)
+def test_damage_is_told_with_table_and_file_and_has_a_way_out(
+    lakehouse: Lakehouse, capsys: pytest.CaptureFixture[str], table: str, what: str
+) -> None:
+    lakehouse.put("orders/a.csv", ROWS)
+    lakehouse.run()
+    lakehouse.put("orders/b.csv", MORE)
+    lakehouse.run()
+    found = lakehouse.table(table)
+    path = found.metadata_location
+    if what == "data":
+        path = next(task.file.file_path for task in found.scan().plan_files())
+    hurt(lakehouse, path, "gone" if what == "metadata" else "cut")
+    with Runner(lakehouse.pipeline()).start() as run:
+        (told,) = [c.message for c in run.pipeline.check(run) if not c.ok]
+    assert f"table '{table}': {path} is not" in told
+    assert f"`lakefall repair PIPELINE {table}`" in told
+    lakehouse.put("orders/a.csv", ROWS + "7,zoe\n")
+    with suppress(SinkError):  # a registry that cannot be read is the run's own error
+        lakehouse.run()
+    capsys.readouterr()
+    if table == "_ingest_registry":
+        assert run_cli(lakehouse, capsys, "registry rebuild")["keys"] >= 1
+    else:
+        done = run_cli(lakehouse, capsys, "repair", table)
+        assert done["metadata"] if what == "metadata" else done["lost"] == [path]
+    lakehouse.run()
+    assert names(lakehouse) == ["ann", "bob", "eve", "joe", "kim", "zoe"]
+    assert lakehouse.ask("SELECT count(*) FROM _ingest_rejects") == [(2,)]
+    assert {o.status for o in lakehouse.run().outcomes} == {Status.UNCHANGED}
+
+
+def test_a_registry_that_the_catalog_tries_to_read_for_ever_is_made_anew(
+    lakehouse: Lakehouse, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server gives no answer about a table whose metadata file is cut, for minutes."""
+    lakehouse.put("orders/a.csv", ROWS)
+    lakehouse.run()
+    hurt(lakehouse, lakehouse.table("_ingest_registry").metadata_location, "cut")
+    lakehouse.catalog = {**lakehouse.catalog, "timeout": "1s"}
+    assert run_cli(lakehouse, capsys, "registry rebuild") == {"keys": 1}
+    lakehouse.catalog = {"s3": lakehouse.catalog["s3"]}
+    assert [o.status for o in lakehouse.run().outcomes] == [Status.UNCHANGED]
+
+
+@pytest.mark.parametrize("table", TABLES)
 def test_no_commit_names_what_the_store_did_not_keep(
     lakehouse: Lakehouse, store: Faulty, table: str
 ) -> None:

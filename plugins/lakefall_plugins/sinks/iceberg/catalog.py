@@ -282,10 +282,14 @@ class Lake:
     def is_lost(self, table: str, error: Exception) -> bool:
         """Whether a table cannot be read because of its own files, not of the way to them."""
         from pyiceberg.exceptions import NoSuchTableError, RESTError, ServerError
+        from requests.exceptions import RequestException
 
+        if type(error) is ServerError or isinstance(error, RequestException):
+            # A server that cannot read a table's metadata has many words for it, or tries for so
+            # long that nobody waits: then it answers what else it is asked.
+            return table in self.tables()
         if isinstance(error, RESTError):
-            # A server that cannot read a table's metadata has many words for it.
-            return type(error) is ServerError and table in self.tables()
+            return False
         known = isinstance(error, StorageDamagedError | FileNotFoundError | NoSuchTableError)
         return known or is_garbled(error)
 
