@@ -105,7 +105,7 @@ _OPENERS = frozenset("“‘«‹„¿¡#§№°±µ–—•…·´\u00a0")
 _COMMON_SYMBOLS = frozenset("’‘“”„«»–—…•€£°º·©®™½²³¼¾§´¨\u00a0№")
 _ODD_NEIGHBOURS = frozenset("!#$%*+<=>@[\\]^_`{|}~")
 """ASCII characters that seldom touch a letter above ASCII."""
-_MOST_BYTES = 2000
+_MOST_BYTES = 1500
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +256,7 @@ def _shape_bits(around: Counter[tuple[int, int, int]], encoding: str) -> tuple[f
     inside = stranger = crowd = 0.0
     table = _ASCII + _upper_half(encoding)
     for place, times in around.items():
-        before, here, after = (table[byte] for byte in place)
+        before, here, after = table[place[0]], table[place[1]], table[place[2]]
         if _misplaced(before, here, after):
             inside += MISPLACED_BITS * times
         if here.isalpha():
