@@ -69,7 +69,7 @@ BOMBS: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "value.jsonl": (
         lambda: b'{"a": "' + b"x" * 40_000_000 + b'"}\n',
-        "the record that begins on line 1 is larger than 33,554,432 bytes",
+        "the record that begins on line 1 is larger than 16,777,216 bytes",
     ),
 }
 

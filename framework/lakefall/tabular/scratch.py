@@ -75,7 +75,7 @@ def _is_full(error: Exception) -> bool:
 
 
 @contextmanager
-def scratch(cache: Path, run_id: str, bury: Callable[[Path], None]) -> Iterator[Path]:
+def scratch(cache: Path, run_id: str, bury: Callable[[Path], None] | None = None) -> Iterator[Path]:
     """A folder of its own for a run.
 
     Each run holds a lock beside its folder as long as it lives; a folder whose lock is free
@@ -103,11 +103,12 @@ def scratch(cache: Path, run_id: str, bury: Callable[[Path], None]) -> Iterator[
             lock.unlink(missing_ok=True)
 
 
-def _remove_dead(runs: Path, bury: Callable[[Path], None]) -> None:
+def _remove_dead(runs: Path, bury: Callable[[Path], None] | None) -> None:
     for lock in runs.glob("*.lock"):
         # Another run may remove the same folder at this moment.
         with suppress(OSError), locks.left_behind(lock) as dead:
             if dead is not None:
-                bury(runs / lock.stem)
+                if bury is not None:
+                    bury(runs / lock.stem)
                 shutil.rmtree(runs / lock.stem, ignore_errors=True)
                 lock.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lakefall.common import machine, sql
+from lakefall.common import sql
 from lakefall.contract.configuration import Engine
 from lakefall.contract.errors import MemoryLimitError, as_foreseen
 
@@ -54,20 +54,20 @@ def test_the_limits_of_a_container_count(
 ) -> None:
     where = groups(tmp_path, membership, files)
     quota = 2 if "150000 100000\n" in files.values() else 1
-    assert machine.processors(*where) == min(quota, len(os.sched_getaffinity(0)))
-    assert machine.memory(*where) == 4096
+    assert sql.processors(*where) == min(quota, len(os.sched_getaffinity(0)))
+    assert sql.memory(*where) == 4096
 
 
 @pytest.mark.parametrize("text", ["max 100000", "", "x y", "-1"])
 def test_without_a_limit_the_machine_counts(tmp_path: Path, text: str) -> None:
     where = groups(tmp_path, "0::/a\nnonsense", {"a/cpu.max": text, "a/memory.max": text})
-    assert machine.processors(*where) == len(os.sched_getaffinity(0))
-    assert machine.memory(*where) == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert sql.processors(*where) == len(os.sched_getaffinity(0))
+    assert sql.memory(*where) == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def test_the_engine_never_takes_more_than_there_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "processors", lambda: 3)
-    monkeypatch.setattr(machine, "memory", lambda: GIB)
+    monkeypatch.setattr(sql, "processors", lambda: 3)
+    monkeypatch.setattr(sql, "memory", lambda: GIB)
     assert [sql.threads_of(Engine(threads=n)) for n in (0, 2, 200)] == [3, 2, 3]
     assert sql.memory_of(Engine(memory_limit="100MB")) == 100_000_000
     assert sql.memory_of(Engine(memory_limit="900GB")) == int(0.8 * GIB)
@@ -76,8 +76,8 @@ def test_the_engine_never_takes_more_than_there_is(monkeypatch: pytest.MonkeyPat
 
 
 def test_the_engine_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "processors", lambda: 1)
-    monkeypatch.setattr(machine, "memory", lambda: 500 << 20)
+    monkeypatch.setattr(sql, "processors", lambda: 1)
+    monkeypatch.setattr(sql, "memory", lambda: 500 << 20)
     with sql.connect(Engine(threads=8, memory_limit="2GB"), tmp_path) as connection:
         settings = "SELECT current_setting('threads'), current_setting('memory_limit')"
         assert sql.rows(connection, settings) == [(1, "400.0 MiB")]
