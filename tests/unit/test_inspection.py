@@ -16,7 +16,7 @@ from lakefall.run.runner import Runner
 PIPELINE = """\
 version: 1
 name: inspection
-source: {use: folder, path: .}
+source: {use: folder, path: inbox}
 sniffer: {use: csv}
 type_inferer: {use: threshold}
 sink: {use: iceberg, namespace: none, catalog: {type: sqlite, warehouse: lake}}
