@@ -187,7 +187,7 @@ def _each(
 DEFAULTS = """\
 version: 1
 name: defaults
-source: {{use: folder, path: .}}
+source: {{use: folder, path: {source}}}
 sniffer: [csv, jsonl, parquet, excel]
 type_inferer: {{use: threshold}}
 sink: {{use: iceberg, namespace: none, catalog: {{type: sqlite, warehouse: {folder}}}}}
@@ -207,7 +207,8 @@ def _scratch_run(pipeline: Path | None, sets: list[str]) -> Iterator[Run]:
     with TemporaryDirectory(prefix="lakefall_") as folder:
         if pipeline is None:
             pipeline = Path(folder) / "defaults.yaml"
-            pipeline.write_text(DEFAULTS.format(folder=json.dumps(folder)), encoding="utf-8")
+            places = {"folder": json.dumps(folder), "source": json.dumps(f"{folder}/source")}
+            pipeline.write_text(DEFAULTS.format(**places), encoding="utf-8")
         opened = open_pipeline(pipeline, sets)
         with Runner(opened).start(dry_run=True) as run:
             yield run
