@@ -119,6 +119,8 @@ class _Load:
             if self.plan.created or self.plan.forgets_others:
                 self.current = self.files
                 return seen
+            for key, known in seen.versions.items():
+                self.registry.saw(key, max(v.committed for v in known))
             started = self.run.started_at
             if not seen.unrecorded(started) or polls.over:
                 break

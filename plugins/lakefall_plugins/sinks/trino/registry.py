@@ -49,6 +49,10 @@ class Registry:
         self._columns: frozenset[str] | None = None
         """Columns that the table has; None before it was read."""
         self._files = 0
+        self._recorded: dict[str, datetime] = {}
+        """When a key was recorded last, as far as this process has read or written."""
+        self._whole = False
+        """Every row was read."""
 
     def rows(self, keys: Collection[str] = ()) -> list[Row]:
         """Every row (of these keys), oldest first."""
@@ -83,7 +87,11 @@ class Registry:
             Row(**{n: _aware(v) for n, v in zip(header, r, strict=False) if n in _NAMES})
             for r in answer.rows
         ]
-        return sorted(rows, key=lambda r: r.ingested_at)
+        rows.sort(key=lambda r: r.ingested_at)
+        for row in rows:
+            self.saw(row.file_key, row.ingested_at)
+        self._whole = self._whole or not where
+        return rows
 
     def of_table(self, name: str) -> list[Row]:
         """Every row about one table, oldest first."""
@@ -153,7 +161,9 @@ class Registry:
         """Add rows."""
         self._make()
         options = self.lake.options
-        rows = after(rows, self._recorded_later(rows))
+        self._learn_later(rows)
+        rows = after(rows, self._recorded)
+        self._recorded |= {r.file_key: r.ingested_at for r in rows}
         lines = [f"({', '.join(_literal(getattr(r, n), t) for n, t, _ in COLUMNS)})" for r in rows]
         head = f"INSERT INTO {self.lake.name(self.name)} ({', '.join(map(identifier, _NAMES))})"
         for group in pieces(lines, options.max_statement_chars - 2_000):
@@ -169,19 +179,23 @@ class Registry:
             with suppress(SinkError):
                 self.lake.execute(f"ALTER TABLE {self.lake.name(self.name)} EXECUTE optimize")
 
-    def _recorded_later(self, rows: Sequence[Row]) -> dict[str, datetime]:
-        """When their keys were recorded last, where that is after the time of ``rows``."""
+    def saw(self, key: str, recorded: datetime) -> None:
+        """A row of the key, read by somebody else."""
+        self._recorded[key] = max(recorded, self._recorded.get(key, recorded))
+
+    def _learn_later(self, rows: Sequence[Row]) -> None:
+        """Ask when the keys were recorded last that this process has not read, where that is after
+        the time of ``rows``."""
         least = min((r.ingested_at for r in rows), default=EPOCH)
-        found: dict[str, datetime] = {}
+        unknown = set() if self._whole else {r.file_key for r in rows} - self._recorded.keys()
         room = self.lake.options.max_statement_chars // 2
-        for group in pieces(sorted({r.file_key for r in rows}), room):
+        for group in pieces(sorted(unknown), room):
             answer = self.lake.client.rows(
                 f"SELECT file_key, max(ingested_at) FROM {self.lake.name(self.name)} "
                 f"WHERE ingested_at >= {timestamp(least)} AND file_key IN ({literals(group)}) "
                 "GROUP BY 1"
             )
-            found |= {str(key): _aware(when) for key, when in answer}
-        return found
+            self._recorded |= {str(key): _aware(when) for key, when in answer}
 
     def _make(self) -> None:
         if not self.lake.has(self.name):
@@ -209,6 +223,7 @@ class Registry:
             except SinkError:
                 # Its files are gone or damaged: let go of it.
                 self.lake.drop(self.name)
+        self._recorded, self._whole = {}, True
         if rows:
             self.append(rows)
         else:
