@@ -141,7 +141,7 @@ class ReaderOptions(Options):
 class HeaderLimits:
     """Beyond these a file's header is taken for something else than names."""
 
-    columns: int = 2_000
+    columns: int = 4_000
     name: int = 1_000
     """Characters of a column's name."""
 
