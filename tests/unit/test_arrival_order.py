@@ -6,7 +6,8 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -265,14 +266,22 @@ class Held:
             assert self.go_on.wait(60)
 
 
-def test_a_load_beside_another_waits_until_that_is_recorded(tmp_path: Path) -> None:
-    """What 0 and 1 are depends on the 7 that comes at the same time."""
-    lake, held = Lake(tmp_path), Held()
+@contextmanager
+def unrecorded(lake: Lake) -> Iterator[tuple[Held, Future[RunReport]]]:
+    """While a run has committed a.csv, whose 0 and 1 depend on b.csv, and not recorded it yet."""
+    held = Held()
     lake.put({"t/a.csv": csv("digits"), "t/b.csv": csv("integers")})
     first = Runner(open_pipeline(lake.pipeline, listeners=[held]))
     with ThreadPoolExecutor(1) as thread:
         one = thread.submit(first.run, keys=["t/a.csv"])
         assert held.committed.wait(60)
+        yield held, one
+
+
+def test_a_load_beside_another_waits_until_that_is_recorded(tmp_path: Path) -> None:
+    """What 0 and 1 are depends on the 7 that comes at the same time."""
+    lake = Lake(tmp_path)
+    with unrecorded(lake) as (held, one):
         threading.Timer(1, held.go_on.set).start()
         two = lake.runner().run(keys=["t/b.csv"])
         assert outcome(one.result(), "t/a.csv").status is Status.SUCCESS
@@ -285,12 +294,8 @@ def test_a_load_beside_one_that_is_never_recorded_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(table_planning, "RECORDED_WITHIN", 0.5)
-    lake, held = Lake(tmp_path), Held()
-    lake.put({"t/a.csv": csv("digits"), "t/b.csv": csv("integers")})
-    first = Runner(open_pipeline(lake.pipeline, listeners=[held]))
-    with ThreadPoolExecutor(1) as thread:
-        one = thread.submit(first.run, keys=["t/a.csv"])
-        assert held.committed.wait(60)
+    lake = Lake(tmp_path)
+    with unrecorded(lake) as (held, one):
         two = outcome(lake.runner().run(keys=["t/b.csv"]), "t/b.csv")
         held.go_on.set()
         one.result()

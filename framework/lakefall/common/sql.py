@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -174,8 +175,10 @@ def batches(
 _PROC, _GROUPS = Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
 
 
+@cache
 def processors(proc: Path = _PROC, groups: Path = _GROUPS) -> int:
-    """Processors that this process may use, at least one.
+    """Processors that this process may use, at least one; looked up once, it takes half a
+    millisecond.
 
     In a container the machine's own number is that of the host. Linux tells the container's limits
     under ``/sys/fs/cgroup``, as ``cpu.max`` and ``memory.max`` (version 2) or ``cpu.cfs_quota_us``
@@ -193,6 +196,7 @@ def processors(proc: Path = _PROC, groups: Path = _GROUPS) -> int:
     return max(1, found)
 
 
+@cache
 def memory(proc: Path = _PROC, groups: Path = _GROUPS) -> int:
     """Bytes that this process may have together with those of its control group; 0 where nobody
     says."""

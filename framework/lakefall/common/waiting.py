@@ -102,12 +102,13 @@ def retry(
     attempt: Callable[[], T],
     again: Callable[[Exception], bool],
     backoff: Backoff,
-    give_up: Callable[[Exception], NoReturn],
+    give_up: Callable[[Exception], NoReturn] | None = None,
 ) -> T:
     """What ``attempt`` returns, called anew while ``again`` says so of what it raised.
 
     By hand, not with ``tenacity``: its stop, wait and retry conditions take as many lines.
-    ``give_up`` raises when the time is up. Ctrl-C and whatever else is no ``Exception`` ends it.
+    ``give_up`` raises when the time is up; without it the last error is raised. Ctrl-C
+    and whatever else is no ``Exception`` ends it.
     """
     while True:
         try:
@@ -116,5 +117,7 @@ def retry(
             if not again(error):
                 raise
             if backoff.over:
+                if give_up is None:
+                    raise
                 give_up(error)
         backoff.pause()

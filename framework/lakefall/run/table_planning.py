@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import perf_counter
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from lakefall.common import interrupts
 from lakefall.common.waiting import Backoff, retry
@@ -128,15 +128,10 @@ class TablePlanning:
             TypeConflictError: values would be lost, and the table cannot be rebuilt.
             UnrecordedFilesError: another run has not recorded its file in time.
         """
-
-        def give_up(error: Exception) -> NoReturn:
-            raise error
-
         return retry(
             lambda: self._plan_all(records),
             lambda error: isinstance(error, UnrecordedFilesError),
             Backoff(0.2, 2, RECORDED_WITHIN, least=0.5),
-            give_up,
         )
 
     def _plan_all(self, records: list[Records]) -> tuple[Schema, TablePlan, list[Records]]:
