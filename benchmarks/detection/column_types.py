@@ -46,15 +46,9 @@ def lakefall(*options: str) -> Detector:
 
     @cache
     def run() -> Any:
-        from lakefall.cli.files import DEFAULTS
-        from lakefall.config.loader import open_pipeline
-        from lakefall.run.runner import Runner
+        from lakefall.cli.files import scratch_run
 
-        folder = RUNS.enter_context(tempfile.TemporaryDirectory())
-        pipeline = Path(folder) / "defaults.yaml"
-        pipeline.write_text(DEFAULTS.format(folder=json.dumps(folder)), encoding="utf-8")
-        opened = open_pipeline(pipeline, sets=list(options))
-        return RUNS.enter_context(Runner(opened).start(dry_run=True))
+        return RUNS.enter_context(scratch_run(None, list(options)))
 
     def detect(path: str) -> dict[str, str]:
         from lakefall.run import single_file

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import csv
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,22 +12,15 @@ from typing import Any
 Loader = Callable[[str], list[list[Any]]]
 
 
-@contextmanager
-def pipeline_run(*sets: str) -> Iterator[Any]:
+def pipeline_run(*sets: str) -> AbstractContextManager[Any]:
     """A run of a pipeline with the default options and these.
 
     Args:
         sets: ``sniffer.header=present`` and the like.
     """
-    from lakefall.cli.files import DEFAULTS
-    from lakefall.cli.parameters import open_pipeline
-    from lakefall.run.runner import Runner
+    from lakefall.cli.files import scratch_run
 
-    with tempfile.TemporaryDirectory(prefix="detection_") as folder:
-        path = Path(folder) / "detection.yaml"
-        path.write_text(DEFAULTS.format(folder=f'"{folder}"'), encoding="utf-8")
-        with Runner(open_pipeline(path, list(sets))).start(dry_run=True) as run:
-            yield run
+    return scratch_run(None, list(sets))
 
 
 def local_file(path: Path) -> Any:

@@ -170,7 +170,7 @@ def _each(
     from lakefall.contract.errors import NotTextError, as_foreseen
 
     failed = False
-    with _scratch_run(pipeline, sets) as run:
+    with scratch_run(pipeline, sets) as run:
         for path in files:
             try:
                 one(run, path)
@@ -197,7 +197,8 @@ cache: {{dir: {folder}}}
 
 
 @contextmanager
-def _scratch_run(pipeline: Path | None, sets: list[str]) -> Iterator[Run]:
+def scratch_run(pipeline: Path | None, sets: list[str]) -> Iterator[Run]:
+    """A run in which single files are looked at; without a pipeline, under the defaults."""
     import json
     from tempfile import TemporaryDirectory
 
