@@ -10,8 +10,8 @@ patterns", 2019), put into bits so that row widths and cell types add up on one 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import IntEnum
+from typing import NamedTuple
 
 CHARACTER_BITS = 5.0
 """A letter, digit or blank of free text (English text: 4 to 5 bits without context)."""
@@ -52,8 +52,7 @@ TYPED = frozenset({Kind.INTEGER, Kind.NUMBER, Kind.DATE, Kind.TIME, Kind.TIMESTA
 """Kinds of values that no column is named after."""
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """A cell's kind and its cost in bits, as that kind and as free text."""
 
     kind: Kind
@@ -73,7 +72,7 @@ _DATE = (
 _TIME = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-6]\d(?:\.\d{1,9}|,\d{3})?)?(?:\s?[ap]\.?m\.?)?"
 _ZONE = r"(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?))?"
 _CURRENCY = r"(?:[$£€¥₹]|USD|EUR|GBP|Rs\.?)"
-_MOST_DIGITS = 20
+_MOST_DIGITS, _LONGEST_VALUE = 20, 400
 _PATTERN = re.compile(
     rf"(?P<INTEGER>[+-]?\d{{1,{_MOST_DIGITS}}})"
     rf"|(?P<NUMBER>[(+-]?\s?{_CURRENCY}?\s?[+-]?"
@@ -107,7 +106,11 @@ _FIXED_BITS = {Kind.DATE: 16.0, Kind.TIME: 16.0, Kind.TIMESTAMP: 30.0, Kind.TOKE
 
 def text_bits(text: str) -> float:
     """The cost of a text in bits, taken as free text."""
+    if text.isalnum():
+        return CHARACTER_BITS * len(text) + 1.0
     marks = len(_PUNCTUATION.findall(text))
+    if not marks:
+        return CHARACTER_BITS * len(text) + 1.0
     odd = ODD_QUOTE_BITS if text.count('"') % 2 else 0.0
     pauses = PAUSE_BITS * (text.count(", ") + text.count("; "))
     tabs = TAB_BITS * text.count("\t")
@@ -131,14 +134,18 @@ def classify(text: str, items: Items | None = None) -> Cell:
     return cell
 
 
+def kind_of(text: str) -> Kind:
+    """What ``classify`` says of a cell that is no list, without its cost."""
+    content = text.strip()
+    return _kind(content) if content else Kind.EMPTY
+
+
 def _classify(content: str, items: Items | None) -> Cell:
     free = text_bits(content)
-    if len(content) > 400:
-        return Cell(Kind.TEXT, free, free)
     kind = _kind(content)
     if kind is not Kind.TEXT:
         return Cell(kind, min(free, _typed_bits(kind, content, free)), free)
-    listed = None if items is None else _list_bits(content, items)
+    listed = None if items is None or len(content) > _LONGEST_VALUE else _list_bits(content, items)
     if listed is None or listed >= free:
         return Cell(Kind.TEXT, free, free)
     return Cell(Kind.LIST, listed, free)
@@ -146,6 +153,8 @@ def _classify(content: str, items: Items | None) -> Cell:
 
 def _kind(content: str) -> Kind:
     """The kind of one value: what the pattern says, which takes longer for words and integers."""
+    if len(content) > _LONGEST_VALUE:
+        return Kind.TEXT
     if content.isalpha():
         return Kind.TOKEN if content.lower() in _TOKENS else Kind.WORD
     if content.isdecimal() and len(content) <= _MOST_DIGITS:

@@ -273,13 +273,15 @@ def _skip_initial_space(found: Found, table: _Table, way: Way) -> bool:
         return way.runs
     rows, cells = found.best.split.rows, found.cells
     later = [cell for row in rows for cell in row.cells[1:] if cell.strip()]
-    texts = [t for row in table.below(rows) for t in row[1:] if cells[t].kind not in _NUMBERS]
+    spaced = sum(cell.startswith(" ") for cell in later)
     quotes = found.sample.text.count(f"{way.delimiter} {way.quotechar}") if way.quotechar else 0
+    if not spaced and not quotes:
+        return False
+    texts = [t for row in table.below(rows) for t in row[1:] if cells[t].kind not in _NUMBERS]
     if any(text.startswith("  ") and text.strip() for text in texts):
         return False
-    apart = quotes + sum(cell.startswith(" ") for cell in later)
     harmless = not quotes and not any(text.strip() for text in texts)
-    return not harmless and apart >= _LAYOUT_SHARE * len(later)
+    return not harmless and quotes + spaced >= _LAYOUT_SHARE * len(later)
 
 
 def _lines(count: int) -> str:

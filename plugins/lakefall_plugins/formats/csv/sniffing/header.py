@@ -241,12 +241,12 @@ def _in_steps(numbers: Sequence[str]) -> bool:
 
 def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
     """Bits for (positive) or against a header from one column; ``column`` has no empty cell."""
-    kinds = Counter(cells[cell].kind for cell in column)
-    main, times = kinds.most_common(1)[0]
-    purity = times / len(column)
+    kinds = [cells[cell].kind for cell in column]
+    main = max(dict.fromkeys(kinds), key=kinds.count)
+    purity = kinds.count(main) / len(column)
     kind = cells[name].kind
     if main in _NUMERIC:
-        purity = sum(kinds[k] for k in _NUMERIC) / len(column)
+        purity = sum(map(kinds.count, _NUMERIC)) / len(column)
         if kind in _NUMERIC:
             return -3.0 * purity
         return 4.0 * (purity - 0.3) if kind is not Kind.TOKEN and name not in _GAPS else 0.0
@@ -418,6 +418,8 @@ def _fit(header: Sequence[str], rows: Cellses, shift: int, cells: Cells) -> int:
     fit = 0
     for at, name in enumerate(header, shift):
         words = set(plain(name).split("_"))
+        if not words & (_MOMENTS | _AMOUNTS):
+            continue
         kinds = [cells[row[at]].kind for row in rows[:_BODY_ROWS] if row[at].strip()]
         number = 2 * sum(kind in _NUMERIC for kind in kinds) > len(kinds)
         moment = 2 * sum(kind in (Kind.DATE, Kind.TIME, Kind.TIMESTAMP) for kind in kinds) > len(
@@ -425,7 +427,7 @@ def _fit(header: Sequence[str], rows: Cellses, shift: int, cells: Cells) -> int:
         )
         if words & _MOMENTS:
             fit += 1 if moment or number else -1
-        elif words & _AMOUNTS:
+        else:
             fit += 1 if number else -1
     return fit
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from lakefall_plugins.formats.csv.reading.parsing import is_remark
-from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind, classify
+from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind, kind_of
 from lakefall_plugins.formats.csv.sniffing.splitting import Row
 
 _ROWS_BELOW = 10
@@ -187,7 +187,7 @@ def _heads(rows: Sequence[Row], at: int, width: int, above: int) -> bool:
 def _below_pairs(rows: Sequence[Row], first: int) -> int:
     """Index of the names below keys and values, right above records that begin with values."""
     kinds = [
-        (at, classify(row.cells[0]).kind in TYPED)
+        (at, kind_of(row.cells[0]) in TYPED)
         for at, row in enumerate(rows)
         if at >= first and len(row.cells) == 2 and row.filled
     ]
@@ -197,7 +197,7 @@ def _below_pairs(rows: Sequence[Row], first: int) -> int:
     names = kinds[texts - 1][0]
     top = rows[first]
     column = {row.cells[0] for row in rows[names + 1 :]}
-    if rows[names].cells[0] in column or classify(rows[names].cells[0]).kind is Kind.TOKEN:
+    if rows[names].cells[0] in column or kind_of(rows[names].cells[0]) is Kind.TOKEN:
         return first
     pairs = texts > 2 or _typed(top) > 0 or top.cells[0].rstrip().endswith(":")
     return names if pairs and _heads(rows, names, 2, texts - 1) else first
@@ -216,7 +216,7 @@ def _used_columns(rows: Sequence[Row], width: int) -> int:
 
 def _typed(row: Row) -> int:
     """Cells of a row that hold a number, a date or the like."""
-    return sum(classify(cell).kind in TYPED for cell in row.cells)
+    return sum(kind_of(cell) in TYPED for cell in row.cells)
 
 
 def _is_other_header(rows: Sequence[Row], index: int, width: int) -> bool:
@@ -372,7 +372,7 @@ def _begins_footer(rows: Sequence[Row], at: int, body: Sequence[Row], ended: boo
         return True
     if len(row.cells) > 1 or not _is_phrase(row):
         return False
-    values = sum(classify(other.cells[0]).kind in TYPED for other in body)
+    values = sum(kind_of(other.cells[0]) in TYPED for other in body)
     unlike = values > 0 and values >= _COLUMN_SHARE * len(body)
     return unlike or ended or at < len(rows) - 1 or _NOTE.fullmatch(row.cells[0]) is not None
 
@@ -419,7 +419,7 @@ def _says_total(row: Row) -> bool:
     at = next((at for at, cell in enumerate(row.cells) if cell.strip()), 0)
     if _TOTAL.fullmatch(row.cells[at]) is None:
         return False
-    return any(classify(cell).kind in TYPED for cell in row.cells[at + 1 :])
+    return any(kind_of(cell) in TYPED for cell in row.cells[at + 1 :])
 
 
 # --- several tables one below the other ---

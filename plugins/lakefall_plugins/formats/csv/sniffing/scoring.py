@@ -9,8 +9,9 @@ inference", 2023), the kind of the cells his second.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from math import log2
 
 from lakefall_plugins.formats.csv.sniffing.cells import Cells, Kind, text_bits
@@ -253,10 +254,9 @@ def _columns(
     rows: Sequence[tuple[str, ...]], width: int
 ) -> Iterator[tuple[tuple[str, ...], float]]:
     """The columns, and how many each stands for: of thousands only some are looked at."""
-    step = max(1, width // MOST_COLUMNS)
-    places = range(0, width, step)
-    for at in places if rows else ():
-        yield tuple(row[at] for row in rows), width / len(places)
+    places = range(0, width, max(1, width // MOST_COLUMNS))
+    for column in islice(zip(*rows, strict=True), 0, width, places.step):
+        yield column, width / len(places)
 
 
 def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) -> float:
@@ -271,21 +271,25 @@ def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) ->
 
 def _column_bits(column: Iterable[str], cells: Cells, delimiter: str, *, single: bool) -> float:
     """A column's cost: each distinct cell once, its repetitions by reference."""
-    counts = Counter(column)
-    known = {text: cells.line(text) if single else cells[text] for text in counts}
-    masses: Counter[Kind] = Counter()
-    for text, count in counts.items():
-        masses[known[text].kind] += count
-    kind = main_kind(masses)
-    total = counts.total()
+    # The innermost loop of detection: plain dicts, and only what a cell has is looked at.
+    counts: dict[str, int] = {}
+    for text in column:
+        counts[text] = counts.get(text, 0) + 1
+    look = cells.line if single else cells.__getitem__
+    known = [(text, count, *look(text)) for text, count in counts.items()]
+    masses: dict[Kind, int] = {}
+    total = 0
+    for _, count, kind, _, _ in known:
+        masses[kind] = masses.get(kind, 0) + count
+        total += count
+    main = main_kind(masses)
     bits = COLUMN_BITS
-    passages = [t for t in counts if "\n" in t and known[t].kind is Kind.TEXT]
+    passages = [text for text, _, kind, _, _ in known if kind is Kind.TEXT and "\n" in text]
     share = _passage_share(passages, delimiter) if passages else 1.0
-    for text, count in counts.items():
-        cell = known[text]
-        once = cell.bits * share if "\n" in text and cell.kind is Kind.TEXT else cell.bits
-        if cell.kind is not kind and cell.kind is not Kind.EMPTY:
-            once = min(once + MISFIT_BITS, cell.text_bits + 1.0)
+    for text, count, kind, typed, free in known:
+        once = typed * share if passages and kind is Kind.TEXT and "\n" in text else typed
+        if kind is not main and kind is not Kind.EMPTY:
+            once = min(once + MISFIT_BITS, free + 1.0)
         bits += once
         if count > 1:
             bits += (count - 1) * min(once, log2(total / count))
@@ -308,7 +312,7 @@ def _passage_share(passages: Sequence[str], delimiter: str) -> float:
     return min(1.0, bits / sum(map(text_bits, passages)))
 
 
-def main_kind(masses: Counter[Kind]) -> Kind:
+def main_kind(masses: Mapping[Kind, int]) -> Kind:
     """The kind that most cells of a column are of, empty ones left out."""
     held = {kind: mass for kind, mass in masses.items() if kind is not Kind.EMPTY}
     return max(held, key=lambda kind: held[kind]) if held else Kind.EMPTY

@@ -40,7 +40,7 @@ class Row:
     @property
     def filled(self) -> int:
         """Cells that hold something."""
-        return sum(1 for cell in self.cells if cell.strip())
+        return sum(map(bool, map(str.strip, self.cells)))
 
 
 @dataclass(frozen=True)
