@@ -127,6 +127,9 @@ class Command:
             self.err.read_text(encoding="utf-8"),
         )
         assert "Traceback (most recent call last)" not in result.stderr, result.stderr
+        told = result.stdout + result.stderr
+        steering = sorted({c for c in told if c != "\n" and not c.isprintable()})
+        assert not steering, f"{self.args} wrote {steering} to the terminal:\n{told!r}"
         return result
 
 

@@ -195,7 +195,7 @@ def test_unknown_name() -> None:
     assert str(error.value) == (
         "there is no source plugin 'inbx'; did you mean 'inbox'? Known: inbox"
     )
-    with pytest.raises(PluginError, match=r"there is no sink plugin 'inbox'\. Known: none$"):
+    with pytest.raises(PluginError, match=r"no sink plugin of the name given\. Known: none$"):
         Catalogue([INBOX]).get(Stage.SINK, "inbox")
 
 

@@ -13,6 +13,7 @@ from lakefall import airflow as dags
 from lakefall.airflow.connections import lookup
 from lakefall.airflow.steps import Steps
 from lakefall.airflow.telling import Told
+from lakefall.common.printable import VisibleLog
 from lakefall.contract.errors import MissingExtraError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -59,7 +60,7 @@ def test_a_log_names_rejects_by_line_and_not_by_content(
     rows = "".join(f"{n},{n}.5\n" for n in range(60))
     lake.put("t/a.csv", "id,amount\n" + rows + "7,CELL\n8,CELL,CELL\n")
     caplog.set_level(logging.INFO)
-    told = Told(logging.getLogger("lakefall"))
+    told = Told(VisibleLog(logging.getLogger("lakefall")))
     steps = Steps.open(
         lake.yaml, "r1", environ={"CACHE": str(tmp_path / "cache")}, listeners=[told]
     )

@@ -29,6 +29,7 @@ from lakefall.airflow.steps import (
     worth_retrying,
 )
 from lakefall.airflow.telling import Told, told_of
+from lakefall.common.printable import VisibleLog
 from lakefall.contract.errors import LakefallError, SinkError
 from lakefall.contract.values import Outcome, Status
 from lakefall.run import outcomes
@@ -41,7 +42,7 @@ RESULTS = "results"
 MOST_FILES = 50
 """Files that an asset event names."""
 
-log = logging.getLogger("lakefall")
+log = VisibleLog(logging.getLogger("lakefall"))
 
 
 # --- the whole run ---

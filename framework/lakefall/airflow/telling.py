@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from logging import Logger
 from pathlib import Path
 
 from lakefall.airflow.step_values import Closing
+from lakefall.common.printable import VisibleLog
 from lakefall.contract.plugin import hookimpl
 from lakefall.contract.values import Event, Format, Schema
 from lakefall.run.outcomes import with_key
@@ -18,7 +18,7 @@ MOST_REJECTS = 20
 class Told:
     """Listener: warnings, dialects, columns with their evidence, and rejects with their lines."""
 
-    def __init__(self, log: Logger) -> None:
+    def __init__(self, log: VisibleLog) -> None:
         self._log = log
 
     @hookimpl

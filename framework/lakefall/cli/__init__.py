@@ -94,5 +94,7 @@ def _foreseen(error: Exception) -> str | None:
 
 
 def _complain(message: str) -> None:
+    from lakefall.common.printable import visible
+
     sys.stdout.flush()
-    print(f"lakefall: {message}", file=sys.stderr)  # noqa: T201
+    print(f"lakefall: {visible(message)}", file=sys.stderr)  # noqa: T201

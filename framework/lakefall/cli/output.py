@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from lakefall.common.printable import visible
 from lakefall.contract.plugin import hookimpl
 from lakefall.contract.values import Event
 
@@ -29,22 +30,13 @@ _NOT_FINITE = {math.inf: "Infinity", -math.inf: "-Infinity"}
 
 def emit(value: dict[str, Any]) -> None:
     """One JSON object on a line of its own; ASCII, since a file name need not be text."""
-    typer.echo(json.dumps(value, allow_nan=False))
+    typer.echo(json.dumps(value, allow_nan=False).replace("\x7f", "\\u007f"))
 
 
 def say(message: str) -> None:
     """Tell a person, after the data that it is about."""
     sys.stdout.flush()
     typer.echo(visible(message), err=True)
-
-
-def visible(text: str) -> str:
-    """Text with control characters spelt out: a cell must not steer the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(
-        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
-    )
 
 
 def console() -> Console:
@@ -71,9 +63,12 @@ def table(
     from rich.table import Table
     from rich.text import Text
 
-    shown = Table(box=box.SIMPLE_HEAD, title=title or None, title_justify="left", pad_edge=False)
+    shown = Table(
+        box=box.SIMPLE_HEAD, title=visible(title) or None, title_justify="left", pad_edge=False
+    )
     numbers, lines = set(right.split(",")), set(whole.split(","))
     cells = [[_cell(value) for value in row] for row in rows]
+    heads = [visible(head) for head in heads]
     for position, head in enumerate(heads):
         longest = max((len(row[position]) for row in cells), default=0)
         shown.add_column(

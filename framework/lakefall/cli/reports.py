@@ -513,7 +513,8 @@ def _evidence(column: Column) -> str:
 def lines(told: list[str]) -> None:
     from rich.text import Text
 
-    from lakefall.cli.output import console, visible
+    from lakefall.cli.output import console
+    from lakefall.common.printable import visible
 
     out = console()
     for line in told:

@@ -20,11 +20,12 @@ from lakefall.config.document import (
     TABLES,
     USE,
 )
-from lakefall.config.validation import Problems, did_you_mean, join
+from lakefall.config.validation import Problems, did_you_mean, is_close, join
 from lakefall.config.yaml import Mark, Node, parse, resolve
 from lakefall.contract.errors import ConfigError
 
 _PATTERN = re.compile(r"[a-z0-9_*?\[\]!-]+")
+_NAMES = re.compile(r"[a-z_.*?-]+")
 _ON_COMMAND_LINE = Mark("--set")
 
 
@@ -191,14 +192,17 @@ def parse_settings(texts: Iterable[str]) -> tuple[Setting, ...]:
 def _parse_setting(text: str) -> Setting:
     path, equals, value = text.partition("=")
     steps = tuple(path.strip().split("."))
+    # What resembles no path may be a secret that was given in the wrong place: it is not shown.
+    known = steps[0] in SECTIONS or is_close(steps[0], SECTIONS)
+    where = f"--set {path}" if known and _NAMES.fullmatch(path) else "--set"
     if not equals or not all(steps):
-        raise ConfigError(f"--set {path}: expected PATH=VALUE, such as sniffer.delimiter=;")
+        raise ConfigError(f"{where}: expected PATH=VALUE, such as sniffer.delimiter=;")
     if steps[0] not in SECTIONS:
-        hint = did_you_mean(steps[0], SECTIONS)
-        raise ConfigError(f"--set {path}: unknown section {steps[0]!r}{hint}")
+        name = f" {steps[0]!r}" if known else ""
+        raise ConfigError(f"{where}: unknown section{name}{did_you_mean(steps[0], SECTIONS)}")
     # Only what looks like a flow or a quoted text is YAML: `,`, `|` and `*` are delimiters.
     if value[:1] in {"[", "{", '"', "'"}:
-        node = parse(value, f"--set {path}")
+        node = parse(value, where)
         return Setting(steps, _at_command_line(node))
     return Setting(steps, Node(value if value == "" else resolve(value), _ON_COMMAND_LINE))
 

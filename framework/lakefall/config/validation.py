@@ -230,6 +230,13 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(known)}" if known else ""
 
 
+def is_close(word: str, known: Iterable[str]) -> bool:
+    """Whether a word is a misspelling of a known one."""
+    from difflib import get_close_matches
+
+    return bool(get_close_matches(word, list(known), n=1))
+
+
 def located(node: Node, path: str) -> str:
     """The path of an option as it stands in the file, also below ``tables:``."""
     return join("tables", node.pattern, path) if node.pattern else path

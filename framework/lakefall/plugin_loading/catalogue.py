@@ -169,8 +169,9 @@ class Catalogue:
 
         names = self.names(stage)
         close = get_close_matches(name, names, n=1)
-        message = f"there is no {stage} plugin {name!r}"
-        message += f"; did you mean {close[0]!r}?" if close else "."
+        # What resembles no name may be a secret that was given in the wrong place.
+        message = f"there is no {stage} plugin "
+        message += f"{name!r}; did you mean {close[0]!r}?" if close else "of the name given."
         message += f" Known: {', '.join(names) or 'none'}"
         for entry in self._announced.broken:
             message += f"; {entry.origin} could not be loaded: {entry.error}"

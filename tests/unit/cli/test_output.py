@@ -7,7 +7,8 @@ from uuid import UUID
 
 import pytest
 
-from lakefall.cli.output import Told, column_names, emit, json_value, row_objects, table, visible
+from lakefall.cli.output import Told, column_names, emit, json_value, row_objects, table
+from lakefall.common.printable import visible
 from lakefall.contract.values import Event
 
 

@@ -308,8 +308,8 @@ CASES = {
             "p.yaml:6: tables.a.validator.0: expected `use: NAME` with the name of a validator "
             "plugin (rules)",
             "p.yaml:7: tables.a.sink: expected exactly one sink",
-            "p.yaml:8: tables.a.type_inferer.types.0.use: there is no type plugin 'x'. Known: "
-            "money, boolean, integer, bigint, double, date, timestamp, varchar",
+            "p.yaml:8: tables.a.type_inferer.types.0.use: there is no type plugin of the name "
+            "given. Known: money, boolean, integer, bigint, double, date, timestamp, varchar",
             "p.yaml:9: tables.a.catalog_registrar.as: expected a name of letters and digits",
         ],
     ),
@@ -362,7 +362,7 @@ SETS = {
     "sniffer.delimiter": (
         "--set sniffer.delimiter: expected PATH=VALUE, such as sniffer.delimiter=;"
     ),
-    "=x": "--set : expected PATH=VALUE, such as sniffer.delimiter=;",
+    "=x": "--set: expected PATH=VALUE, such as sniffer.delimiter=;",
     "sniffer..x=1": "--set sniffer..x: expected PATH=VALUE, such as sniffer.delimiter=;",
     "source.max_files=x": "--set: source.max_files: expected a whole number; found 'x'",
     "source.include=[a": (
