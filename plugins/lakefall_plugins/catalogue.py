@@ -92,6 +92,12 @@ _ALL = (
         "registrars.superset.registrar:SupersetRegistrar",
         "registrars.superset.options:SupersetOptions",
     ),
+    (
+        "notifier",
+        "folder",
+        "notifiers.folder:FolderNotifier",
+        "notifiers.folder:FolderNotifierOptions",
+    ),
 )
 BUILTINS: tuple[tuple[str, str, str, str], ...] = tuple(
     (stage, name, f"{_HERE}.{plugin}", options and f"{_HERE}.{options}")

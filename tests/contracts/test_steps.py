@@ -10,6 +10,7 @@ import pytest
 from lakefall.testing import (
     Example,
     InfererContract,
+    NotifierContract,
     ReaderContract,
     RegistrarContract,
     SinkContract,
@@ -17,11 +18,13 @@ from lakefall.testing import (
     SourceContract,
     ValidatorContract,
 )
+from lakefall.testing.contract import Beside
 from lakefall_plugins.formats.csv.dialect import Dialect
 from lakefall_plugins.formats.csv.reader import CsvReader
 from lakefall_plugins.formats.csv.sniffer import CsvSniffer
 from lakefall_plugins.formats.csv.stdlib_sniffer import StdlibSniffer
 from lakefall_plugins.inference.threshold import ThresholdInferer
+from lakefall_plugins.notifiers.folder import FolderNotifier
 from lakefall_plugins.registrars.superset.registrar import SupersetRegistrar
 from lakefall_plugins.registrars.trino.registrar import TrinoRegistrar
 from lakefall_plugins.sinks.iceberg.sink import IcebergSink
@@ -43,6 +46,20 @@ class TestFolder(SourceContract):
 
     def remove(self, key: str) -> None:
         (self.folder / "inbox" / key).unlink()
+
+
+class TestFolderNotifier(NotifierContract):
+    plugin = FolderNotifier
+
+    def beside(self) -> Sequence[Beside]:
+        (self.folder / "inbox").mkdir(exist_ok=True)
+        return [(FolderSource, {"path": str(self.folder / "inbox")})]
+
+    def arrive(self, key: str) -> None:
+        path = self.folder / "inbox" / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.with_name(".new").write_bytes(b"a\n1\n")
+        path.with_name(".new").rename(path)
 
 
 DELIMITERS = (",", ";", "\t", "|")

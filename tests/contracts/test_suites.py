@@ -6,16 +6,19 @@ import dataclasses
 import functools
 import inspect
 import itertools
+import time
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
 from typing import Any, ClassVar
 
 import pytest
 import test_samples as samples
+from lakefall_samples.inline import ORIGIN
 from pydantic import ConfigDict
 
 from lakefall import testing
 from lakefall.contract.errors import FileChangedError, LakefallError
+from lakefall.contract.hints import Hint
 from lakefall.contract.plugin import NoOptions, hookimpl
 from lakefall.contract.results import Maintained, Registered
 from lakefall.contract.types import Role, Sign, TypeCandidate, TypePlugin
@@ -119,7 +122,7 @@ SOURCE = [
     (
         "discover",
         each(lambda f: replace(f, etag=f"{f.etag}+{next(NUMBERS)}")),
-        "equal_tokens_mean_equal_content",
+        "equal_tokens_mean_equal_content a_key_is_located_as_it_is_listed",
     ),
     ("discover", lambda a, _: [*a, some_file("t/more.csv")], "an_empty_source_lists_nothing"),
     ("discover", each(lambda f: replace(f, size=f.size + 1)), "a_file_is_listed_as_it_is"),
@@ -136,6 +139,7 @@ SOURCE = [
     ),
     ("fetch", unchecked, "another_version_is_not_taken_for_the_listed_one"),
     ("vanished", lambda _, g: [e.key for e in g.entries], "only_what_is_gone_has_vanished"),
+    ("locate", each(lambda f: replace(f, size=f.size + 1)), "a_key_is_located_as_it_is_listed"),
 ]
 
 
@@ -438,6 +442,46 @@ REGISTRAR = [
 ]
 
 
+TOLD = "a_file_that_arrives_is_told"
+AGAIN = "a_file_that_arrives_again_is_told_again"
+
+
+class Deaf(samples.Lines):
+    """Tells what ``heard`` makes of the keys."""
+
+    heard: ClassVar[Callable[[str], str | None]]
+    late: ClassVar[float] = 0.0
+    """Seconds after the watcher's end."""
+
+    @hookimpl
+    def notify(self, hints: Any) -> None:
+        told = 0
+        hints.begun()
+        while not hints.stopped.wait(0.02):
+            new = self._lines()[told:]
+            told += len(new)
+            hints.tell(Hint(heard) for key in new if (heard := type(self).heard(key)))
+        time.sleep(self.late)
+
+
+ONCE: set[str] = set()
+NOTIFIER = [
+    (lambda key: None if "2024" in key else key, 0.0, TOLD),
+    (lambda key: key.replace("+", " "), 0.0, "a_key_is_told_as_the_source_has_it"),
+    (lambda key: None if key in ONCE else ONCE.add(key) or key, 0.0, AGAIN),
+    (lambda key: key, 0.8, "it_ends_with_the_watcher"),
+]
+
+
+class Notifier(samples.TestNotifier):
+    plugin = Deaf
+    patience = 0.4
+
+
+def deaf(heard: Any, late: float) -> type:
+    return plugged(Notifier, heard=staticmethod(heard), late=late)
+
+
 class Amount(TypePlugin[NoOptions]):
     """Whole amounts."""
 
@@ -548,6 +592,11 @@ class UnsteadySource(samples.InlineSource):
         steady = replace(file, etag=file.etag.partition("+")[0])
         return replace(super().fetch(run, steady), file=file)
 
+    @hookimpl
+    def locate(self, run: Any, hints: Any) -> Any:
+        keys = {hint.key for hint in hints if hint.origin in ("", ORIGIN)}
+        return [file for file in self.discover(run) if file.key in keys]
+
 
 class MaintainedFolder(samples.ParquetFolder):
     """Has nothing to do to its tables."""
@@ -640,6 +689,7 @@ SPOILT = [
         plugged(samples.TestValidator, valdate=valdate),
         f"the_pipeline_takes_it each_row_is_judged_alone {RUNNING}",
     ),
+    *((deaf(heard, late), laws) for heard, late, laws in NOTIFIER),
     (changed(samples.TestSniffer, examples=lambda _: {}), "there_are_examples"),
     (changed(samples.TestReader, examples=lambda _: ()), "there_are_examples"),
 ]

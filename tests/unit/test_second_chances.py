@@ -132,8 +132,8 @@ def test_a_plan_of_second_chances_lists_the_source_once(
     listed: list[list[SourceFile]] = []
     discover = Pipeline.discover
 
-    def counted(pipeline: Pipeline, run: Run) -> list[SourceFile]:
-        listed.append(discover(pipeline, run))
+    def counted(pipeline: Pipeline, run: Run, hints: Any = None) -> list[SourceFile]:
+        listed.append(discover(pipeline, run, hints))
         return listed[-1]
 
     monkeypatch.setattr(Pipeline, "discover", counted)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,14 +20,16 @@ def main(args: Sequence[str] | None = None) -> None:
     0 is success, 1 an error (wrong usage too), 130 an interruption; ``plan`` leaves with 2 when
     there is something to do.
     """
+    from lakefall.common import interrupts
+
     code = _code(args)
-    if code == INTERRUPTED and args is None:
+    if args is None and (code == INTERRUPTED or interrupts.ever(signal.SIGTERM)):
         # The process is ours: nobody called this from a program of their own.
-        _leave()
+        _leave(code)
     sys.exit(code)
 
 
-def _leave() -> None:
+def _leave(code: int) -> None:
     """After an interruption: what was left under way may be inside the engine, where the end of
     the interpreter would abort the whole process, with another exit code."""
     import threading
@@ -35,7 +38,7 @@ def _leave() -> None:
         with suppress(OSError):
             sys.stdout.flush()
             sys.stderr.flush()
-        os._exit(INTERRUPTED)
+        os._exit(code)
 
 
 def _code(args: Sequence[str] | None) -> int:

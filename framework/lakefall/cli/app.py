@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lakefall.cli import files, pipelines, plugins, runs, tables
+from lakefall.cli.watch import watch
 
 app = typer.Typer(
     name="lakefall",
@@ -50,7 +51,7 @@ def lakefall(
 
 
 COMMANDS = (
-    *(runs.run, runs.plan),
+    *(runs.run, runs.plan, watch),
     *(files.sniff, files.infer, files.clean),
     *(pipelines.lint, pipelines.schema, pipelines.explain, pipelines.check),
     *(tables.status, tables.rejects, runs.retry, tables.forget),

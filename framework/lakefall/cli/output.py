@@ -110,6 +110,10 @@ class Told:
                 self._said.add(message)
                 self.tell(f"warning: {message}")
 
+    def forget(self) -> None:
+        """Tell again what was told so far, should it come up again."""
+        self._said.clear()
+
     def tell(self, message: str) -> None:
         say(message)
 

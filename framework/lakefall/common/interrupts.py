@@ -20,16 +20,23 @@ class _Remembering:
 
     def __init__(self) -> None:
         self.came = False
+        self.ever = False
 
     def __call__(self, _number: int, _frame: FrameType | None) -> None:
-        self.came = True
+        self.came = self.ever = True
         raise KeyboardInterrupt
 
 
-def watch() -> None:
-    """Remember SIGINT from now on, where nobody else handles or ignores it; main thread only."""
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, _Remembering())
+def watch(number: signal.Signals = signal.SIGINT) -> None:
+    """Remember a signal from now on, where nobody else handles or ignores it; main thread only.
+    SIGTERM, once it is remembered, ends work as Ctrl-C does."""
+    if signal.getsignal(number) in (signal.default_int_handler, signal.SIG_DFL):
+        signal.signal(number, _Remembering())
+
+
+def ever(number: signal.Signals) -> bool:
+    """Whether a remembered signal came, dealt with or not."""
+    return any(handler.ever for handler in _watching(number))
 
 
 def check() -> None:
@@ -38,17 +45,16 @@ def check() -> None:
     Raises:
         KeyboardInterrupt: it came, and nobody has dealt with it.
     """
-    handler = _watching()
-    if handler and handler.came and threading.current_thread() is threading.main_thread():
+    if threading.current_thread() is threading.main_thread() and any(h.came for h in _watching()):
         raise KeyboardInterrupt
 
 
 def settle() -> bool:
     """Whether Ctrl-C came; the caller deals with it."""
-    if handler := _watching():
-        came, handler.came = handler.came, False
-        return came
-    return False
+    found = [handler for handler in _watching() if handler.came]
+    for handler in found:
+        handler.came = False
+    return bool(found)
 
 
 @dataclass(slots=True)
@@ -71,6 +77,6 @@ def stretch() -> Iterator[Stretch]:
             raise
 
 
-def _watching() -> _Remembering | None:
-    handler = signal.getsignal(signal.SIGINT)
-    return handler if isinstance(handler, _Remembering) else None
+def _watching(*numbers: signal.Signals) -> list[_Remembering]:
+    handlers = map(signal.getsignal, numbers or (signal.SIGINT, signal.SIGTERM))
+    return [handler for handler in handlers if isinstance(handler, _Remembering)]

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from lakefall.contract.configuration import CacheSettings, Engine, Schedule
+from lakefall.contract.configuration import CacheSettings, Engine, Schedule, Watch
 from lakefall.contract.plugin import Options, Stage
 from lakefall.contract.units import Duration, Size, parse_size
 
@@ -20,7 +20,7 @@ STAGES: tuple[Stage, ...] = tuple(stage for stage in Stage if stage is not Stage
 """The stages that are sections of the file; types stand in ``type_inferer.types``."""
 SINGLE = frozenset({Stage.SINK})
 REQUIRED = frozenset({Stage.SOURCE, Stage.SINK})
-OPTIONAL = frozenset({Stage.VALIDATOR, Stage.CATALOG_REGISTRAR})
+OPTIONAL = frozenset({Stage.VALIDATOR, Stage.CATALOG_REGISTRAR, Stage.NOTIFIER})
 DEFAULT_USES = {Stage.SNIFFER: "csv", Stage.READER: "csv", Stage.TYPE_INFERER: "threshold"}
 DEFAULT_TYPES = ("boolean", "integer", "bigint", "double", "date", "timestamp")
 FALLBACK_TYPE = "varchar"
@@ -28,7 +28,7 @@ FALLBACK_TYPE = "varchar"
 TYPES = "types"
 USE, AS = "use", "as"
 
-PER_TABLE = frozenset(stage.value for stage in STAGES) - {Stage.SOURCE.value}
+PER_TABLE = frozenset(stage.value for stage in STAGES) - {Stage.SOURCE, Stage.NOTIFIER}
 """Sections that ``tables:`` may override."""
 
 _CRON_FIELD = r"[0-9A-Za-z*/,\-#?]+"
@@ -107,6 +107,18 @@ class ScheduleSection(Options):
     others by arrival: `lakefall rebuild` is the way out."""
 
 
+class WatchSection(Options):
+    """How `lakefall watch` loads what arrives; who tells it stands in `notifier`."""
+
+    settle: Duration = Field(default=Watch.settle, ge=0, le=60)
+    """How long it waits after the first hint for those that belong with it: files of a table that
+    are loaded together are one commit."""
+    max_batch: int = Field(default=Watch.max_batch, ge=1, le=100_000)
+    """Files that are loaded together; more wait for the next batch."""
+    reconcile_every: Duration = Field(default=Watch.reconcile_every, ge=1, le=86_400)
+    """Time between two full listings of the source, which find what no hint told."""
+
+
 class Settings(Options):
     """The sections that are no plugins."""
 
@@ -122,6 +134,8 @@ class Settings(Options):
     """Where fetched files and their hashes are kept between runs."""
     schedule: ScheduleSection | None = None
     """When the pipeline runs; without it only by hand."""
+    watch: WatchSection = WatchSection()
+    """How `lakefall watch` loads what arrives."""
 
     def engine_settings(self) -> Engine:
         return Engine(self.engine.threads, self.engine.memory_limit)
@@ -135,6 +149,9 @@ class Settings(Options):
 
     def schedule_settings(self) -> Schedule | None:
         return None if self.schedule is None else Schedule(**dict(self.schedule))
+
+    def watch_settings(self) -> Watch:
+        return Watch(**dict(self.watch))
 
 
 TABLES = "tables"

@@ -86,6 +86,7 @@ class PipelineFile:
             engine=settings.engine_settings(),
             cache=settings.cache_settings(),
             schedule=settings.schedule_settings(),
+            watch=settings.watch_settings(),
             patterns=self.patterns,
             origins=explain.origins(everything, settings, own),
             other_types=partial(other_types, self.catalogue, placed[Stage.TYPE]),

@@ -45,6 +45,7 @@ _STAGES: dict[Stage, str] = {
     Stage.VALIDATOR: "Rules for the rows; all are asked.",
     Stage.SINK: "Where the tables are.",
     Stage.CATALOG_REGISTRAR: "Who is told about loaded tables; all are.",
+    Stage.NOTIFIER: "Who tells `lakefall watch` that files arrived.",
 }
 
 

@@ -69,6 +69,16 @@ class Schedule:
     granularity: str = "step"
 
 
+@dataclass(frozen=True)
+class Watch:
+    """``watch:`` -- how a watcher loads what arrives. Times are seconds."""
+
+    settle: float = 0.2
+    max_batch: int = 500
+    """Files."""
+    reconcile_every: float = 600.0
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """Where an effective option came from."""
@@ -101,3 +111,4 @@ class PipelineConfig:
     """Imports the types that inference may not propose here, but that a table's column may have."""
     table: str = ""
     """The table whose overrides are merged in; ``''`` for the pipeline itself."""
+    watch: Watch = Watch()

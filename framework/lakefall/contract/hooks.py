@@ -17,6 +17,7 @@ from lakefall.contract.sink_hooks import SinkHooks
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from lakefall.contract.hints import Hint, Hints
     from lakefall.contract.plugin import Finding, Options, Plugin
     from lakefall.contract.run import Run
     from lakefall.contract.types import TypeCandidate, TypeSettings
@@ -77,6 +78,28 @@ class StepHooks(SinkHooks):
         Called under ``on_source_deleted: delete`` with files that ``discover`` did not list. A
         source answers only for entries of its own ``origin`` that its patterns let through, and
         looks again. What is there is not gone; a SourceError says that it cannot be told now.
+        """
+
+    @hookspec
+    def locate(self, run: Run, hints: Sequence[Hint]) -> Iterable[SourceFile]:  # type: ignore[empty-body]
+        """What lies under these keys now, as ``discover`` would list it; no listing of all.
+
+        A source answers only for hints of its own ``origin`` or of none. What is not there, and
+        what ``discover`` would leave out, is left out: a hint may come from anybody. A source
+        that does not implement it is listed.
+
+        Raises:
+            SourceMissingError, SourceError.
+        """
+
+    @hookspec
+    def notify(self, run: Run, hints: Hints) -> None:
+        """Tell ``lakefall watch`` which files may have arrived, until ``hints.stopped``.
+
+        Called on a thread of its own, beside the other notifiers. It calls ``hints.begun`` as soon
+        as it misses nothing any more, and returns after ``hints.stopped`` is set; the watcher waits
+        2 s for that. Where it raises, or returns before, it is called again after a pause. What it
+        may have missed is told with ``hints.doubt``.
         """
 
     # --- formats ---
@@ -177,7 +200,8 @@ class StepHooks(SinkHooks):
     ) -> Iterable[Registered]:
         """Make up for what earlier runs could not do. All registrars answer, each isolated.
 
-        Called once at the end of every run that is no dry run, also one without files. ``tables``
+        Called once at the end of every run that is no dry run, also one without files (a watcher
+        calls it at the end of its full listings alone). ``tables``
         has every table with rows of a file, and when one of them was last loaded (UTC). Answers
         are wanted where something was done or is amiss. Cheap when nothing changed; must not
         write to the sink.

@@ -39,6 +39,7 @@ class Stage(StrEnum):
     VALIDATOR = "validator"
     SINK = "sink"
     CATALOG_REGISTRAR = "catalog_registrar"
+    NOTIFIER = "notifier"
 
 
 class Options(docstrings.Described, BaseModel):

@@ -25,6 +25,7 @@ from lakefall.contract.errors import (
     UnknownFormatError,
     as_foreseen,
 )
+from lakefall.contract.hints import Hint
 from lakefall.contract.plugin import (
     PROJECT,
     Finding,
@@ -210,16 +211,24 @@ class Pipeline:
 
     # --- source ---
 
-    def discover(self, run: Run) -> list[SourceFile]:
+    def discover(self, run: Run, hints: Sequence[Hint] | None = None) -> list[SourceFile]:
         """Every listed file, oldest first; also those that no source reads.
+
+        With ``hints`` only what lies under these: a source that cannot look at single keys is
+        listed whole.
 
         Raises:
             ConfigError: two sources list the same key, which is what the registry knows files by.
         """
         found: dict[str, SourceFile] = {}
         unread: dict[tuple[str, str], SourceFile] = {}
+        locate = {} if hints is None else dict(self._each("locate"))
+        keys = {hint.key for hint in hints or ()}
         for source, call in self._each("discover"):
-            for file in call(run=run):
+            look = partial(locate[source], hints=hints) if source in locate else call
+            for file in look(run=run):
+                if hints is not None and file.key not in keys:
+                    continue
                 if file.unread:
                     unread[file.origin, file.key] = file
                     continue
@@ -233,6 +242,10 @@ class Pipeline:
             # Another source of the same place reads it.
             unread.pop((file.origin, file.key), None)
         return sorted([*found.values(), *unread.values()], key=lambda f: (f.modified, f.key))
+
+    def notifiers(self) -> list[tuple[str, Callable[..., None]]]:
+        """The hook ``notify`` of each notifier, with its name."""
+        return list(self._each("notify"))
 
     def fetch(self, run: Run, file: SourceFile) -> tuple[LocalFile, ...]:
         """The file on this machine, decompressed; of an archive its members."""

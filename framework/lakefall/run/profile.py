@@ -41,6 +41,11 @@ class Profile:
         self._times: dict[str, StepTime] = {}
         self._lock = threading.Lock()
 
+    def clear(self) -> None:
+        """Forget the steps so far; none is under way."""
+        self._open.clear()
+        self._times.clear()
+
     @property
     def steps(self) -> tuple[StepTime, ...]:
         """In the order in which they were first done."""

@@ -13,6 +13,7 @@ from time import perf_counter
 
 from lakefall.common import interrupts, naming
 from lakefall.contract.errors import LakefallError, TableNameError, UsageError
+from lakefall.contract.hints import Hint
 from lakefall.contract.plugin import hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import (
@@ -40,6 +41,8 @@ MAX_BATCH_BYTES = 2_000_000_000
 folder would have to hold them all at once."""
 
 
+LEFT_OVER = "left to the next run"
+"""How the reason of a decision begins for a file beyond the limit."""
 LEFT = "interrupted while it was committed; the next run finds out what became of it"
 UNCHANGED = "unchanged"
 """The reason of a decision for a file whose current version is in its table."""
@@ -77,6 +80,11 @@ class Runner:
         """Objects of the last listing that no format reads, by suffix."""
         return dict(self._unread)
 
+    def forget(self) -> None:
+        """Forget the warnings and the times of earlier runs."""
+        self._warnings.messages.clear()
+        self._profile.clear()
+
     @contextmanager
     def start(
         self, *, run_id: str = "", dry_run: bool = False, started_at: datetime | None = None
@@ -102,10 +110,14 @@ class Runner:
         dry_run: bool = False,
         force: bool = False,
         run_id: str = "",
+        hints: Sequence[Hint] | None = None,
+        at_most: int = 0,
     ) -> RunReport:
         """Load what is new or changed; ``force`` also what is not.
 
-        Without ``tables`` and ``keys`` also deletes what is gone from a source that says so.
+        Without ``tables``, ``keys`` and ``hints`` also deletes what is gone from a source that says
+        so. Of ``hints`` what is not there is left out, and no listing is made. ``at_most`` is a
+        number of files; 0 for no limit.
 
         Raises:
             LakefallError: the source, the registry or the catalog as a whole failed; what was
@@ -120,7 +132,8 @@ class Runner:
             decisions: Sequence[Decision] = ()
             try:
                 with interrupts.stretch() as loading:
-                    decisions = self.decide(run, tables=tables, keys=keys, force=force)
+                    files = self.list_files(run, tables=tables, keys=keys, hints=hints)
+                    decisions = self.judge(run, files, force=force, at_most=at_most)
                     pending = [d.file for d in decisions if d.pending]
                     work = list(batches(run, pending))
                     for apart in (False, True):
@@ -134,13 +147,14 @@ class Runner:
             finally:
                 self.record(run, outcomes[recorded:])
             with interrupts.stretch() as closing:
-                if not (loading.interrupted or tables or keys):
+                if not (loading.interrupted or tables or keys or hints is not None):
                     found = deletion.find(run, {d.file.key for d in decisions})
                     for gone in found:
                         outcomes += deletion.delete(run, gone)
                     files = [d.file for d in decisions]
                     outcomes = self.follow(run, [g.table for g in found], files, outcomes)
-                registered += () if loading.interrupted else self.reconcile(run)
+                if hints is None and not loading.interrupted:
+                    registered += self.reconcile(run)
             interrupted = loading.interrupted or closing.interrupted
             outcomes += _others(decisions, outcomes, interrupted=interrupted)
             return RunReport(
@@ -205,22 +219,29 @@ class Runner:
         }
         if not late:
             return decisions
-        again = {f.key: self._named(f) for f in self.pipeline.discover(run) if f.key in late}
+        listed = self.pipeline.discover(run, [Hint(key) for key in late])
+        again = {f.key: self._named(f) for f in listed}
         there = [again.get(f.key, f) for f in files if f.key not in late or f.key in again]
         return self.pipeline.pending(run, there) if there else []
 
     def list_files(
-        self, run: Run, *, tables: Collection[str] = (), keys: Collection[str] = ()
+        self,
+        run: Run,
+        *,
+        tables: Collection[str] = (),
+        keys: Collection[str] = (),
+        hints: Sequence[Hint] | None = None,
     ) -> list[SourceFile]:
         """The source's files with usable table names, or the reason why there is none.
 
         Objects that no format reads are counted (``unread``), and no part of the answer.
         """
         with run.step("discover"):
-            listed = self.pipeline.discover(run)
+            listed = self.pipeline.discover(run, [Hint(key) for key in keys] if keys else hints)
             files = [self._named(f) for f in listed if not f.unread]
             others = [f for f in listed if f.unread]
-        self._account(run, others, tables, keys)
+        if hints is None:
+            self._account(run, others, tables, keys)
         _warn_shared_tables(run, files)
         found_keys, found_tables = {f.key for f in files}, {f.table for f in files}
         if missing := [k for k in keys if k not in found_keys]:
@@ -454,7 +475,7 @@ def _limit(run: Run, decisions: Sequence[Decision], at_most: int) -> list[Decisi
         return list(decisions)
     left = {d.file.key for d in pending[limit:]}
     run.warn(f"{len(left)} more files are left to the next run (max_files_per_run: {limit})")
-    reason = f"left to the next run (max_files_per_run: {limit})"
+    reason = f"{LEFT_OVER} (max_files_per_run: {limit})"
     return [
         dataclasses.replace(d, pending=False, reason=reason) if d.file.key in left else d
         for d in decisions

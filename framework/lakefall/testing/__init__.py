@@ -6,6 +6,7 @@ which value broke it.
 
 from lakefall.testing.contract import PluginContract
 from lakefall.testing.inferer import InfererContract
+from lakefall.testing.notifier import NotifierContract
 from lakefall.testing.reader import Example, ReaderContract
 from lakefall.testing.registrar import RegistrarContract
 from lakefall.testing.sink import SinkContract
@@ -17,6 +18,7 @@ from lakefall.testing.validator import ValidatorContract
 __all__ = [
     "Example",
     "InfererContract",
+    "NotifierContract",
     "PluginContract",
     "ReaderContract",
     "RegistrarContract",

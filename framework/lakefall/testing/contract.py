@@ -16,6 +16,8 @@ from lakefall.contract.run import Run
 from lakefall.contract.values import SourceFile, from_json, to_json
 from lakefall.plugin_loading.pipeline import Pipeline
 
+Beside = type[Plugin[Options]] | tuple[type[Plugin[Options]], Mapping[str, Any]]
+
 
 def expect(holds: bool, otherwise: str) -> None:
     """A law with the sentence that a plugin author reads when it is broken.
@@ -81,7 +83,8 @@ class StepContract(PluginContract):
             copy.deepcopy(dict(self.configured())), context={"folder": self.folder}
         )
         use = Use(self.stage, self.plugin.name, self.plugin.name, lambda: self.plugin, options)
-        others = [_plain(each) for each in self.beside()]
+        others = [_plain(*each) if isinstance(each, tuple) else _plain(each, {})
+                  for each in self.beside()]  # fmt: skip
         uses = {s: tuple(u for u in (use, *others) if u.stage is s) for s in Stage}
         cache = CacheSettings(self.folder / "cache", 1_000_000_000)
         config = PipelineConfig(
@@ -95,8 +98,8 @@ class StepContract(PluginContract):
         """The options; override it where they depend on ``self.folder``."""
         return dict(self.options)
 
-    def beside(self) -> Sequence[type[Plugin[Options]]]:
-        """Further plugins of the pipeline, with their default options."""
+    def beside(self) -> Sequence[Beside]:
+        """Further plugins of the pipeline, with their default options or with others."""
         return ()
 
     def other_types(self) -> Sequence[type[Plugin[Options]]]:
@@ -108,8 +111,8 @@ class StepContract(PluginContract):
         self.run()
 
 
-def _plain(plugin: type[Plugin[Options]]) -> Use:
-    options = plugin.options_model.model_validate({})
+def _plain(plugin: type[Plugin[Options]], given: Mapping[str, Any]) -> Use:
+    options = plugin.options_model.model_validate(given)
     return Use(plugin.stage, plugin.name, plugin.name, lambda: plugin, options)
 
 

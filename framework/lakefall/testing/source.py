@@ -7,6 +7,7 @@ import os
 from datetime import UTC, datetime
 
 from lakefall.contract.errors import FileChangedError, FileVanishedError
+from lakefall.contract.hints import Hint
 from lakefall.contract.plugin import Stage
 from lakefall.contract.values import RegistryEntry, SourceFile
 from lakefall.testing.contract import StepContract, expect, survives
@@ -95,6 +96,22 @@ class SourceContract(StepContract):
         found = self._vanished(*entries, strange)
         expect(found != ["t/b.csv", "t/c.csv"], "a file of another origin is said to be gone")
         expect(found == ["t/b.csv"], f"t/b.csv is gone, and {found} are said to be")
+
+    def test_a_key_is_located_as_it_is_listed(self) -> None:
+        if not hasattr(self.plugin, "locate"):
+            return  # then a watcher lists it whole
+        for key in ("t/a.csv", "t/sub/b c+%41.csv", "u/c.csv"):
+            self.put(key, FIRST)
+        run = self.run()
+        listed = {file.key: file for file in run.pipeline.discover(run)}
+        asked = ("t/a.csv", "t/sub/b c+%41.csv", "t/gone.csv", "t", "t/", "", "/t/a.csv",
+                 "t/../u/c.csv", "../t/a.csv", "t//a.csv", "t/\0", "k" * 5000)  # fmt: skip
+        hints = [Hint(key) for key in asked] + [Hint("u/c.csv", "else://where")]
+        found = sorted(run.pipeline.discover(run, hints), key=lambda f: f.key)
+        expected = [listed[key] for key in asked[:2]]
+        expect(found == expected, f"of {[h.key[:20] for h in hints]}, {found} is located")
+        origin = [Hint("u/c.csv", listed["u/c.csv"].origin)]
+        expect(len(run.pipeline.discover(run, origin)) == 1, "a file of its own is not located")
 
     def _vanished(self, *entries: RegistryEntry) -> list[str]:
         run = self.run()

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
+import signal
 import stat
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +30,7 @@ from lakefall.contract.errors import (
     StorageFullError,
     UnsafeKeyError,
 )
+from lakefall.contract.hints import Hint
 from lakefall.contract.plugin import Finding, Plugin, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Check, LocalFile, RegistryEntry, SourceFile
@@ -39,6 +42,8 @@ if TYPE_CHECKING:
 
 UNKNOWN = os.stat_result([0] * 16)
 """The status of what cannot be looked at."""
+WRITTEN_LATELY = 10.0
+"""Seconds since the last change for which an open file is not whole."""
 # A pipe without a writer would block the run for ever; a link may have replaced the file.
 OPEN_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -81,18 +86,51 @@ class FolderSource(Plugin[FolderOptions]):
         What cannot be read, or leads out of the directory, is listed with its ``problem``; what no
         pattern takes as unread, without a look at its content.
         """
-        hashes = Hashes.load(run.pipeline.config.cache.dir, self._root)
-        now = datetime.now(UTC)
         selection = Selection(self.options, run.pipeline.name_patterns)
-        tables: dict[str, str] = {}
-        found = [
-            file
-            for entry in self._entries(selection)
-            if (file := self._source_file(entry, hashes, tables)) is not None
-            and selection.is_old_enough(file.modified, now)
-        ]
+        hashes = Hashes.load(run.pipeline.config.cache.dir, self._root)
+        written: list[str] = []
+        found = self._files(selection, self._entries(selection), hashes, written)
+        for key in written:
+            run.warn("another process writes it; left to the next run", key=key)
         hashes.save(f.key for f in found)
+        return found
+
+    @hookimpl
+    def locate(self, run: Run, hints: Sequence[Hint]) -> Iterable[SourceFile]:
+        """What lies under these keys, where listing would find it: behind no link to a folder."""
+        selection = Selection(self.options, run.pipeline.name_patterns)
+        hashes = Hashes.load(run.pipeline.config.cache.dir, self._root)
+        keys = {hint.key for hint in hints if hint.origin in ("", self._origin)}
+        with self._listable():
+            entries = [entry for key in keys if (entry := self._entry_at(key, selection))]
+        return self._files(selection, entries, hashes, [])
+
+    def _files(
+        self, selection: Selection, entries: Iterable[Entry], hashes: Hashes, written: list[str]
+    ) -> list[SourceFile]:
+        """``written`` gets the keys that are left out since another process writes them."""
+        now = datetime.now(UTC)
+        tables: dict[str, str] = {}
+        found: list[SourceFile] = []
+        for entry in entries:
+            try:
+                file = self._source_file(entry, hashes, tables)
+            except _BeingWrittenError:
+                written.append(printable(entry.key))
+                continue
+            if file is not None and selection.is_old_enough(file.modified, now):
+                found.append(file)
         return sorted(found, key=lambda f: (f.modified, f.key))
+
+    def _entry_at(self, key: str, selection: Selection) -> Entry | None:
+        if not _is_plain(key) or (account := selection.account(key)) == "excluded":
+            return None
+        path = self._root / key
+        status = _status(path)
+        inside = os.path.realpath(path.parent) == str(path.parent)
+        if status in (None, UNKNOWN) or stat.S_ISDIR(status.st_mode) or not inside:
+            return None
+        return Entry(key, path, status, unread=True) if account == "unread" else self._entry(key)
 
     @hookimpl
     def fetch(self, run: Run, file: SourceFile) -> LocalFile:
@@ -272,6 +310,8 @@ class FolderSource(Plugin[FolderOptions]):
     def _hash_anew(self, entry: Entry, hashes: Hashes) -> str:
         with _open(entry.path) as stream:
             before = os.fstat(stream.fileno())
+            if _being_written(stream.fileno(), before):
+                raise _BeingWrittenError
             digest = _digest(stream, before.st_size)
             if stamp(before) == stamp(os.fstat(stream.fileno())):
                 hashes.put(entry.key, before, digest)
@@ -296,13 +336,42 @@ class FolderSource(Plugin[FolderOptions]):
             UnsafeKeyError: the key, or a link on its way, leads out of the directory.
             FileVanishedError: nothing is there.
         """
-        parts = key.split("/")
-        if any(part in ("", ".", "..") for part in parts) or "\0" in key:
+        if not _is_plain(key):
             raise UnsafeKeyError(f"{key!r} is no key of this source: it leads out of the folder")
         real = Path(os.path.realpath(self._root / PurePosixPath(key)))
         if not real.is_relative_to(self._root):
             raise UnsafeKeyError(f"{key}: {self._link_problem(key)}")
         return real
+
+
+class _BeingWrittenError(Exception):
+    """Another process has the file open for writing, and wrote lately."""
+
+
+def _being_written(descriptor: int, status: os.stat_result) -> bool:
+    """Whether another process writes the file; False where that cannot be told: beside Linux, on
+    network file systems, of files of another user.
+
+    The kernel grants a read lease on a file only where nobody has it open for writing (fcntl(2)).
+    A file that is held open and not written to for a while, such as a log, is read as it is.
+    """
+    lease, number = getattr(fcntl, "F_SETLEASE", None), getattr(fcntl, "F_SETSIG", None)
+    if lease is None or number is None or time.time() - status.st_mtime > WRITTEN_LATELY:
+        return False
+    try:
+        # Who opens it meanwhile makes the kernel send a signal, which would end this process if it
+        # were the usual one; this one is ignored.
+        fcntl.fcntl(descriptor, number, signal.SIGURG)
+        fcntl.fcntl(descriptor, lease, fcntl.F_RDLCK)
+        fcntl.fcntl(descriptor, lease, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno in (errno.EAGAIN, errno.EWOULDBLOCK)
+    return False
+
+
+def _is_plain(key: str) -> bool:
+    """Whether a key leads to nothing but what lies below the directory, links apart."""
+    return "\0" not in key and not any(part in ("", ".", "..") for part in key.split("/"))
 
 
 def _is(item: os.DirEntry[str], *, folder: bool) -> bool:

@@ -8,12 +8,13 @@ from typing import Any
 from lakefall_samples.fixed_width import FixedReader, FixedSniffer, FixedWidth
 from lakefall_samples.inline import InlineSource
 from lakefall_samples.parquet_folder import ParquetFolder
-from lakefall_samples.steps import Filled, JsonFile, TextInferer
+from lakefall_samples.steps import Filled, JsonFile, Lines, TextInferer
 
 from lakefall.contract.values import Format
 from lakefall.testing import (
     Example,
     InfererContract,
+    NotifierContract,
     ReaderContract,
     RegistrarContract,
     SinkContract,
@@ -84,6 +85,17 @@ class TestSink(SinkContract):
 
     def configured(self) -> dict[str, object]:
         return {"path": str(self.folder / "lake")}
+
+
+class TestNotifier(NotifierContract):
+    plugin = Lines
+
+    def configured(self) -> dict[str, object]:
+        return {"file": str(self.folder / "arrived.txt")}
+
+    def arrive(self, key: str) -> None:
+        with (self.folder / "arrived.txt").open("a", encoding="utf-8") as file:
+            file.write(f"{key}\n")
 
 
 class TestRegistrar(RegistrarContract):

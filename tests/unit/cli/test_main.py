@@ -40,7 +40,7 @@ def test_the_commands_are_there() -> None:
     assert {path[0] for path in PATHS if path} == {
         *("run", "plan", "sniff", "infer", "clean", "lint", "schema", "explain", "check"),
         *("status", "rejects", "retry", "forget", "registry", "rebuild", "maintain"),
-        *("repair", "query", "plugins"),
+        *("repair", "query", "plugins", "watch"),
     }
     assert {path for path in PATHS if len(path) == 2} == {
         ("registry", "rebuild"),
@@ -74,7 +74,7 @@ def test_help_has_a_paragraph_and_an_example_of_its_own_command(
 def test_the_list_of_commands_cuts_no_sentence_short(capsys: pytest.CaptureFixture[str]) -> None:
     cli._code(["--help"])
     listed = capsys.readouterr().out.split("Commands:")[1].strip().splitlines()
-    assert len(listed) == 19
+    assert len(listed) == 20
     assert not [line for line in listed if line.endswith("...")]
 
 

@@ -116,5 +116,6 @@ def test_describe_of_nothing(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli._code(["plugins", "check", "folder", "--json"]) == 0
-    (told,) = (json.loads(line) for line in capsys.readouterr().out.splitlines())
-    assert told == {"stage": "source", "name": "folder", "problem": ""}
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    stages = ("source", "notifier")
+    assert told == [{"stage": s, "name": "folder", "problem": ""} for s in stages]

@@ -53,6 +53,7 @@ def test_smallest(configure: Configure) -> None:
         Stage.VALIDATOR: [],
         Stage.SINK: ["lake"],
         Stage.CATALOG_REGISTRAR: [],
+        Stage.NOTIFIER: [],
     }
     assert (config.path, config.name, config.table) == (Path("p.yaml"), "p", "")
     assert (config.engine.threads, config.engine.memory_limit) == (0, "256MB")

@@ -324,8 +324,8 @@ CASES = {
             "p.yaml:2: sniffer.use: there is no sniffer plugin 'cvs'; did you mean 'csv'? "
             "Known: csv, stdlib",
             "p.yaml:3: x: unknown section; known: cache, catalog_registrar, engine, name, "
-            "plugins, reader, schedule, sink, sniffer, source, tables, type_inferer, validator, "
-            "version",
+            "notifier, plugins, reader, schedule, sink, sniffer, source, tables, type_inferer, "
+            "validator, version, watch",
             "p.yaml:4: source.path: required option is missing",
             "p.yaml:6: source.y: environment variable ABSENT is not set; set it, or write "
             "${ABSENT:-default}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from lakefall.common import naming
 from lakefall.contract.errors import LakefallError, StorageFullError, UnsafeKeyError
+from lakefall.contract.hints import Hint
 from lakefall.contract.plugin import Finding, Plugin, Stage, hookimpl
 from lakefall.contract.run import Run
 from lakefall.contract.values import Check, LocalFile, RegistryEntry, SourceFile
@@ -50,11 +51,26 @@ class S3Source(Plugin[S3Options]):
         A key that is not safe as a path is listed with its ``problem``, an object that no pattern
         takes as unread.
         """
+        return self._files(run, self._bucket.list())
+
+    @hookimpl
+    def locate(self, run: Run, hints: Sequence[Hint]) -> Iterable[SourceFile]:
+        """The objects under these keys, each asked for by itself.
+
+        No store is asked for a key that is not safe: only a listing tells of it.
+        """
+        selection = Selection(self.options, run.pipeline.name_patterns)
+        ours = {h.key for h in hints if h.origin in ("", self._bucket.origin)}
+        keys = [key for key in ours if not problem_of(key) and selection.account(key) != "excluded"]
+        with ThreadPoolExecutor(CONNECTIONS) as pool:
+            return self._files(run, filter(None, pool.map(self._bucket.find, keys)))
+
+    def _files(self, run: Run, items: Iterable[ObjectTypeDef]) -> list[SourceFile]:
         tables: dict[str, str] = {}
         now = datetime.now(UTC)
         selection = Selection(self.options, run.pipeline.name_patterns)
         found: list[SourceFile] = []
-        for item in self._bucket.list():
+        for item in items:
             if item["Key"].endswith("/") and not item["Size"]:
                 continue  # how consoles write an empty folder
             account = selection.account(item["Key"])

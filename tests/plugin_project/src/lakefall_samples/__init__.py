@@ -9,9 +9,10 @@ from lakefall.contract.plugin import Plugin, hookimpl
 from lakefall_samples.fixed_width import FixedReader, FixedSniffer
 from lakefall_samples.inline import InlineSource
 from lakefall_samples.parquet_folder import ParquetFolder
-from lakefall_samples.steps import Filled, JsonFile, TextInferer
+from lakefall_samples.steps import Filled, JsonFile, Lines, TextInferer
 
 
 @hookimpl
 def lakefall_plugins() -> Iterable[type[Plugin[Any]]]:
-    return [FixedSniffer, FixedReader, InlineSource, TextInferer, Filled, ParquetFolder, JsonFile]
+    formats = [FixedSniffer, FixedReader]
+    return [*formats, InlineSource, TextInferer, Filled, ParquetFolder, JsonFile, Lines]

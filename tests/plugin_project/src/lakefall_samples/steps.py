@@ -1,4 +1,4 @@
-"""An inferer, a validator and a registrar, as small as they can be."""
+"""An inferer, a validator, a registrar and a notifier, as small as they can be."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lakefall.common import naming
+from lakefall.contract.hints import Hint, Hints
 from lakefall.contract.plugin import NoOptions, Options, Plugin, Stage, hookimpl
 from lakefall.contract.validation import Violation
 from lakefall.contract.values import Check, Column, Loaded, Records, Registered, Schema
@@ -54,6 +55,33 @@ class Filled(Plugin[FilledOptions]):
             return []
         empty = pc.indices_nonzero(pc.is_null(batch.column(column)))
         return [Violation(row, column, "has no value") for row in empty.to_pylist()]
+
+
+class LinesOptions(Options):
+    """Where the keys are written."""
+
+    file: Path
+    """Each line that is added to this file is the key of a file that arrived."""
+
+
+class Lines(Plugin[LinesOptions]):
+    """Tells of the files whose keys somebody writes into a list."""
+
+    name = "lines"
+    stage = Stage.NOTIFIER
+
+    @hookimpl
+    def notify(self, hints: Hints) -> None:
+        told = len(self._lines())
+        hints.begun()
+        while not hints.stopped.wait(0.05):
+            new = self._lines()[told:]
+            told += len(new)
+            hints.tell(Hint(key) for key in new)
+
+    def _lines(self) -> list[str]:
+        file = self.options.file
+        return file.read_text("utf-8").splitlines() if file.exists() else []
 
 
 class JsonFileOptions(Options):

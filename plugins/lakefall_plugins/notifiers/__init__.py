@@ -1,0 +1,1 @@
+"""Who tells a watcher that files arrived."""

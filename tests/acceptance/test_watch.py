@@ -1,0 +1,122 @@
+"""``lakefall watch`` as a process: signals, crashes, what it says."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from .commands import Command
+from .lakes import EmbeddedLake, wait_for
+
+PROMISED = 10.0
+"""Seconds: the promise itself is a time."""
+
+
+def watching(lake: EmbeddedLake, *args: str) -> Command:
+    """A watcher that has listed the empty inbox."""
+    lake.configure(notifier=[{"use": "folder"}], watch={"settle": "20ms"})
+    port = free_port()
+    command = lake.start("watch", lake.pipeline, "--json", "--health-port", str(port), *args)
+    end = time.monotonic() + 30
+    while health(port)[0] != 200:
+        assert command.alive and time.monotonic() < end, command.err.read_text()
+        time.sleep(0.05)
+    return command
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def health(port: int, path: str = "/healthz") -> tuple[int, object]:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+    except OSError:
+        return 0, None
+
+
+def upload(lake: EmbeddedLake, key: str, text: str = "id,name\n11,ann\n") -> None:
+    lake.put(f"{key}.tmp", text)
+    lake.path(f"{key}.tmp").rename(lake.path(key))
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("step", ["", "convert", "load"])
+def test_a_signal_ends_it_and_leaves_nothing_half_done(
+    embedded: EmbeddedLake, number: signal.Signals, code: int, step: str
+) -> None:
+    if step:
+        reached = '(FOLDER / "reached").touch()\n    pause()'
+        embedded.listen(f'if event.name == "{step}.started":\n    {reached}')
+    watcher = watching(embedded)
+    if step:
+        upload(embedded, "t/a.csv")
+        wait_for(embedded.folder / "reached")
+    watcher.send(number)
+    began = time.monotonic()
+    result = watcher.wait(60)
+    assert time.monotonic() - began < PROMISED
+    assert result.code == code, result
+    assert not embedded.exists("t")
+    assert list((embedded.cache / "runs").iterdir()) == []
+    embedded.unlisten()
+    if step:
+        assert embedded.run().statuses() == {"t/a.csv": "success"}
+
+
+def test_a_watcher_killed_after_the_commit_has_done_it_once(embedded: EmbeddedLake) -> None:
+    """Between the commit and the registry: the next watcher finds out."""
+    reached = '(FOLDER / "reached").touch()\n    pause()'
+    embedded.listen(f'if event.name == "record.started":\n    {reached}')
+    watcher = watching(embedded)
+    upload(embedded, "t/a.csv")
+    wait_for(embedded.folder / "reached")
+    watcher.send(signal.SIGKILL)
+    assert watcher.wait().code == -signal.SIGKILL
+    assert embedded.row_counts("t") == {"t/a.csv": 1}
+    embedded.unlisten()
+    result = embedded.cli("watch", embedded.pipeline, "--once", "--json")
+    assert result.code == 0, result
+    assert [o["key"] for o in result.objects] in ([], ["t/a.csv"])
+    assert embedded.row_counts("t") == {"t/a.csv": 1}
+    assert [r["status"] for r in embedded.registry()] == ["success"]
+
+
+def test_what_it_says(embedded: EmbeddedLake, tmp_path: Path) -> None:
+    """A line for each file, at once; failures change the exit code of --once alone."""
+    embedded.put("good/a.csv", "id,name\n11,ann\n")
+    embedded.put("bad/a.csv", b"\0\0\0\1\2\3" * 50)
+    result = embedded.cli("watch", embedded.pipeline, "--once", "--json")
+    assert result.code == 1
+    statuses = {o["key"]: o["status"] for o in result.objects}
+    assert statuses == {"good/a.csv": "success", "bad/a.csv": "failed"}
+    watcher = watching(embedded)
+    upload(embedded, "good/b.csv", "id,name\n12,bob\n")
+    end = time.monotonic() + 30
+    while '"good/b.csv"' not in watcher.out.read_text():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    port = int(watcher.args[watcher.args.index("--health-port") + 1])
+    status, found = health(port)
+    assert status == 200
+    assert isinstance(found, dict) and found["notifiers"] == {"folder": "listens"}
+    assert found["files_loaded"] == 1
+    assert health(port, "/else")[0] == 404
+    watcher.send(signal.SIGTERM)
+    result = watcher.wait(20)
+    assert result.code == 0
+    assert [(o["key"], o["rows_loaded"]) for o in result.objects if o["status"] == "success"] == [
+        ("good/b.csv", 1)
+    ]
