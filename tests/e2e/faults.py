@@ -41,6 +41,12 @@ class Fault:
     headers: tuple[tuple[str, str], ...] = ()
     stall_after: int = -1
     """Bytes of the true answer's body after which nothing more comes until ``go_on``."""
+    lost: bool = False
+    """The store does what it is asked, and the connection breaks without an answer."""
+    reset_after: int = -1
+    """Bytes of the request's body after which the connection breaks; the store hears nothing."""
+    body: str = ""
+    """Of an answer that the store did not give, in place of the usual one."""
 
 
 @contextmanager
@@ -70,8 +76,14 @@ def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
 
         def _answer(self) -> None:
             proxy.seen.append(f"{self.command} {self.path}")
-            sent = self._body()
             fault = proxy.fault(self.command, self.path)
+            if fault is not None and fault.reset_after >= 0:
+                self.rfile.read(
+                    min(fault.reset_after, int(self.headers.get("Content-Length") or 0))
+                )
+                self.close_connection = True
+                return
+            sent = self._body()
             if fault is not None and fault.status:
                 self._refuse(fault)
                 return
@@ -88,6 +100,9 @@ def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
             connection.endheaders(sent or None)
             answer = connection.getresponse()
             body = answer.read()
+            if fault is not None and fault.lost:
+                self.close_connection = True
+                return
             self.send_response(answer.status)
             for name, value in answer.getheaders():
                 if name.lower() not in ("connection", "transfer-encoding", "date", "server"):
@@ -124,9 +139,11 @@ def _handler(proxy: Faulty) -> type[BaseHTTPRequestHandler]:
             self.close_connection = True
 
         def _refuse(self, fault: Fault) -> None:
-            body = ERROR.format(code=fault.code).encode() if fault.status >= 300 else b""
+            told = ERROR.format(code=fault.code) if fault.status >= 300 else ""
+            body = (fault.body or told).encode()
             self.send_response(fault.status)
-            for name, value in (*fault.headers, ("Content-Type", "application/xml")):
+            kind = "text/html" if fault.body else "application/xml"
+            for name, value in (*fault.headers, ("Content-Type", kind)):
                 self.send_header(name, value)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

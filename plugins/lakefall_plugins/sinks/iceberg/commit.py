@@ -50,6 +50,8 @@ T = TypeVar("T")
 
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
+_DRAFT_SECONDS = 5.0
+"""After which a journal without its name is nobody's; whoever still needs it says so and fails."""
 _ASK_SECONDS = 20.0
 """How long a catalog that broke off a commit is asked whether it was done."""
 
@@ -351,6 +353,11 @@ def sweep(lake: Lake) -> int:
     removed = 0
     # What ails a table is for its own loads to say.
     errors = (OSError, ValueError, TypeError, LookupError, RESTError, LakefallError)
+    for path in lake.local.glob("*.new"):
+        # A process died between making a journal and locking it.
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _DRAFT_SECONDS:
+                path.unlink()
     for path in lake.local.glob("*.json"):
         with suppress(*errors), locks.left_behind(path) as stream:
             if stream is None or time.time() - path.stat().st_mtime < lake.home.settles:
@@ -361,6 +368,15 @@ def sweep(lake: Lake) -> int:
             removed += _remove_unused(lake, path.stem, entry["table"], lines) if entry else 0
             path.unlink(missing_ok=True)
     return removed
+
+
+def others_at_work(lake: Lake) -> bool:
+    """Whether a load or a maintenance of this host is under way."""
+    for path in lake.local.glob("*.json"):
+        with suppress(OSError), locks.left_behind(path) as stream:
+            if stream is None:
+                return True
+    return False
 
 
 def _lines(stream: TextIO) -> Iterator[Any]:

@@ -112,7 +112,8 @@ class IcebergMaintenance(Maintenance):
     look for its snapshot until then."""
     grace: Duration = Field(default=3600.0, ge=0)
     """How long files that only expired snapshots named stay, for readers that loaded the table's
-    metadata before. The next maintenance after that deletes them."""
+    metadata before. The next maintenance after that deletes them. Manifests and metadata files of
+    processes that died before their commit stay as long; in a REST catalog at least 10 minutes."""
 
 
 class IcebergOptions(LakeOptions):

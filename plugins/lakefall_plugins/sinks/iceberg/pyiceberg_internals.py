@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
+    from pyarrow.fs import FileInfo
     from pyiceberg.catalog import Catalog
     from pyiceberg.catalog.rest import RestCatalog, TableResponse
     from pyiceberg.catalog.rest.auth import AuthManager
@@ -90,15 +91,15 @@ def metadata_location(catalog: Any, identifier: tuple[str, str]) -> str:
         return str(connection.execute(asked).scalar() or "")
 
 
-def listed(io: FileIO, folder: str) -> dict[str, int] | None:
-    """Files in a folder with their bytes; None where the storage cannot be asked so."""
+def listed(io: FileIO, folder: str) -> dict[str, FileInfo] | None:
+    """Files in a folder with bytes and age; None where the storage cannot be asked so."""
     from pyarrow.fs import FileSelector
 
     if not isinstance(io, PyArrowFileIO):
         return None
     scheme, netloc, path = io.parse_location(folder, io.properties)
     found = io.fs_by_scheme(scheme, netloc).get_file_info(FileSelector(path, allow_not_found=True))
-    return {f"{folder}/{info.base_name}": info.size for info in found if info.is_file}
+    return {f"{folder}/{info.base_name}": info for info in found if info.is_file}
 
 
 def count_endpoints(catalog: Any) -> int:

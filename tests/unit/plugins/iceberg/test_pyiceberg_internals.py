@@ -221,7 +221,7 @@ def test_what_a_snapshot_names_anew_is_known_with_its_bytes(filled: Lakehouse) -
     assert listing in named and len(named) == 3
     assert named == {path: len(found.io.new_input(path)) for path in named}
     folder = listing.rpartition("/")[0]
-    assert internals.listed(found.io, folder)[listing] == named[listing]
+    assert internals.listed(found.io, folder)[listing].size == named[listing]
 
 
 def test_an_sql_catalog_knows_a_metadata_file_that_cannot_be_read(filled: Lakehouse) -> None:

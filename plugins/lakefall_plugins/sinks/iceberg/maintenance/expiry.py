@@ -118,14 +118,19 @@ def files_of(table: Table, gone: Collection[Snapshot], replaced: Collection[str]
 def still_named(table: Table) -> set[str]:
     """Files that any of a table's snapshots names."""
     metadata = table.metadata
-    manifests = _Manifests(table, set())
     everything = {s.snapshot_id for s in metadata.snapshots}
     return (
-        manifests.live(everything)
-        | manifests.paths(everything)
-        | {s.manifest_list for s in metadata.snapshots}
+        _Manifests(table, set()).live(everything)
+        | manifests_named(table)
         | objects_of(metadata, metadata.snapshots)
     )
+
+
+def manifests_named(table: Table) -> set[str]:
+    """Manifests and their lists that any of a table's snapshots names."""
+    snapshots = table.metadata.snapshots
+    everything = {s.snapshot_id for s in snapshots}
+    return _Manifests(table, set()).paths(everything) | {s.manifest_list for s in snapshots}
 
 
 class _Manifests:
@@ -234,12 +239,13 @@ def delete(table: Table, expired: Collection[ExpiredFiles]) -> int:
     removed = 0
     for each in expired:
         files = [path for path in each.files if path not in named]
-        removed += sum(at_once(lambda path: _delete(table.io, path), files))
-        removed += _delete(table.io, each.location)
+        removed += sum(at_once(lambda path: delete_file(table.io, path), files))
+        removed += delete_file(table.io, each.location)
     return removed
 
 
-def _delete(io: FileIO, path: str) -> bool:
+def delete_file(io: FileIO, path: str) -> bool:
+    """Whether the file was still there."""
     try:
         io.delete(path)
     except FileNotFoundError:

@@ -23,8 +23,9 @@ from lakefall_plugins.sinks.iceberg.commit import (
     until_committed,
 )
 from lakefall_plugins.sinks.iceberg.damage import entries_of, manifests_of
-from lakefall_plugins.sinks.iceberg.maintenance import compaction, expiry
+from lakefall_plugins.sinks.iceberg.maintenance import compaction, expiry, orphans
 from lakefall_plugins.sinks.iceberg.maintenance.expiry import ExpiredFiles
+from lakefall_plugins.sinks.iceberg.maintenance.orphans import Orphans
 from lakefall_plugins.sinks.iceberg.maintenance.repair import refuse_damaged
 from lakefall_plugins.sinks.iceberg.metadata import SIDECARS, find_commit, versions_of
 from lakefall_plugins.sinks.iceberg.reading import Reader, list_parts, rows_by
@@ -227,6 +228,7 @@ class _Task:
     """Paths that the last attempt's snapshot names."""
     live: Collection[str] | None = None
     """Keys with rows; None before that is asked for."""
+    orphans: Orphans = field(default_factory=Orphans)
     done: Change | None = None
     """What the last attempt changed; None where the table is gone."""
 
@@ -240,12 +242,14 @@ class _Task:
             listed.append(ExpiredFiles("", now, tuple(would.unnamed - would.carried)))
         due = expiry.due(listed, self.options.grace, now)
         number = sum(g.files_after(self.options.target_file) for g in groups)
-        return self._answer(would, number, sum(len(s.files) + 1 for s in due), listed, now)
+        removed = sum(len(s.files) + 1 for s in due) + len(self._find_orphans().paths)
+        return self._answer(would, number, removed, listed, now)
 
     # --- doing ---
 
     def work(self, groups: Sequence[Group]) -> Maintained:
         removed = self._delete_due(self.table)
+        removed += orphans.remove(self.table, self._find_orphans())
         with bring_files(self.lake, self.subject.name, lambda: self.used) as new_files:
             merged = [Merged(g, self._written(new_files, g)) for g in groups]
             until_committed(
@@ -268,6 +272,11 @@ class _Task:
         listed = expiry.waiting(table, table.metadata.snapshots)
         due = expiry.due(listed, self.options.grace, datetime.now(UTC))
         return expiry.delete(table, due)
+
+    def _find_orphans(self) -> Orphans:
+        if expires(self.table):
+            self.orphans = orphans.find(self.lake, self.subject.name, self.options.grace)
+        return self.orphans
 
     def _written(self, new_files: NewFiles, group: Group) -> Sequence[DataFile]:
         key, target = self.subject.key, self.options.target_file if group.rolls else 0
@@ -361,6 +370,8 @@ class _Task:
             yield f"{others:,} data files that are no Parquet"
         if not expires(self.table):
             yield "its snapshots: the table's property gc.enabled is false"
+        if self.orphans.left:
+            yield self.orphans.left
         due = expiry.due(listed, self.options.grace, now)
         waiting = [s for s in listed if s not in due]
         if waiting:

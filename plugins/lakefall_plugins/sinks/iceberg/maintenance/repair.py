@@ -122,7 +122,7 @@ def _sizes(io: FileIO, paths: Collection[str]) -> dict[str, int | None]:
         if there is None:
             found.update(zip(some, at_once(lambda p: size_of(io, p), some), strict=True))
         else:
-            found.update((path, there.get(path)) for path in some)
+            found.update((path, there[path].size if path in there else None) for path in some)
     return found
 
 
@@ -255,7 +255,7 @@ def _older(lake: Lake, run: Run, name: str, error: Exception) -> Table:
     cause = error.__cause__ if isinstance(error, StorageDamagedError) else error
     path = lake.unreadable(name, cause) if isinstance(cause, Exception) else ""
     io = lake.storage(path) if path else None
-    there: Mapping[str, int] = (listed(io, path.rpartition("/")[0]) or {}) if io else {}
+    there: Collection[str] = (listed(io, path.rpartition("/")[0]) or {}) if io else {}
     older = [p for p in there if p.endswith(".metadata.json") and _number(p) < _number(path)]
     for one in sorted(older, key=_number, reverse=True):
         try:

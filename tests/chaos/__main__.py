@@ -1,0 +1,110 @@
+"""``make chaos [SEED=N] [MINUTES=10]``: attack until the time is up, and print the counts.
+
+What is attacked, with what and when follows from the seed; which line of a process a kill meets
+does not. A law that breaks ends the attack, with the folder that it happened in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import secrets
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.detection.fuzz import many
+from e2e.servers import running
+
+from .embedded import Attacker
+from .servers import ServerAttacker
+
+SHARES = {"embedded": 0.6, "servers": 0.3, "files": 0.1}
+"""Of the time."""
+FILES = 200
+"""Mutated files at a time."""
+
+
+def embedded(seed: int, until: float, folder: Path) -> Counter[str]:
+    attacker = Attacker.make(folder, f"{seed}:embedded")
+    with telling(attacker.oracle.counts, "embedded"):
+        while time.monotonic() < until:
+            attacker.round()
+        attacker.tidy()
+    return attacker.oracle.counts
+
+
+def servers(seed: int, until: float, folder: Path) -> Counter[str]:
+    there = running()
+    if there is None:
+        print("servers: none are running; left out", flush=True)
+        return Counter()
+    with (
+        ServerAttacker.on(there, folder, f"{seed}:servers") as attacker,
+        telling(attacker.oracle.counts, "servers"),
+    ):
+        while time.monotonic() < until:
+            attacker.round()
+    return attacker.oracle.counts
+
+
+def files(seed: int, until: float, _: Path) -> Counter[str]:
+    counts: Counter[str] = Counter()
+    with telling(counts, "files"):
+        while time.monotonic() < until:
+            first = counts["mutated files"]
+            for case in many(range(first, first + FILES), seed, None):
+                assert not case.problem, f"case {case.number}, {case.origin}: {case.problem}"
+                counts["mutated files"] += 1
+    return counts
+
+
+class telling:  # noqa: N801 -- used as a function
+    """Prints what was counted, whatever happens."""
+
+    def __init__(self, counts: Counter[str], part: str) -> None:
+        self.counts, self.part = counts, part
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
+        told = ", ".join(f"{number:,} {what}" for what, number in sorted(self.counts.items()))
+        print(f"{self.part}: {told}", flush=True)
+
+
+PARTS: dict[str, Callable[[int, float, Path], Counter[str]]] = {
+    "embedded": embedded,
+    "servers": servers,
+    "files": files,
+}
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="make chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, default=secrets.randbelow(1 << 31))
+    parser.add_argument("--minutes", type=float, default=10.0)
+    parser.add_argument("--only", choices=list(PARTS))
+    options = parser.parse_args()
+    print(f"seed {options.seed}, {options.minutes:g} minutes", flush=True)
+    broken = 0
+    for name in [options.only] if options.only else PARTS:
+        share = 1.0 if options.only else SHARES[name]
+        folder = Path(tempfile.mkdtemp(prefix=f"chaos-{name}-"))
+        try:
+            PARTS[name](options.seed, time.monotonic() + options.minutes * 60 * share, folder)
+        except AssertionError:
+            traceback.print_exc()
+            print(f"{name}: a law broke; see {folder}", flush=True)
+            broken += 1
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)
