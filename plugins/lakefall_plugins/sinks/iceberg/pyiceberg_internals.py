@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pyarrow as pa
-    from pyarrow.fs import FileInfo
     from pyiceberg.catalog import Catalog
     from pyiceberg.catalog.rest import RestCatalog, TableResponse
     from pyiceberg.catalog.rest.auth import AuthManager
@@ -91,7 +90,7 @@ def metadata_location(catalog: Any, identifier: tuple[str, str]) -> str:
         return str(connection.execute(asked).scalar() or "")
 
 
-def listed(io: FileIO, folder: str) -> dict[str, FileInfo] | None:
+def listed(io: FileIO, folder: str) -> dict[str, pa.fs.FileInfo] | None:
     """Files in a folder with bytes and age; None where the storage cannot be asked so."""
     from pyarrow.fs import FileSelector
 
