@@ -75,6 +75,20 @@ def secret_nodes(annotation: Any, node: Node) -> list[Node]:
     return found
 
 
+def holds_secret(annotation: Any) -> bool:
+    """Whether a secret may stand there or anywhere below."""
+    return any(
+        member in {SecretStr, SecretBytes}
+        or (is_model(member) and any(map(holds_secret, fields(member).values())))
+        or (not is_model(member) and any(map(holds_secret, _arguments(member))))
+        for member in alternatives(annotation)
+    )
+
+
+def _arguments(annotation: Any) -> tuple[Any, ...]:
+    return () if get_origin(annotation) is Literal else get_args(annotation)
+
+
 def _scalars(node: Node) -> list[Node]:
     children = [*node.items.values(), *node.elements]
     if isinstance(node.value, dict | tuple):

@@ -170,6 +170,8 @@ class _Finding:
             return f"the value of {', '.join(f'${{{name}}}' for name in self.node.variables)}"
         if any(self.node is secret for secret in self._secrets):
             return "a secret"
+        if isinstance(value, str) and any(map(shape.holds_secret, self._known)):
+            return "a text"
         text = repr(value)
         text = {"None": "nothing (null)", "True": "true", "False": "false"}.get(text, text)
         return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."

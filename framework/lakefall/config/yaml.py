@@ -134,6 +134,9 @@ def _syntax_problem(error: yaml.MarkedYAMLError, text: str, file: str) -> str:
     what = error.problem or error.context or "cannot be read"
     if error.context and error.context_mark and error.problem:
         what = f"{error.context} that starts on line {error.context_mark.line + 1}, {what}"
+    if what.startswith("found undefined alias"):
+        # It may be a password that begins with *.
+        what = "no anchor (&) has this alias's name; put a text that begins with * in quotes"
     lines = text.splitlines()
     written = lines[line - 1] if line <= len(lines) else ""
     if written[:column].endswith("${"):
@@ -154,7 +157,11 @@ class _Loader(yaml.BaseLoader):
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if getattr(event, "tag", None) is not None:
             raise yaml.MarkedYAMLError(
-                None, None, f"tags such as {event.tag} are not allowed", event.start_mark
+                None,
+                None,
+                "tags (words that begin with !) are not allowed; put a text that begins with ! in "
+                "quotes",
+                event.start_mark,
             )
         if self._depth >= MAX_DEPTH:
             raise yaml.MarkedYAMLError(
