@@ -98,6 +98,8 @@ _ALL = (
         "notifiers.folder:FolderNotifier",
         "notifiers.folder:FolderNotifierOptions",
     ),
+    ("notifier", "webhook", "notifiers.webhook:Webhook", "notifiers.webhook:WebhookOptions"),
+    ("notifier", "sqs", "notifiers.sqs:Sqs", "notifiers.sqs:SqsOptions"),
 )
 BUILTINS: tuple[tuple[str, str, str, str], ...] = tuple(
     (stage, name, f"{_HERE}.{plugin}", options and f"{_HERE}.{options}")

@@ -9,21 +9,24 @@ import time
 import urllib.error
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 import pytest
+from e2e.servers import Servers
 
 from .commands import Command
-from .lakes import EmbeddedLake, wait_for
+from .lakes import EmbeddedLake, Lake, wait_for
+from .server_lakes import IcebergLake
 
 PROMISED = 10.0
 """Seconds: the promise itself is a time."""
 
 
-def watching(lake: EmbeddedLake, *args: str) -> Command:
-    """A watcher that has listed the empty inbox."""
-    lake.configure(notifier=[{"use": "folder"}], watch={"settle": "20ms"})
+def watching(lake: Lake, **notifier: Any) -> Command:
+    """A watcher that has listed the inbox."""
+    lake.configure(notifier=[notifier or {"use": "folder"}], watch={"settle": "20ms"})
     port = free_port()
-    command = lake.start("watch", lake.pipeline, "--json", "--health-port", str(port), *args)
+    command = lake.start("watch", lake.pipeline, "--json", "--health-port", str(port))
     end = time.monotonic() + 30
     while health(port)[0] != 200:
         assert command.alive and time.monotonic() < end, command.err.read_text()
@@ -52,10 +55,17 @@ def upload(lake: EmbeddedLake, key: str, text: str = "id,name\n11,ann\n") -> Non
     lake.path(f"{key}.tmp").rename(lake.path(key))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
-@pytest.mark.parametrize("step", ["", "convert", "load"])
+@pytest.mark.parametrize(
+    ("step", "number", "code"),
+    [
+        ("", signal.SIGTERM, 0),
+        ("", signal.SIGINT, 130),
+        ("convert", signal.SIGINT, 130),
+        ("load", signal.SIGTERM, 0),
+    ],
+)
 def test_a_signal_ends_it_and_leaves_nothing_half_done(
-    embedded: EmbeddedLake, number: signal.Signals, code: int, step: str
+    embedded: EmbeddedLake, step: str, number: signal.Signals, code: int
 ) -> None:
     if step:
         reached = '(FOLDER / "reached").touch()\n    pause()'
@@ -120,3 +130,29 @@ def test_what_it_says(embedded: EmbeddedLake, tmp_path: Path) -> None:
     assert [(o["key"], o["rows_loaded"]) for o in result.objects if o["status"] == "success"] == [
         ("good/b.csv", 1)
     ]
+
+
+def test_from_the_upload_to_the_row_in_trino(servers: Servers, tmp_path: Path) -> None:
+    """What SeaweedFS' webhook sends, into a bucket that nobody lists meanwhile."""
+    token, port = "a-token-of-this-test", free_port()
+    with IcebergLake.on(servers, tmp_path) as lake:
+        watcher = watching(lake, use="webhook", port=port, token=token)
+        for key in ("orders/a.csv", "orders/2024/b.csv"):
+            lake.put(key, "id,name\n11,ann\n12,bob\n")
+            entry = {"name": key.rpartition("/")[2], "is_directory": False}
+            path = f"/buckets/{lake.bucket}/{key}"
+            event = {"event_type": "create", "key": path, "message": {"new_entry": entry}}
+            request = urllib.request.Request(
+                f"http://127.0.0.1:{port}/",
+                json.dumps(event).encode(),
+                {"Authorization": f"Bearer {token}"},
+            )
+            with urllib.request.urlopen(request, timeout=5) as answer:
+                assert json.load(answer) == {"hints": 1}
+        count = f"SELECT count(*) FROM {lake.namespace}.orders"
+        end = time.monotonic() + 60
+        while not lake.exists("orders") or servers.trino(count) != [[4]]:
+            assert watcher.alive and time.monotonic() < end, watcher.err.read_text()
+            time.sleep(0.1)
+        watcher.send(signal.SIGTERM)
+        assert watcher.wait(20).code == 0
