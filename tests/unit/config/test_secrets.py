@@ -99,6 +99,8 @@ def test_the_secrets_of_the_plugins_are_known() -> None:
         ("sink", "trino"),
         ("catalog_registrar", "trino"),
         ("catalog_registrar", "superset"),
+        ("notifier", "webhook"),
+        ("notifier", "sqs"),
     }
     assert (Stage.CATALOG_REGISTRAR, "superset", ("password",)) in FOUND
 
