@@ -47,6 +47,7 @@ def commands(lake: EmbeddedLake, file: Path) -> dict[str, list[list[str]]]:
         "query": [["query", yaml, where], ["query", yaml, f"SELECT {HOSTILE}"]],
         "registry": [["registry", "rebuild", yaml]],
         "plugins": [["plugins", "list"], ["plugins", "describe", HOSTILE]],
+        "watch": [["watch", yaml, "--once"]],
         "forget": [["forget", yaml, KEY]],
     }
 

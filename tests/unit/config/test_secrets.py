@@ -66,10 +66,9 @@ def nested(path: Path_, value: Any) -> Any:
 
 def documents(stage: Stage, name: str, path: Path_) -> Iterator[dict[str, Any]]:
     """Pipelines with the secret in that option: right, of a wrong type, beside a mistake."""
-    for value in (SECRET, [SECRET], {"a": SECRET}, {SECRET: 1}, [[SECRET]], f"${{{SECRET}}}"):
-        for mistake in ({}, {"no_such_option": 1}):
-            section = {"use": name, **nested(path, value), **mistake}
-            yield {**BASE, stage.value: section}
+    for value in (SECRET, [SECRET], {"a": [SECRET]}, f"${{{SECRET}}}"):
+        yield {**BASE, stage.value: {"use": name, **nested(path, value)}}
+    yield {**BASE, stage.value: {"use": name, **nested(path, SECRET), "no_such_option": 1}}
 
 
 def said(capsys: pytest.CaptureFixture[str], *args: str) -> str:
@@ -83,9 +82,10 @@ def said(capsys: pytest.CaptureFixture[str], *args: str) -> str:
     return told.out + told.err + trace
 
 
-@pytest.fixture(params=["", "1"], ids=["message", "traceback"])
-def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    monkeypatch.setenv(cli.TRACEBACK, request.param)
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A pipeline file to be written. Tracebacks are asked for: they hold the message, too."""
+    monkeypatch.setenv(cli.TRACEBACK, "1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "1000")
     (tmp_path / "inbox").mkdir()
@@ -93,7 +93,7 @@ def asked(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def test_the_secrets_of_the_plugins_are_known() -> None:
-    assert {(stage.value, name) for stage, name, _ in FOUND} == {
+    assert {(stage.value, name) for stage, name, _ in FOUND} >= {
         ("source", "s3"),
         ("sink", "iceberg"),
         ("sink", "trino"),
@@ -111,11 +111,11 @@ def test_no_secret_option_is_shown(
 ) -> None:
     for document in documents(stage, name, path):
         asked.write_text(json.dumps(document), encoding="utf-8")
-        for command in COMMANDS[:2]:
-            assert SECRET not in said(capsys, *command, str(asked)), (command, document)
+        assert SECRET not in said(capsys, "explain", str(asked)), document
+    assert SECRET not in said(capsys, "lint", str(asked))
     option = ".".join((stage.value, *path))
     asked.write_text(json.dumps(BASE), encoding="utf-8")
-    for value in (SECRET, f"[{SECRET}]", f"{{a: {SECRET}}}", f"[{SECRET}", f'"{SECRET}'):
+    for value in (SECRET, f"{{a: {SECRET}}}", f"[{SECRET}"):
         sets = ["--set", f"{stage.value}.use={name}", "--set", f"{option}={value}"]
         assert SECRET not in said(capsys, "explain", str(asked), *sets), value
 
