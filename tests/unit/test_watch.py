@@ -17,7 +17,7 @@ from lakefall.run.report import RunReport
 from lakefall.run.watch import Watcher
 
 PIPELINE = """
-source: {{use: folder, path: {folder}/inbox}}
+source: {source}
 sink: {{use: iceberg, catalog: {{type: sqlite, warehouse: {folder}/lake}}}}
 cache: {{dir: {folder}/cache}}
 plugins: [own.py]
@@ -78,14 +78,15 @@ class Place:
         self.reports: list[RunReport] = []
         (folder / "own.py").write_text(OWN)
 
-    def watcher(self, more: str = "") -> Watcher:
+    def watcher(self, more: str = "", source: str = "") -> Watcher:
         path = self.folder / "p.yaml"
-        path.write_text(PIPELINE.format(folder=self.folder, more=more))
+        source = source or f"{{use: folder, path: {self.inbox}}}"
+        path.write_text(PIPELINE.format(folder=self.folder, more=more, source=source))
         return Watcher(open_pipeline(path), self.reports.append)
 
     @contextmanager
-    def watching(self, more: str = "") -> Iterator[Watcher]:
-        watcher = self.watcher(more)
+    def watching(self, more: str = "", source: str = "") -> Iterator[Watcher]:
+        watcher = self.watcher(more, source)
         thread = threading.Thread(target=watcher.watch)
         thread.start()
         try:
@@ -275,3 +276,14 @@ def test_a_file_that_is_written_is_left_to_the_next_listing(place: Place) -> Non
         writer.write("2,bob\n")
     place.watcher().watch(once=True)
     assert place.loaded() == ["t/a.csv"] and place.rows("t") == 2
+
+
+def test_content_that_another_key_has_is_found_though_nothing_is_listed(place: Place) -> None:
+    """Also where rows of files that are gone would be deleted by a listing."""
+    place.put("t/a.csv")
+    source = "{use: folder, path: %s, on_duplicate_content: skip, on_source_deleted: delete}"
+    with place.watching(FOLDER, source % place.inbox):
+        place.put("t/b.csv")
+        until(lambda: place.outcomes(Status.SKIPPED))
+    assert place.loaded() == ["t/a.csv"]
+    assert "same content as 't/a.csv'" in place.outcomes(Status.SKIPPED)[0][1]

@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
@@ -70,7 +69,6 @@ def watch(
     from lakefall.run.watch import Watcher
 
     interrupts.watch(signal.SIGTERM)
-    threading.Thread(target=_keep_the_promise, daemon=True).start()
     told = Told()
 
     def tell(report: RunReport) -> None:
@@ -79,7 +77,7 @@ def watch(
         told.forget()
 
     watcher = Watcher(open_pipeline(pipeline, sets, told), tell)
-    with _health(health_port, watcher.health):
+    with _promise(), _health(health_port, watcher.health):
         watcher.watch(once=once)
     if interrupts.ever(signal.SIGINT):
         raise typer.Exit(INTERRUPTED)
@@ -109,11 +107,23 @@ def _tell(report: RunReport, *, json: bool) -> None:
     sys.stdout.flush()
 
 
-def _keep_the_promise() -> None:
-    while not (interrupts.ever(signal.SIGTERM) or interrupts.ever(signal.SIGINT)):
-        time.sleep(0.25)
-    time.sleep(PROMISED)
-    os._exit(INTERRUPTED if interrupts.ever(signal.SIGINT) else 0)
+@contextmanager
+def _promise() -> Iterator[None]:
+    """Work that ends in time after a signal, if need be with the process."""
+    done = threading.Event()
+
+    def keep() -> None:
+        while not (interrupts.ever(signal.SIGTERM) or interrupts.ever(signal.SIGINT)):
+            if done.wait(0.25):
+                return
+        if not done.wait(PROMISED):
+            os._exit(INTERRUPTED if interrupts.ever(signal.SIGINT) else 0)
+
+    threading.Thread(target=keep, daemon=True).start()
+    try:
+        yield
+    finally:
+        done.set()
 
 
 @contextmanager

@@ -168,7 +168,12 @@ _SKIPPED = "(source.on_duplicate_content: skip)"
 
 
 def find_copies(
-    run: Run, decisions: Sequence[Decision], unchanged: Collection[str], *, rebuild: bool = False
+    run: Run,
+    decisions: Sequence[Decision],
+    unchanged: Collection[str],
+    *,
+    rebuild: bool = False,
+    part: bool = False,
 ) -> dict[str, str]:
     """The duplicates among the pending files: key -> key of the first file.
 
@@ -176,6 +181,7 @@ def find_copies(
         decisions: oldest file first.
         unchanged: keys of files whose listed version is in the table.
         rebuild: the table will hold the listed files alone, whatever the registry knows beside.
+        part: the source has more files than these.
     """
     sources = run.pipeline.on_duplicate_content
     asked = {c for d in decisions if d.pending and (c := _content(d.file, sources))}
@@ -193,7 +199,7 @@ def find_copies(
             first.setdefault(content, key)
             settled.add(key)
     # Rows of a file that is gone may be deleted in this very run: it is first of nothing then.
-    if not (rebuild or run.pipeline.delete_fractions):
+    if not rebuild and (part or not run.pipeline.delete_fractions):
         gone = known.keys() - {d.file.key for d in decisions}
         for key in sorted(gone):
             if known[key] not in first and run.pipeline.describe(run, known[key][0]) is not None:

@@ -128,12 +128,13 @@ class Runner:
         outcomes: list[Outcome] = []
         recorded = 0
         registered: list[Registered] = []
+        part = bool(tables or keys or hints is not None)
         with self.start(run_id=run_id, dry_run=dry_run) as run:
             decisions: Sequence[Decision] = ()
             try:
                 with interrupts.stretch() as loading:
                     files = self.list_files(run, tables=tables, keys=keys, hints=hints)
-                    decisions = self.judge(run, files, force=force, at_most=at_most)
+                    decisions = self.judge(run, files, force=force, at_most=at_most, part=part)
                     pending = [d.file for d in decisions if d.pending]
                     work = list(batches(run, pending))
                     for apart in (False, True):
@@ -147,7 +148,7 @@ class Runner:
             finally:
                 self.record(run, outcomes[recorded:])
             with interrupts.stretch() as closing:
-                if not (loading.interrupted or tables or keys or hints is not None):
+                if not (loading.interrupted or part):
                     found = deletion.find(run, {d.file.key for d in decisions})
                     for gone in found:
                         outcomes += deletion.delete(run, gone)
@@ -178,12 +179,22 @@ class Runner:
         force: bool = False,
     ) -> Sequence[Decision]:
         """List the source and decide what has to be loaded, oldest first, within the limit."""
-        return self.judge(run, self.list_files(run, tables=tables, keys=keys), force=force)
+        files = self.list_files(run, tables=tables, keys=keys)
+        return self.judge(run, files, force=force, part=bool(tables or keys))
 
     def judge(
-        self, run: Run, files: Sequence[SourceFile], *, force: bool = False, at_most: int = 0
+        self,
+        run: Run,
+        files: Sequence[SourceFile],
+        *,
+        force: bool = False,
+        at_most: int = 0,
+        part: bool = False,
     ) -> list[Decision]:
-        """Decide which of these files have to be loaded; ``at_most`` of them, 0 for no limit."""
+        """Decide which of these files have to be loaded; ``at_most`` of them, 0 for no limit.
+
+        They are a ``part`` of those of the source, or all.
+        """
         root = [
             Decision(f, pending=False, reason="no folder: a file at the root has no table")
             for f in files
@@ -198,7 +209,7 @@ class Runner:
             unchanged = {d.file.key for d in decisions if not d.pending and d.reason == UNCHANGED}
             if force:
                 decisions = [dataclasses.replace(d, pending=True) for d in decisions]
-            doubles = outcomes.find_copies(run, decisions, unchanged)
+            doubles = outcomes.find_copies(run, decisions, unchanged, part=part)
             decisions = _limit(run, outcomes.judge_copies(run, decisions, doubles), at_most)
             outcomes.warn_of_copies(run, decisions, doubles)
             chosen = [d.file for d in decisions if d.pending]

@@ -71,8 +71,9 @@ class FolderNotifier(Plugin[FolderNotifierOptions]):
                 hints.begun()
             if any(_identity(root) != known for root, known in roots.items()):
                 raise SourceMissingError("a folder of the source was replaced by another one")
-            paths = {path for change, path in changes if change is not Change.deleted}
-            hints.tell({hint for path in paths for hint in _hints(roots, path)})
+            paths = sorted({path for change, path in changes if change is not Change.deleted})
+            # In this order the files of a table are loaded together.
+            hints.tell(dict.fromkeys(hint for path in paths for hint in _hints(roots, path)))
 
     @hookimpl
     def lint(self, pipeline: Pipeline) -> Iterable[Finding]:
