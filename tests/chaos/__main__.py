@@ -21,10 +21,13 @@ from benchmarks.detection.fuzz import many
 from e2e.servers import running
 
 from .embedded import Attacker
+from .oracle import kind_of
 from .servers import ServerAttacker
 
 SHARES = {"embedded": 0.6, "servers": 0.3, "files": 0.1}
-"""Of the time."""
+"""Of the time; the soak runs alone."""
+SOAK = 500
+"""Kills."""
 FILES = 200
 """Mutated files at a time."""
 
@@ -34,6 +37,16 @@ def embedded(seed: int, until: float, folder: Path) -> Counter[str]:
     with telling(attacker.oracle.counts, "embedded"):
         while time.monotonic() < until:
             attacker.round()
+        attacker.tidy()
+    return attacker.oracle.counts
+
+
+def soak(seed: int, until: float, folder: Path) -> Counter[str]:
+    attacker = Attacker.make(folder, f"{seed}:soak")
+    with telling(attacker.oracle.counts, "soak"):
+        attacker.soak(SOAK, until)
+        left = Counter(kind_of(path) for path in attacker.oracle.debris())
+        print(f"soak: left before the maintenance: {dict(left)}", flush=True)
         attacker.tidy()
     return attacker.oracle.counts
 
@@ -49,6 +62,9 @@ def servers(seed: int, until: float, folder: Path) -> Counter[str]:
     ):
         while time.monotonic() < until:
             attacker.round()
+        left = Counter(kind_of(path) for path in attacker.oracle.debris())
+        print(f"servers: left before the maintenance: {dict(left)}", flush=True)
+        attacker.tidy()
     return attacker.oracle.counts
 
 
@@ -73,7 +89,7 @@ class telling:  # noqa: N801 -- used as a function
         pass
 
     def __exit__(self, *_: object) -> None:
-        told = ", ".join(f"{number:,} {what}" for what, number in sorted(self.counts.items()))
+        told = "; ".join(f"{what}: {number:,}" for what, number in sorted(self.counts.items()))
         print(f"{self.part}: {told}", flush=True)
 
 
@@ -81,6 +97,7 @@ PARTS: dict[str, Callable[[int, float, Path], Counter[str]]] = {
     "embedded": embedded,
     "servers": servers,
     "files": files,
+    "soak": soak,
 }
 
 
@@ -92,7 +109,7 @@ def main() -> int:
     options = parser.parse_args()
     print(f"seed {options.seed}, {options.minutes:g} minutes", flush=True)
     broken = 0
-    for name in [options.only] if options.only else PARTS:
+    for name in [options.only] if options.only else SHARES:
         share = 1.0 if options.only else SHARES[name]
         folder = Path(tempfile.mkdtemp(prefix=f"chaos-{name}-"))
         try:

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 from acceptance.commands import Command, Limits
-from acceptance.lakes import EmbeddedLake
+from acceptance.lakes import EmbeddedLake, Lake
 
 from .oracle import KEYS, Oracle
 
@@ -46,12 +46,24 @@ def count(frame, event, _):
 if LEFT[0]:
     threading.setprofile(count)
     sys.setprofile(count)
+if wait := float(os.environ.get("CHAOS_SETTLES", "0")):
+    from lakefall_plugins.sinks.iceberg.catalog import RestHome
+
+    RestHome.settles = wait
 if ahead := float(os.environ.get("CHAOS_CLOCK", "0")):
     import time_machine
 
     time_machine.travel(datetime.now(UTC) + timedelta(seconds=ahead), tick=True).start()
 '''
-"""A plugin file that kills its process at a chosen call, or sets its clock."""
+"""A plugin file that kills its process at a chosen call, sets its clock, or takes so many seconds
+for the 10 minutes after which no server is busy with a dead load's commit any more."""
+
+
+def enlist(lake: Lake) -> None:
+    """Let the lake's commands load the agent."""
+    lake.listen("pass")
+    listener = lake.folder / "listener.py"
+    listener.write_text(AGENT + listener.read_text())
 
 
 @dataclass
@@ -67,9 +79,7 @@ class Attacker:
     @classmethod
     def make(cls, folder: Path, seed: int | str, grace: float = 5.0) -> Attacker:
         lake, chance = EmbeddedLake(folder), Random(seed)
-        lake.listen("pass")
-        listener = folder / "listener.py"
-        listener.write_text(AGENT + listener.read_text())
+        enlist(lake)
         maintenance = {"grace": f"{grace}s", "keep_snapshots_for": "10s", "keep_snapshots": 1}
         lake.configure(sink={"maintenance": maintenance, "commit_timeout": "30s"})
         # Another host: a cache of its own, the same tables.
@@ -86,7 +96,7 @@ class Attacker:
         """SIGKILL at a random moment, or at a chosen call."""
         self._put()
         if self.chance.random() < 0.5:
-            self._killed(self.lake.start_run(), self.chance.uniform(0.2, LONGEST))
+            self._killed(self.lake.start_run(), self.chance.uniform(0.1, 0.8 * LONGEST))
         else:
             at = str(self.chance.randrange(1, CALLS))
             self._died(self.lake.start_run(env={"CHAOS_KILL_AT": at}).wait().code)
@@ -132,6 +142,11 @@ class Attacker:
         kinds: list[Callable[[], None]] = [self.kill] * 12
         kinds += [self.kill_maintenance, self.kill_maintenance, self.rivals, self.clock, self.disk]
         self.suffer(self.chance.choice(kinds) for _ in range(attacks))
+
+    def soak(self, kills: int, until: float) -> None:
+        """So many kills of loads with nothing else between, for what they leave behind."""
+        while self.oracle.counts["kills"] < kills and time.monotonic() < until:
+            self.suffer([self.kill] * 25)
 
     def suffer(self, attacks: Iterable[Callable[[], None]]) -> None:
         """Attacks, each judged; then a quiet run, judged more strictly."""

@@ -18,6 +18,7 @@ from random import Random
 from typing import Any
 
 from acceptance.lakes import EmbeddedLake, Lake
+from acceptance.server_lakes import ServerLake
 
 Row = tuple[int, int, str, str | None]
 """id, version, name, extra."""
@@ -127,7 +128,7 @@ class Oracle:
         self.counts["settled"] += 1
 
     def after_maintenance(self, where: str) -> None:
-        """Nothing lies in an embedded warehouse that no table names; no scratch, no journal.
+        """Nothing lies in the warehouse that no table names; no scratch, no journal.
 
         Raises:
             BrokenLawError: something does.
@@ -138,14 +139,29 @@ class Oracle:
             raise BrokenLawError(f"{where}: debris {dict(kinds)}, such as {sorted(left)[:3]}")
 
     def debris(self) -> set[Path]:
-        """Files that nothing names, of an embedded lake."""
+        """Files that nothing names; not the metadata files of a server, which are its own."""
         lake = self.lake
-        assert isinstance(lake, EmbeddedLake)
-        named = {Path(p.removeprefix("file://")).resolve() for p in self._named()}
-        there = {p.resolve() for p in lake.lakehouse.rglob("*") if p.is_file()}
-        scratch = [*(lake.cache / "runs").rglob("*"), *(lake.folder / "tmp").rglob("*")]
-        kept = {p for p in there - named if p.name != "catalog.db"}
-        return kept | {p for p in scratch if p.is_file()}
+        if isinstance(lake, EmbeddedLake):
+            there = {p for p in lake.lakehouse.resolve().rglob("*") if p.is_file()}
+            left = {p for p in there if p.name != "catalog.db"}
+        else:
+            left = {p for p in self._stored() if not p.name.endswith(".metadata.json")}
+            left |= set((lake.folder / "cache" / "iceberg").glob("*/*.json"))
+        left -= {Path(path.removeprefix("file://")) for path in self._named()}
+        scratch = [*(lake.folder / "cache" / "runs").rglob("*"), *(lake.folder / "tmp").rglob("*")]
+        return left | {p for p in scratch if p.is_file()}
+
+    def _stored(self) -> Iterable[Path]:
+        """Objects under the tables' locations."""
+        assert isinstance(self.lake, ServerLake)
+        catalog, s3 = self.lake.catalog(), self.lake.servers.s3()
+        for identifier in catalog.list_tables((self.lake.namespace,)):
+            bucket, _, prefix = (
+                catalog.load_table(identifier).location().removeprefix("s3://").partition("/")
+            )
+            pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
+            for page in pages:
+                yield from (Path(f"s3://{bucket}/{o['Key']}") for o in page.get("Contents", ()))
 
     def no_secret(self) -> None:
         """No command has shown a secret.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +16,7 @@ from acceptance.server_lakes import IcebergLake
 from e2e.faults import NOT_STORED, Fault, Faulty, faulty
 from e2e.servers import Servers
 
+from .embedded import enlist
 from .oracle import KEYS, Oracle
 
 HTML = "<html><head><title>It works!</title></head><body>nginx</body></html>"
@@ -101,7 +103,9 @@ class ServerAttacker:
                     "ICEBERG_REST_URI": f"{rest.url}/{path}".rstrip("/"),
                 }
             )
-            lake.configure(sink={"commit_timeout": "10s", "catalog": {"timeout": "10s"}})
+            enlist(lake)
+            sink = {"commit_timeout": "10s", "maintenance": {"grace": "5s"}}
+            lake.configure(sink={**sink, "catalog": {"timeout": "10s"}})
             oracle.put(*KEYS)
             yield cls(lake, oracle, chance, (s3, rest), faults)
 
@@ -130,6 +134,15 @@ class ServerAttacker:
         result = self.lake.start_run().wait()
         assert result.code == 0, result
         self.oracle.after_quiet_run("quiet run")
+
+    def tidy(self) -> None:
+        """When no server can be busy any more, one maintenance, and nothing is left."""
+        time.sleep(11)
+        settled = {"CHAOS_SETTLES": "5"}
+        result = self.lake.cli("maintain", self.lake.pipeline, "--json", env=settled)
+        assert result.code == 0, result
+        self.oracle.after_maintenance("maintenance")
+        self.oracle.after_attack("maintenance")
 
     def round(self, attacks: int = 4) -> None:
         for _ in range(attacks):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -49,11 +50,19 @@ class Fault:
     """Of an answer that the store did not give, in place of the usual one."""
 
 
+class Server(ThreadingHTTPServer):
+    """Says nothing of clients that are gone: they may have been killed."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        if not isinstance(sys.exc_info()[1], ConnectionError):
+            super().handle_error(request, client_address)
+
+
 @contextmanager
 def faulty(target: str) -> Iterator[Faulty]:
     """A proxy on a free port. The client must sign for the store's own host name."""
     proxy = Faulty(target)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(proxy))
+    server = Server(("127.0.0.1", 0), _handler(proxy))
     proxy.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
