@@ -161,7 +161,8 @@ class Oracle:
             )
             pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket, Prefix=f"{prefix}/")
             for page in pages:
-                yield from (Path(f"s3://{bucket}/{o['Key']}") for o in page.get("Contents", ()))
+                keys = (o["Key"] for o in page.get("Contents", ()))
+                yield from (Path(f"s3://{bucket}/{key}") for key in keys if not key.endswith("/"))
 
     def no_secret(self) -> None:
         """No command has shown a secret.

@@ -280,7 +280,9 @@ class Journal:
     def __init__(self, load_id: str, stream: TextIO) -> None:
         self.load_id = load_id
         self.empty = True
-        """Nothing is left that a sweep would have to look for."""
+        """The load has no file."""
+        self.unfinished = False
+        """A file may be left that a sweep has to look for, however the load ends."""
         self._stream = stream
         self._begun = False
         self._aims: set[str] = set()
@@ -315,7 +317,8 @@ def journal(folder: Path) -> Iterator[Journal]:
         try:
             yield made
         finally:
-            if sys.exc_info()[0] is None or made.empty:
+            ended = sys.exc_info()[0] is None or made.empty
+            if ended and not made.unfinished:
                 path.unlink(missing_ok=True)
 
 

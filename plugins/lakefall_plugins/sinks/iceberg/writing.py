@@ -143,11 +143,17 @@ class NewFiles:
     def discard(self, keep: Collection[str] = ()) -> None:
         """Remove what this load brought, but for these paths."""
         if self.found_again:
+            self._journal.unfinished = True
             return
         for path in self.paths:
             if path not in keep and self._io is not None:
-                with suppress(OSError):
+                try:
                     self._io.delete(path)
+                except FileNotFoundError:
+                    pass
+                except OSError:
+                    # A sweep tries again.
+                    self._journal.unfinished = True
         self.paths = [path for path in self.paths if path in keep]
         self._journal.empty = not self.paths
         self._copies = {k: found for k, found in self._copies.items() if found[0] in keep}

@@ -171,3 +171,27 @@ def test_a_forged_journal_removes_nothing_but_a_loads_own_files(
     assert not own.exists()
     assert all(path.exists() for path in kept)
     assert rows_of(lakehouse, "lakehouse", "orders") == 3
+
+
+def test_what_the_store_refused_to_delete_is_deleted_by_a_later_sweep(
+    lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pyiceberg.io.pyarrow import PyArrowFileIO
+
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(2)")
+    lake = lakehouse.sink.lake
+    table = lake.find("orders")
+    assert table is not None
+
+    def refused(*_: object) -> None:
+        raise OSError("When deleting key: AWS Error SLOW_DOWN")
+
+    with (
+        monkeypatch.context() as patch,
+        commit.bring_files(lake, "orders", lambda: ()) as new_files,
+    ):
+        path = new_files.note("[]", table.metadata, table.io)
+        patch.setattr(PyArrowFileIO, "delete", refused)
+    assert Path(path.removeprefix("file://")).exists()
+    assert sweep(lakehouse) == 1
+    assert not Path(path.removeprefix("file://")).exists()
