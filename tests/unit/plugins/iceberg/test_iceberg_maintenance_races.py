@@ -387,13 +387,13 @@ def die_at(folder: Path, point: str) -> None:
 
         maintenance.commit = commit_and_die  # type: ignore[assignment,attr-defined]
     if point == "while files are deleted":
-        real_delete, deleted = expiry._delete, Counter[str]()
+        real_delete, deleted = expiry.delete_file, Counter[str]()
 
         def delete_and_die(io: Any, path: str) -> bool:
             deleted[path] += 1
             return die() is None if deleted.total() > 4 else real_delete(io, path)
 
-        expiry._delete = delete_and_die
+        expiry.delete_file = delete_and_die
     maintain(Lakehouse(folder), **EAGER)
 
 
