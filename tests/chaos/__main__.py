@@ -28,7 +28,7 @@ SHARES = {"embedded": 0.6, "servers": 0.3, "files": 0.1}
 """Of the time; the soak runs alone."""
 SOAK = 500
 """Kills."""
-FILES = 200
+FILES = 50
 """Mutated files at a time."""
 
 
