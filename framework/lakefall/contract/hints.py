@@ -44,6 +44,7 @@ class Hints:
 
     at_most: int = MOST
     _waiting: Waiting = field(default_factory=dict)
+    _since: float = 0.0
     _doubts: list[str] = field(default_factory=list)
     _begun: int = 0
     _dropped: list[Told] = field(default_factory=list)
@@ -57,6 +58,7 @@ class Hints:
         """These files may have arrived. A hint that waits already is not doubled."""
         told = Told()
         with self._lock:
+            self._since = self._since if self._waiting else time.monotonic()
             for hint in hints:
                 told.left += 1
                 if hint in self._waiting or len(self._waiting) < self.at_most:
@@ -96,6 +98,11 @@ class Hints:
         while self._begun < notifiers and time.monotonic() < end:
             time.sleep(0.02)
         return self._begun >= notifiers
+
+    @property
+    def waited(self) -> float:
+        """Seconds since the first of those that wait was told."""
+        return time.monotonic() - self._since
 
     def wait(self, seconds: float) -> bool:
         """Whether something was told before the time was over."""
