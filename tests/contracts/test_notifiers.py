@@ -222,11 +222,11 @@ def counted(url: str) -> tuple[int, int]:
     return int(told[names[0]]), int(told[names[1]])
 
 
-def until(holds: Callable[[], object], timeout: float = 20.0) -> None:
+def until(holds: Callable[[], object], timeout: float = 40.0) -> None:
     end = time.monotonic() + timeout
     while not holds():
         assert time.monotonic() < end
-        time.sleep(0.02)
+        time.sleep(0.1)
 
 
 class TestSqs(OfBucket):
@@ -300,6 +300,9 @@ def watching(folder: Path, bucket: str, notifier: Any) -> Iterator[list[RunRepor
     try:
         until(lambda: watcher.health()["listed_at"])
         yield reports
+    except AssertionError:
+        print(watcher.health(), [report.warnings for report in reports])
+        raise
     finally:
         watcher.stop()
         thread.join(20)
@@ -339,6 +342,8 @@ def test_from_the_event_to_the_row_without_a_listing(
     Runner(pipeline(tmp_path, bucket, [])).run()
     put("t/while_down.csv")
     hook = {"use": "webhook", "port": free_port(), "token": TOKEN}
+    # Where an answer of the server is lost, its messages come again after so many seconds.
+    given["visibility"] = 10
     with watching(tmp_path, bucket, [{"use": "sqs", **given}, hook]) as reports:
         assert loaded(reports) == ["t/while_down.csv"]
         until(lambda: counted(url) == (0, 0))
