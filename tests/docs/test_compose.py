@@ -55,7 +55,10 @@ def compose(env: dict[str, str]) -> Any:
         pytest.skip(missing)
     outside = {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/")}
     told = subprocess.run(
-        [program, "--project-directory", ROOT, "-f", ROOT / "docker-compose.yml", "config"],
+        [
+            *(program, "--profile", "watch", "--project-directory", ROOT),
+            *("-f", ROOT / "docker-compose.yml", "config"),
+        ],
         env={**outside, **env},
         capture_output=True,
         text=True,
@@ -85,6 +88,7 @@ def test_every_service_is_there(compose: Any) -> None:
         "iceberg-rest",
         "trino",
         "superset",
+        "watch",
     }
 
 
