@@ -169,6 +169,8 @@ NO_TEXT = {
     "Parquet": b"PAR1" + bytes(range(64)),
     "gzip": b"\x1f\x8b\x08" + bytes(20),
     "zero": bytes(1000),
+    "are zero": b"\x00\x01\x02",
+    "of the first 6 bytes": b"\x00\x00\x00\x01\x02\x03",
     "control": bytes(range(32)) * 40,
 }
 

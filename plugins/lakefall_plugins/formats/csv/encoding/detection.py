@@ -136,9 +136,10 @@ def _reads(head: bytes, codec: str) -> bool:
         text = codecs.getincrementaldecoder(codec)().decode(head, final=False)
     except UnicodeDecodeError:
         return False
-    strange = sum(not (c.isprintable() or c in "\t\r\n\u00a0") for c in text[:4096])
+    looked_at = text[:4096]
+    strange = sum(not (c.isprintable() or c in "\t\r\n\u00a0") for c in looked_at)
     ends = text.count("\n") + text.count("\r")
-    return strange * 50 <= 4096 and ends * 2 >= head.count(b"\n") + head.count(b"\r")
+    return strange * 50 <= len(looked_at) > 0 and ends * 2 >= head.count(b"\n") + head.count(b"\r")
 
 
 def _looks_like(head: bytes) -> str | None:
