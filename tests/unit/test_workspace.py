@@ -1,6 +1,7 @@
 import multiprocessing
 import os
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,16 @@ def test_scratch_of_a_killed_run_is_removed_by_the_next(tmp_path: Path) -> None:
     assert (tmp_path / "runs" / "dead" / "debris").exists()
     with scratch(tmp_path, "next") as folder:
         assert {p.name for p in (tmp_path / "runs").iterdir()} == {folder.name, "next.lock"}
+
+
+def test_the_draft_of_a_lock_is_removed_once_nobody_can_need_it(tmp_path: Path) -> None:
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    for name, age in (("dead.new", 60), ("beginning.new", 0)):
+        (runs / name).touch()
+        os.utime(runs / name, (time.time() - age,) * 2)
+    with scratch(tmp_path, "next"):
+        assert sorted(p.name for p in runs.glob("*.new")) == ["beginning.new"]
 
 
 def test_scratch_of_a_living_run_stays(tmp_path: Path) -> None:

@@ -7,14 +7,17 @@ when they are locked already, and their modified times count.
 from __future__ import annotations
 
 import fcntl
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, TextIO
 
 from lakefall.common.waiting import Backoff
 
 _LOOK_AGAIN = 0.03
+_DRAFT_SECONDS = 5.0
+"""After which a file without its name is nobody's."""
 
 
 @contextmanager
@@ -39,6 +42,15 @@ def new(path: Path, text: str = "") -> Iterator[TextIO]:
         handle.flush()
         draft.rename(path)
         yield handle
+
+
+def remove_drafts(folder: Path) -> None:
+    """Remove what processes left that died between making a file and giving it its name. Whoever
+    is that slow and alive says so and fails."""
+    for path in folder.glob("*.new"):
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > _DRAFT_SECONDS:
+                path.unlink()
 
 
 @contextmanager

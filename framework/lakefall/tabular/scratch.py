@@ -104,6 +104,7 @@ def scratch(cache: Path, run_id: str, bury: Callable[[Path], None] | None = None
 
 
 def _remove_dead(runs: Path, bury: Callable[[Path], None] | None) -> None:
+    locks.remove_drafts(runs)
     for lock in runs.glob("*.lock"):
         # Another run may remove the same folder at this moment.
         with suppress(OSError), locks.left_behind(lock) as dead:

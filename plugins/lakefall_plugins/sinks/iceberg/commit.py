@@ -50,8 +50,6 @@ T = TypeVar("T")
 
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
-_DRAFT_SECONDS = 5.0
-"""After which a journal without its name is nobody's; whoever still needs it says so and fails."""
 _ASK_SECONDS = 20.0
 """How long a catalog that broke off a commit is asked whether it was done."""
 
@@ -356,11 +354,7 @@ def sweep(lake: Lake) -> int:
     removed = 0
     # What ails a table is for its own loads to say.
     errors = (OSError, ValueError, TypeError, LookupError, RESTError, LakefallError)
-    for path in lake.local.glob("*.new"):
-        # A process died between making a journal and locking it.
-        with suppress(OSError):
-            if time.time() - path.stat().st_mtime > _DRAFT_SECONDS:
-                path.unlink()
+    locks.remove_drafts(lake.local)
     for path in lake.local.glob("*.json"):
         with suppress(*errors), locks.left_behind(path) as stream:
             if stream is None or time.time() - path.stat().st_mtime < lake.home.settles:
