@@ -20,7 +20,7 @@ from lakefall.config.document import (
     TABLES,
     USE,
 )
-from lakefall.config.validation import Problems, did_you_mean, is_close, join
+from lakefall.config.validation import Problems, closest, did_you_mean, join
 from lakefall.config.yaml import Mark, Node, parse, resolve
 from lakefall.contract.errors import ConfigError
 
@@ -193,7 +193,7 @@ def _parse_setting(text: str) -> Setting:
     path, equals, value = text.partition("=")
     steps = tuple(path.strip().split("."))
     # What resembles no path may be a secret that was given in the wrong place: it is not shown.
-    known = steps[0] in SECTIONS or is_close(steps[0], SECTIONS)
+    known = steps[0] in SECTIONS or closest(steps[0], SECTIONS)
     where = f"--set {path}" if known and _NAMES.fullmatch(path) else "--set"
     if not equals or not all(steps):
         raise ConfigError(f"{where}: expected PATH=VALUE, such as sniffer.delimiter=;")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -78,15 +78,16 @@ def secret_nodes(annotation: Any, node: Node) -> list[Node]:
 def holds_secret(annotation: Any) -> bool:
     """Whether a secret may stand there or anywhere below."""
     return any(
-        member in {SecretStr, SecretBytes}
-        or (is_model(member) and any(map(holds_secret, fields(member).values())))
-        or (not is_model(member) and any(map(holds_secret, _arguments(member))))
+        member in {SecretStr, SecretBytes} or any(map(holds_secret, _inner(member)))
         for member in alternatives(annotation)
     )
 
 
-def _arguments(annotation: Any) -> tuple[Any, ...]:
-    return () if get_origin(annotation) is Literal else get_args(annotation)
+def _inner(member: Any) -> Iterable[Any]:
+    """The annotations of what a model, a mapping or a list holds."""
+    if is_model(member):
+        return fields(member).values()
+    return () if get_origin(member) is Literal else get_args(member)
 
 
 def _scalars(node: Node) -> list[Node]:

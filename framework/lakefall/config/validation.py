@@ -223,20 +223,17 @@ class Problems:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """``; did you mean 'delimiter'?``, or the known words where none is close."""
-    from difflib import get_close_matches  # slow to import, and most files have no problem
-
     known = sorted(known)
-    close = get_close_matches(word, known, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean {close[0]!r}?"
+    if close := closest(word, known):
+        return f"; did you mean {close!r}?"
     return f"; known: {', '.join(known)}" if known else ""
 
 
-def is_close(word: str, known: Iterable[str]) -> bool:
-    """Whether a word is a misspelling of a known one."""
-    from difflib import get_close_matches
+def closest(word: str, known: Iterable[str]) -> str:
+    """The known word that a word may be a misspelling of; ``''`` for none."""
+    from difflib import get_close_matches  # slow to import, and most files have no problem
 
-    return bool(get_close_matches(word, list(known), n=1))
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.6)), "")
 
 
 def located(node: Node, path: str) -> str:

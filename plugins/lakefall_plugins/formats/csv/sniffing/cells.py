@@ -106,9 +106,7 @@ _FIXED_BITS = {Kind.DATE: 16.0, Kind.TIME: 16.0, Kind.TIMESTAMP: 30.0, Kind.TOKE
 
 def text_bits(text: str) -> float:
     """The cost of a text in bits, taken as free text."""
-    if text.isalnum():
-        return CHARACTER_BITS * len(text) + 1.0
-    marks = len(_PUNCTUATION.findall(text))
+    marks = 0 if text.isalnum() else len(_PUNCTUATION.findall(text))
     if not marks:
         return CHARACTER_BITS * len(text) + 1.0
     odd = ODD_QUOTE_BITS if text.count('"') % 2 else 0.0

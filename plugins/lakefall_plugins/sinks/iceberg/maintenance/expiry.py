@@ -118,19 +118,14 @@ def files_of(table: Table, gone: Collection[Snapshot], replaced: Collection[str]
 def still_named(table: Table) -> set[str]:
     """Files that any of a table's snapshots names."""
     metadata = table.metadata
+    manifests = _Manifests(table, set())
     everything = {s.snapshot_id for s in metadata.snapshots}
-    return (
-        _Manifests(table, set()).live(everything)
-        | manifests_named(table)
-        | objects_of(metadata, metadata.snapshots)
-    )
+    return manifests.live(everything) | manifests.named() | objects_of(metadata, metadata.snapshots)
 
 
 def manifests_named(table: Table) -> set[str]:
     """Manifests and their lists that any of a table's snapshots names."""
-    snapshots = table.metadata.snapshots
-    everything = {s.snapshot_id for s in snapshots}
-    return _Manifests(table, set()).paths(everything) | {s.manifest_list for s in snapshots}
+    return _Manifests(table, set()).named()
 
 
 class _Manifests:
@@ -153,6 +148,10 @@ class _Manifests:
 
     def paths(self, ids: Iterable[int]) -> set[str]:
         return {m.manifest_path for i in ids for m in self._of[i]}
+
+    def named(self) -> set[str]:
+        """Manifests and their lists, of all snapshots."""
+        return self.paths(self._of) | {s.manifest_list for s in self._table.metadata.snapshots}
 
     def live(self, ids: Collection[int]) -> set[str]:
         """Data and delete files of these snapshots."""
