@@ -14,7 +14,8 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from benchmarks.detection.fuzz import many
@@ -25,7 +26,7 @@ from .oracle import kind_of
 from .servers import ServerAttacker
 
 SHARES = {"embedded": 0.6, "servers": 0.3, "files": 0.1}
-"""Of the time; the soak runs alone."""
+"""Of the time; the soaks run alone."""
 SOAK = 500
 """Kills."""
 FILES = 50
@@ -36,38 +37,46 @@ SECONDS = 30.0
 
 def embedded(seed: int, until: float, folder: Path) -> Counter[str]:
     attacker = Attacker.make(folder, f"{seed}:embedded")
-    with telling(attacker.oracle.counts, "embedded"):
+    with ending(attacker, "embedded"):
         while time.monotonic() < until:
             attacker.round()
-        attacker.tidy()
     return attacker.oracle.counts
 
 
 def soak(seed: int, until: float, folder: Path) -> Counter[str]:
     attacker = Attacker.make(folder, f"{seed}:soak")
-    with telling(attacker.oracle.counts, "soak"):
+    with ending(attacker, "soak"):
         attacker.soak(SOAK, until)
-        left = Counter(kind_of(path) for path in attacker.oracle.debris())
-        print(f"soak: left before the maintenance: {dict(left)}", flush=True)
-        attacker.tidy()
     return attacker.oracle.counts
 
 
-def servers(seed: int, until: float, folder: Path) -> Counter[str]:
+def servers(seed: int, until: float, folder: Path, kills: int = 0) -> Counter[str]:
     there = running()
     if there is None:
         print("servers: none are running; left out", flush=True)
         return Counter()
     with (
         ServerAttacker.on(there, folder, f"{seed}:servers") as attacker,
-        telling(attacker.oracle.counts, "servers"),
+        ending(attacker, "soak on servers" if kills else "servers"),
     ):
-        while time.monotonic() < until:
+        attacker.soak(kills, until)
+        while not kills and time.monotonic() < until:
             attacker.round()
-        left = Counter(kind_of(path) for path in attacker.oracle.debris())
-        print(f"servers: left before the maintenance: {dict(left)}", flush=True)
-        attacker.tidy()
     return attacker.oracle.counts
+
+
+def server_soak(seed: int, until: float, folder: Path) -> Counter[str]:
+    return servers(seed, until, folder, SOAK)
+
+
+@contextmanager
+def ending(attacker: Attacker | ServerAttacker, part: str) -> Iterator[None]:
+    """One maintenance after the attacks, before and after which is told what lies there."""
+    with telling(attacker.oracle.counts, part):
+        yield
+        left = Counter(kind_of(path) for path in attacker.oracle.debris())
+        print(f"{part}: left before the maintenance: {dict(left)}", flush=True)
+        attacker.tidy()
 
 
 def files(seed: int, until: float, _: Path) -> Counter[str]:
@@ -81,18 +90,14 @@ def files(seed: int, until: float, _: Path) -> Counter[str]:
     return counts
 
 
-class telling:  # noqa: N801 -- used as a function
+@contextmanager
+def telling(counts: Counter[str], part: str) -> Iterator[None]:
     """Prints what was counted, whatever happens."""
-
-    def __init__(self, counts: Counter[str], part: str) -> None:
-        self.counts, self.part = counts, part
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *_: object) -> None:
-        told = "; ".join(f"{what}: {number:,}" for what, number in sorted(self.counts.items()))
-        print(f"{self.part}: {told}", flush=True)
+    try:
+        yield
+    finally:
+        told = "; ".join(f"{what}: {number:,}" for what, number in sorted(counts.items()))
+        print(f"{part}: {told}", flush=True)
 
 
 PARTS: dict[str, Callable[[int, float, Path], Counter[str]]] = {
@@ -100,6 +105,7 @@ PARTS: dict[str, Callable[[int, float, Path], Counter[str]]] = {
     "servers": servers,
     "files": files,
     "soak": soak,
+    "server_soak": server_soak,
 }
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 from acceptance.commands import Command, Limits
@@ -20,6 +20,9 @@ CALLS = 9_000
 """Calls that a run over a few files makes of the functions below, about."""
 LONGEST = 1.2
 """Seconds that such a run takes, about."""
+NEW_TABLES = 0.06
+"""How often a load that is attacked has also to make a table."""
+MOST_FILES = 12
 AGENT = '''
 import os, signal, sys, threading
 from datetime import UTC, datetime, timedelta
@@ -67,12 +70,70 @@ def enlist(lake: Lake) -> None:
 
 
 @dataclass
-class Attacker:
-    """Attacks one lake; what it does next follows from the seed."""
+class Killer:
+    """Kills loads of one lake; what it does next follows from the seed."""
 
-    lake: EmbeddedLake
+    lake: Lake
     oracle: Oracle
     chance: Random
+    calm: ClassVar[dict[str, str]] = {}
+    """Environment of a quiet run."""
+    longest: ClassVar[float] = LONGEST
+
+    def kill(self) -> None:
+        """SIGKILL at a random moment, or at a chosen call."""
+        self._put()
+        if self.chance.random() < 0.5:
+            self._killed(self.lake.start_run(), self.chance.uniform(0.1, 0.8 * self.longest))
+        else:
+            at = str(self.chance.randrange(1, CALLS))
+            self._died(self.lake.start_run(env={"CHAOS_KILL_AT": at}).wait().code)
+
+    def soak(self, kills: int, until: float) -> None:
+        """So many kills of loads with nothing else between, for what they leave behind."""
+        while self.oracle.counts["kills"] < kills and time.monotonic() < until:
+            self.suffer([self.kill] * 25)
+
+    def suffer(self, attacks: Iterable[Callable[[], None]]) -> None:
+        """Attacks, each judged; then a quiet run, judged more strictly."""
+        for attack in attacks:
+            attack()
+            self.oracle.after_attack(attack.__name__)
+        self.settle()
+
+    def settle(self) -> None:
+        """A quiet run. A file whose process was killed twice while it read it waits for `retry`."""
+        result = self.lake.start_run(env=self.calm).wait()
+        failed = [o for o in result.objects if o["status"] == "failed"]
+        if failed and all("ended without a word" in o["error"] for o in failed):
+            keys = [o["key"] for o in failed]
+            result = self.lake.cli("retry", self.lake.pipeline, *keys, "--json", env=self.calm)
+        assert result.code == 0, result
+        self.oracle.after_quiet_run("quiet run")
+
+    def _put(self) -> None:
+        """New versions of some files; at times the first file of a new table."""
+        there = [*self.oracle.versions]
+        self.oracle.put(*self.chance.sample(there, self.chance.choice((1, 1, 2, 3))))
+        if self.chance.random() < NEW_TABLES and len(there) < MOST_FILES:
+            self.oracle.put(f"new{len(there)}/a.csv")
+
+    def _killed(self, command: Command, seconds: float) -> None:
+        process: Any = command.process
+        process.join(seconds)
+        process.kill()
+        process.join()
+        self._died(process.exitcode)
+
+    def _died(self, code: int) -> None:
+        self.oracle.counts["kills" if code == -signal.SIGKILL else "ended before the kill"] += 1
+
+
+@dataclass
+class Attacker(Killer):
+    """Attacks a lake of one machine."""
+
+    lake: EmbeddedLake
     grace: float
     """Seconds that what nobody names stays."""
 
@@ -91,15 +152,6 @@ class Attacker:
         return made
 
     # --- attacks ---
-
-    def kill(self) -> None:
-        """SIGKILL at a random moment, or at a chosen call."""
-        self._put()
-        if self.chance.random() < 0.5:
-            self._killed(self.lake.start_run(), self.chance.uniform(0.1, 0.8 * LONGEST))
-        else:
-            at = str(self.chance.randrange(1, CALLS))
-            self._died(self.lake.start_run(env={"CHAOS_KILL_AT": at}).wait().code)
 
     def kill_maintenance(self) -> None:
         at = str(self.chance.randrange(1, CALLS))
@@ -143,28 +195,6 @@ class Attacker:
         kinds += [self.kill_maintenance, self.kill_maintenance, self.rivals, self.clock, self.disk]
         self.suffer(self.chance.choice(kinds) for _ in range(attacks))
 
-    def soak(self, kills: int, until: float) -> None:
-        """So many kills of loads with nothing else between, for what they leave behind."""
-        while self.oracle.counts["kills"] < kills and time.monotonic() < until:
-            self.suffer([self.kill] * 25)
-
-    def suffer(self, attacks: Iterable[Callable[[], None]]) -> None:
-        """Attacks, each judged; then a quiet run, judged more strictly."""
-        for attack in attacks:
-            attack()
-            self.oracle.after_attack(attack.__name__)
-        self.settle()
-
-    def settle(self) -> None:
-        """A quiet run. A file whose process was killed twice while it read it waits for `retry`."""
-        result = self.lake.start_run().wait()
-        failed = [o for o in result.objects if o["status"] == "failed"]
-        if failed and all("ended without a word" in o["error"] for o in failed):
-            keys = [o["key"] for o in failed]
-            result = self.lake.cli("retry", self.lake.pipeline, *keys, "--json")
-        assert result.code == 0, result
-        self.oracle.after_quiet_run("quiet run")
-
     def tidy(self) -> None:
         """After the grace one maintenance, and nothing is left of what nobody names."""
         time.sleep(self.grace + 0.5)
@@ -172,16 +202,3 @@ class Attacker:
         assert result.code == 0, result
         self.oracle.after_maintenance("maintenance")
         self.oracle.after_attack("maintenance")
-
-    def _put(self) -> None:
-        self.oracle.put(*self.chance.sample(KEYS, self.chance.choice((1, 1, 2, 3))))
-
-    def _killed(self, command: Command, seconds: float) -> None:
-        process: Any = command.process
-        process.join(seconds)
-        process.kill()
-        process.join()
-        self._died(process.exitcode)
-
-    def _died(self, code: int) -> None:
-        self.oracle.counts["kills" if code == -signal.SIGKILL else "ended before the kill"] += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -10,13 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, ClassVar
 
 from acceptance.server_lakes import IcebergLake
 from e2e.faults import NOT_STORED, Fault, Faulty, faulty
 from e2e.servers import Servers
 
-from .embedded import enlist
+from .embedded import Killer, enlist
 from .oracle import KEYS, Oracle
 
 HTML = "<html><head><title>It works!</title></head><body>nginx</body></html>"
@@ -74,12 +73,12 @@ class Faults:
 
 
 @dataclass
-class ServerAttacker:
+class ServerAttacker(Killer):
     """Attacks one lake behind two proxies."""
 
     lake: IcebergLake
-    oracle: Oracle
-    chance: Random
+    calm: ClassVar[dict[str, str]] = {"CHAOS_SETTLES": "5"}
+    longest: ClassVar[float] = 4.0
     proxies: tuple[Faulty, Faulty]
     faults: tuple[Faults, Faults]
 
@@ -111,7 +110,7 @@ class ServerAttacker:
 
     def attack(self) -> None:
         """A run among faults, which may be killed."""
-        self.oracle.put(*self.chance.sample(KEYS, self.chance.choice((1, 1, 2, 3))))
+        self._put()
         which = self.chance.randrange(3)
         for number, faults in enumerate(self.faults):
             if which in (number, 2):
@@ -119,27 +118,17 @@ class ServerAttacker:
                 faults.only = self.chance.choice(((), ("PUT", "POST", "DELETE"), ("GET", "HEAD")))
         command: Any = self.lake.start_run()
         if self.chance.random() < 0.2:
-            command.process.join(self.chance.uniform(0.5, 4))
-            command.process.kill()
-            command.process.join()
-            self.oracle.counts["kills"] += command.process.exitcode == -signal.SIGKILL
+            self._killed(command, self.chance.uniform(0.5, self.longest))
         else:
             command.wait()
         for faults in self.faults:
             faults.share, faults.burst = 0.0, 0
         self.oracle.after_attack("faults")
 
-    def settle(self) -> None:
-        """A run without faults; a second one where the first still met what was under way."""
-        result = self.lake.start_run().wait()
-        assert result.code == 0, result
-        self.oracle.after_quiet_run("quiet run")
-
     def tidy(self) -> None:
         """When no server can be busy any more, one maintenance, and nothing is left."""
         time.sleep(11)
-        settled = {"CHAOS_SETTLES": "5"}
-        result = self.lake.cli("maintain", self.lake.pipeline, "--json", env=settled)
+        result = self.lake.cli("maintain", self.lake.pipeline, "--json", env=self.calm)
         assert result.code == 0, result
         self.oracle.after_maintenance("maintenance")
         self.oracle.after_attack("maintenance")

@@ -23,8 +23,13 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
 from lakefall.common import locks
 from lakefall.common.waiting import Backoff
-from lakefall.contract.errors import CatalogUnreachableError, LakefallError
-from lakefall_plugins.sinks.iceberg.damage import confirm, entries_of, manifests_of
+from lakefall.contract.errors import CatalogUnreachableError, LakefallError, StorageDamagedError
+from lakefall_plugins.sinks.iceberg.damage import (
+    confirm,
+    entries_of,
+    manifests_of,
+    metadata_at,
+)
 from lakefall_plugins.sinks.iceberg.errors import (
     is_answer,
     is_certain,
@@ -394,11 +399,12 @@ def _remove_unused(
     the folder where it has to be, is removed.
     """
     paths = [line for line in lines if isinstance(line, str)]
-    found = _tables(lake, name, {line["id"] for line in lines if not isinstance(line, str)})
-    if found is None:
+    ids = {line["id"] for line in lines if not isinstance(line, str)}
+    found = _tables(lake, name, ids)
+    if _was_made(lake, name, paths, ids.difference(map(_id, found))):
         return 0
     used = {path for table in found for path in _referenced(table)}
-    folders = {data_folder(table.metadata) for table in found} | _to_be(lake, name)
+    folders = {_folder(lake, name), *(data_folder(table.metadata) for table in found)}
     named = re.compile(rf"lakefall-{re.escape(load_id)}-\d+\.(parquet|json)")
     removed = 0
     for path in paths:
@@ -411,31 +417,46 @@ def _remove_unused(
     return removed
 
 
-def _to_be(lake: Lake, name: str) -> set[str]:
-    """Where the catalog would put the data of a table that is not there; nothing is made."""
+def _folder(lake: Lake, name: str) -> str:
+    """Where the data of a table are, or the catalog would put them; nothing is made."""
     from lakefall_plugins.sinks.iceberg.pyiceberg_internals import table_of
 
-    if name in lake.tables():
-        return set()
-    schema = schema_of((("x", "string", False),))
-    staged = lake.catalog.create_table_transaction(lake.identifier(name), schema)
-    return {data_folder(table_of(staged).metadata)}
+    there = lake.find(name)
+    if there is None:
+        schema = schema_of((("x", "string", False),))
+        there = table_of(lake.catalog.create_table_transaction(lake.identifier(name), schema))
+    return data_folder(there.metadata)
 
 
-def _tables(lake: Lake, name: str, ids: set[str]) -> list[Table] | None:
-    """The tables that may name the files of a load; None where one of them is not to be found.
-
-    It may have got another name, or be in another namespace by now: then its files are not ours
-    to judge.
-    """
+def _tables(lake: Lake, name: str, ids: set[str]) -> list[Table]:
+    """The tables of the namespace that may name the files of a load."""
     there = lake.find(name)
     if there is not None and ids <= {_id(there)}:
         return [there]
     found = [table for table in map(lake.find, sorted(lake.tables())) if table is not None]
-    if not ids:
-        return found
-    found = [table for table in found if _id(table) in ids]
-    return found if len(found) == len(ids) else None
+    return [table for table in found if not ids or _id(table) in ids]
+
+
+def _was_made(lake: Lake, name: str, paths: Sequence[str], ids: set[str]) -> bool:
+    """Whether one of these tables, which the namespace has not, may be elsewhere by now.
+
+    It may have been moved to another namespace, or dropped and be registered again: then its files
+    are not ours to judge. A table that a load was to make, and did not, has no metadata file.
+    """
+    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import listed
+
+    for location, _, folder in {path.rpartition("/")[0].rpartition("/") for path in paths if ids}:
+        io = lake.storage(location)
+        there = listed(io, f"{location}/metadata") if folder == "data" else None
+        if there is None:
+            return True
+        for path in (path for path in there if path.endswith(".metadata.json")):
+            try:
+                if str(metadata_at(io, path, name).table_uuid) in ids:
+                    return True
+            except StorageDamagedError:
+                return True
+    return False
 
 
 def _id(table: Table) -> str:

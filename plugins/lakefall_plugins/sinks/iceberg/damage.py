@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pyiceberg.io import FileIO
     from pyiceberg.manifest import ManifestEntry, ManifestFile
     from pyiceberg.table import Table
+    from pyiceberg.table.metadata import TableMetadata
     from pyiceberg.table.snapshots import Snapshot
 
 T = TypeVar("T")
@@ -112,6 +113,18 @@ def read(work: Callable[[], T], path: str, table: str) -> T:
                 raise
             time.sleep(wait)
     raise AssertionError  # the last try returns or raises
+
+
+def metadata_at(io: FileIO, path: str, table: str) -> TableMetadata:
+    """What a metadata file of a table says.
+
+    Raises:
+        StorageDamagedError: it is not there, or not readable.
+    """
+    from pyiceberg.serializers import FromInputFile
+
+    with reading(path, table):
+        return FromInputFile.table_metadata(io.new_input(path))
 
 
 def manifests_of(table: Table, snapshot: Snapshot) -> list[ManifestFile]:

@@ -123,20 +123,55 @@ def test_a_commit_without_files_leaves_nothing_to_judge(lakehouse: Lakehouse) ->
     assert sweep(lakehouse) == 0
 
 
-def test_what_was_to_make_a_table_goes_unless_a_commit_was_tried(
-    lakehouse: Lakehouse, processes: Any
+@pytest.mark.parametrize("tried", [True, False])
+def test_what_was_to_make_a_table_goes_where_it_was_not_made(
+    lakehouse: Lakehouse, processes: Any, tried: bool
 ) -> None:
     lakehouse.load(source("other/z.csv"), ID, "SELECT 1")
-    lake = lakehouse.sink.lake
-    for tried in (False, True):
-        dies(processes, lakehouse, before_commit)
-        (path,) = lake.local.glob("*.json")
-        lines = path.read_text().splitlines(keepends=True)
-        if not tried:
-            path.write_text("".join(line for line in lines if '"id"' not in line))
-        there = lakehouse.data_files("orders")
-        assert sweep(lakehouse) == (0 if tried else len(there))
-        assert lakehouse.data_files("orders") == (there if tried else set())
+    dies(processes, lakehouse, before_commit)
+    (path,) = lakehouse.sink.lake.local.glob("*.json")
+    lines = path.read_text().splitlines(keepends=True)
+    if not tried:
+        path.write_text("".join(line for line in lines if '"id"' not in line))
+    left = lakehouse.data_files("orders")
+    assert left
+    assert sweep(lakehouse) == len(left)
+    assert lakehouse.data_files("orders") == set()
+
+
+def test_what_was_to_make_a_table_goes_after_another_load_made_it(
+    lakehouse: Lakehouse, processes: Any
+) -> None:
+    dies(processes, lakehouse, before_commit)
+    kept = {path: path.read_bytes() for path in lakehouse.sink.lake.local.glob("*.json")}
+    left = lakehouse.data_files("orders")
+    for path in kept:
+        path.unlink()
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    for path, text in kept.items():
+        path.write_bytes(text)
+    assert sweep(lakehouse) == len(left)
+    assert rows_of(lakehouse, "lakehouse", "orders") == 3
+    assert not left & lakehouse.data_files("orders")
+
+
+@pytest.mark.parametrize("readable", [True, False])
+def test_what_made_a_table_stays_when_the_table_was_dropped(
+    lakehouse: Lakehouse, processes: Any, readable: bool
+) -> None:
+    lakehouse.load(source("other/z.csv"), ID, "SELECT 1")
+    dies(processes, lakehouse, after_commit)
+    there = lakehouse.data_files("orders")
+    catalog = lakehouse.sink.lake.catalog
+    where = catalog.load_table("lakehouse.orders").metadata_location
+    catalog.drop_table("lakehouse.orders")
+    if not readable:
+        Path(where.removeprefix("file://")).write_text("{")
+    assert sweep(lakehouse) == 0
+    assert lakehouse.data_files("orders") == there
+    if readable:
+        catalog.register_table("lakehouse.orders", where)
+        assert rows_of(lakehouse, "lakehouse", "orders") == 4
 
 
 @pytest.mark.parametrize("table", ["orders", "never_made"])

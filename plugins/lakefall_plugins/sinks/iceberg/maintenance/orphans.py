@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from lakefall.contract.errors import StorageDamagedError
 from lakefall_plugins.sinks.iceberg.commit import others_at_work
-from lakefall_plugins.sinks.iceberg.damage import reading
+from lakefall_plugins.sinks.iceberg.damage import metadata_at
 from lakefall_plugins.sinks.iceberg.maintenance import expiry
 from lakefall_plugins.sinks.iceberg.reading import at_once
 from lakefall_plugins.sinks.iceberg.writing import data_folder
@@ -99,11 +99,8 @@ def _waiting(table: Table) -> set[str]:
 
 def _is_foreign(table: Table, path: str) -> bool:
     """Whether a metadata file may be of another table that has rows; so it is if nobody can say."""
-    from pyiceberg.serializers import FromInputFile
-
     try:
-        with reading(path, table.name()[-1]):
-            found = FromInputFile.table_metadata(table.io.new_input(path))
+        found = metadata_at(table.io, path, table.name()[-1])
     except StorageDamagedError:
         return True
     return found.table_uuid != table.metadata.table_uuid and bool(found.snapshots)

@@ -18,7 +18,7 @@ from lakefall_plugins.sinks.iceberg.damage import (
     damaged,
     entries_of,
     manifests_of,
-    reading,
+    metadata_at,
     size_of,
 )
 from lakefall_plugins.sinks.iceberg.maintenance.expiry import ancestors
@@ -247,7 +247,6 @@ def _take_out(lake: Lake, run: Run, name: str, key: str) -> None:
 
 def _older(lake: Lake, run: Run, name: str, error: Exception) -> Table:
     """The table by its newest metadata file that can be read, which the catalog is told."""
-    from pyiceberg.serializers import FromInputFile
     from pyiceberg.table import Table
 
     from lakefall_plugins.sinks.iceberg.pyiceberg_internals import listed
@@ -259,9 +258,8 @@ def _older(lake: Lake, run: Run, name: str, error: Exception) -> Table:
     older = [p for p in there if p.endswith(".metadata.json") and _number(p) < _number(path)]
     for one in sorted(older, key=_number, reverse=True):
         try:
-            with reading(one, name):
-                assert io is not None  # noqa: S101 -- it was listed
-                metadata = FromInputFile.table_metadata(io.new_input(one))
+            assert io is not None  # noqa: S101 -- it was listed
+            metadata = metadata_at(io, one, name)
         except StorageDamagedError:
             continue
         if run.dry_run:
