@@ -51,18 +51,25 @@ def columns(draw: st.DrawFn) -> list[str]:
 
 
 class Watched:
-    """How a pipeline was asked for types, and what its answers assumed."""
+    """How a pipeline was asked for records and types, and what its answers assumed."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, quick: bool) -> None:
         self.assumed: list[bool] = []
-        infer = Pipeline.infer
+        self.proved: list[bool] = []
+        infer, opened = Pipeline.infer, Pipeline.open
 
         def watched(pipeline: Pipeline, *args: Any, **how: Any) -> Any:
             schema = infer(pipeline, *args, quick=quick and how["quick"])
             self.assumed.append(schema.assumed is not None)
             return schema
 
+        def watched_open(*args: Any, **how: Any) -> Any:
+            records = opened(*args, **how)
+            self.proved.append(records.proved)
+            return records
+
         monkeypatch.setattr(Pipeline, "infer", watched)
+        monkeypatch.setattr(Pipeline, "open", watched_open)
 
 
 def load(folder: Path, *files: list[list[str]]) -> tuple[list[Outcome], Any, list[Any]]:
@@ -127,6 +134,7 @@ def test_clear_files_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.Monk
     watched = Watched(monkeypatch, quick=True)
     (outcome,), rows, _ = load(tmp_path, [[*"12345", "", *"6789"], ["a"] * 10])
     assert watched.assumed == [True]
+    assert watched.proved == [False]
     assert (outcome.rows_loaded, outcome.cells_nulled) == (10, 0)
     assert str(rows.schema.field("c0").type) == "int32"
 

@@ -576,7 +576,9 @@ class Pipeline:
     def _named(self, hook: str) -> Iterator[tuple[str, Callable[..., Any]]]:
         caller = getattr(self._manager.hook, hook)
         for implementation in reversed(caller.get_hookimpls()):
-            call = partial(_call, implementation.function, implementation.argnames)
+            # pluggy keeps parameters that have a default apart.
+            names = (*implementation.argnames, *implementation.kwargnames)
+            call = partial(_call, implementation.function, names)
             yield implementation.plugin_name, call
 
 
