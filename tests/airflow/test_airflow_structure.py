@@ -19,6 +19,7 @@ STEPS = [
     "files.register_superset_dataset",
     "files.update_registry",
 ]
+TOGETHER = ["group_files", "load_files"]
 SCHEDULE = """
 schedule:
   cron: "*/5 * * * *"
@@ -51,7 +52,7 @@ catalog_registrar:
 @pytest.fixture(scope="module")
 def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("pipelines")
-    for granularity in ("step", "file", "table"):
+    for granularity in ("auto", "step", "file", "table"):
         text = (PIPELINE + SCHEDULE).replace("GRANULARITY", granularity)
         (folder / f"{granularity}.yaml").write_text(text)
     (folder / "by_hand.yaml").write_text(PIPELINE.replace("by_GRANULARITY", "by_hand"))
@@ -66,7 +67,9 @@ def parsed(airflow: Any, pipelines: Path) -> Any:
 
 def test_every_file_with_a_schedule_is_a_dag_of_the_one_dag_file(parsed: Any) -> None:
     assert parsed["errors"] == {}
-    assert parsed["files"] == dict.fromkeys(("by_step", "by_file", "by_table"), "lakefall_dags.py")
+    assert parsed["files"] == dict.fromkeys(
+        ("by_auto", "by_step", "by_file", "by_table"), "lakefall_dags.py"
+    )
 
 
 @pytest.mark.parametrize("dag_id", ["by_step", "by_file", "by_table"])
@@ -114,6 +117,16 @@ def test_coarser_ones_have_one_mapped_task(parsed: Any, granularity: str) -> Non
     assert tasks[f"load_{granularity}"]["outlets"] == [f"by_{granularity}"]
 
 
+def test_auto_has_both_a_group_a_file_and_a_task_for_all_steps(parsed: Any) -> None:
+    tasks = parsed["dags"]["by_auto"]["tasks"]
+    assert set(tasks) == {"scan_bucket", "filter_new_files", *STEPS, *TOGETHER, "summary"}
+    for task, following in pairwise(["scan_bucket", "filter_new_files", *STEPS, "summary"]):
+        assert following in tasks[task]["downstream"]
+    for task, following in pairwise(["filter_new_files", *TOGETHER, "summary"]):
+        assert following in tasks[task]["downstream"]
+    assert {name for name in tasks if tasks[name]["mapped"]} == {*STEPS, "load_files"}
+
+
 def test_the_documentation_says_what_it_does_and_no_secret(parsed: Any, airflow: Any) -> None:
     doc = parsed["dags"]["by_step"]["doc"]
     assert doc.startswith("Files of step that people upload.")
@@ -147,15 +160,24 @@ def test_a_broken_file_is_an_import_error_and_the_others_stay(airflow: Any, tmp_
     assert "syntax.yaml:1: not valid YAML" in told
 
 
-def test_the_shipped_pipelines_are_one_dag_with_the_specifications_values(airflow: Any) -> None:
-    parsed = airflow.call("parse", airflow.root / "pipelines")
+@pytest.mark.parametrize("granularity", ["auto", "step"])
+def test_the_shipped_pipelines_are_one_dag_with_the_specifications_values(
+    airflow: Any, tmp_path: Path, granularity: str
+) -> None:
+    for path in (airflow.root / "pipelines").glob("*.yaml"):
+        text = path.read_text().replace("granularity: auto", f"granularity: {granularity}")
+        (tmp_path / path.name).write_text(text)
+    parsed = airflow.call("parse", tmp_path)
     assert parsed["errors"] == {}, "the servers' addresses and secrets are not needed to parse"
     assert list(parsed["dags"]) == ["csv_auto_ingest"]
     dag = parsed["dags"]["csv_auto_ingest"]
     assert (dag["schedule"], dag["start_date"][:10]) == ("*/5 * * * *", "2024-01-01")
     assert (dag["catchup"], dag["max_active_runs"]) == (False, 1)
     assert dag["tags"] == ["auto-ingest", "iceberg", "lakehouse"]
-    assert list(dag["tasks"]) == ["scan_bucket", "filter_new_files", *STEPS, "summary"]
+    many = TOGETHER if granularity == "auto" else []
+    assert [t for t in dag["tasks"] if t not in many] == [
+        *("scan_bucket", "filter_new_files", *STEPS, "summary")
+    ]
     for task in dag["tasks"].values():
         assert (task["retries"], task["delay"], task["owner"]) == (2, 30.0, "data-engineering")
     assert "| `catalog_registrar.1.password` | `${SUPERSET_PASSWORD}` |" in dag["doc"]
@@ -176,7 +198,7 @@ def test_parsing_imports_nothing_heavy_and_connects_to_nothing(
     airflow: Any, pipelines: Path
 ) -> None:
     found = airflow.call("imports", pipelines)
-    assert found["dags"] == ["by_file", "by_step", "by_table"]
+    assert found["dags"] == ["by_auto", "by_file", "by_step", "by_table"]
     assert not {m.partition(".")[0] for m in found["first"]} & set(HEAVY)
     ours = [m for m in found["first"] if m.startswith("lakefall")]
     runs = (

@@ -133,7 +133,7 @@ class Lake:
         works = [
             self.travel(work)
             for work in self.steps(run_id, host=host).filter(
-                listing, **only, force=force, at_most=at_most, by_table=granularity == "table"
+                listing, **only, force=force, at_most=at_most, granularity=granularity
             )
         ]
         one = self.by_steps if granularity == "step" else self.at_once

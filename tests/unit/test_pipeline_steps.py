@@ -273,7 +273,7 @@ def test_a_table_that_is_tried_again_loads_only_what_is_left(
 ) -> None:
     lake.put("t/a.csv", "a,b\n1,2\n")
     lake.put("t/b.csv", "a,b\n3,4\n")
-    work = lake.steps().filter(lake.steps().scan(), by_table=True)[0]
+    work = lake.steps().filter(lake.steps().scan(), granularity="table")[0]
     steps = lake.steps()
     steps.load(dataclasses.replace(work, files=work.files[:1]))
     lake.heard.events.clear()

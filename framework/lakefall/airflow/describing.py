@@ -21,6 +21,7 @@ URL = "LAKEFALL_PIPELINES_URL"
 LONG = 120
 
 GRANULARITIES = {
+    "auto": "one task for each step of a file; where a run brings many, one a file or a table",
     "step": "one task for each step of a file",
     "file": "one task a file",
     "table": "one task a table, which commits the table's files together",

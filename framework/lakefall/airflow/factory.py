@@ -9,7 +9,7 @@ from typing import Any
 from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context, task, task_group
 
 from lakefall.airflow import FOLDER
-from lakefall.airflow.chain import COMMITS, FILE_STEPS
+from lakefall.airflow.chain import COMMITS, FILE_STEPS, RECORDS, TOGETHER
 from lakefall.airflow.describing import documentation
 from lakefall.config.loader import PipelineFile, read
 from lakefall.contract.configuration import PipelineConfig, Schedule
@@ -19,6 +19,16 @@ from lakefall.plugin_loading.catalogue import Catalogue
 LABEL = "{{ task.op_kwargs['work']['files'][0]['key'] }}"
 """What Airflow shows instead of a map index: the file."""
 TABLE_LABEL = "{{ task.op_kwargs['work']['table'] }}"
+EITHER_LABEL = (
+    "{% set work = task.op_kwargs['work'] %}"
+    "{{ work['files'][0]['key'] if work['files'] | length == 1 else work['table'] }}"
+)
+LOADS = {
+    "file": ("load_file", LABEL),
+    "table": ("load_table", TABLE_LABEL),
+    "auto": (TOGETHER, EITHER_LABEL),
+}
+"""Granularity -> the task that does all steps, and its label."""
 
 
 def dags_of(folder: Path) -> tuple[dict[str, DAG], list[str]]:
@@ -80,7 +90,7 @@ def _dag(file: PipelineFile, config: PipelineConfig, schedule: Schedule) -> DAG:
             auto_register=False,
         )
         with dag:
-            _fill(str(file.path.resolve()), config.name, schedule.granularity)
+            _fill(str(file.path.resolve()), config.name, schedule)
         dag.validate()
     except Exception as error:
         # Airflow has a dozen kinds of errors, and one of them would take every DAG along.
@@ -103,12 +113,13 @@ def _params() -> dict[str, Param]:
     }
 
 
-def _fill(path: str, name: str, granularity: str) -> None:
+def _fill(path: str, name: str, schedule: Schedule) -> None:
     """The tasks, in the DAG that is open.
 
     What they do is imported where one runs: a parse, which Airflow repeats for ever, needs none
     of it.
     """
+    granularity = schedule.granularity
 
     @task(task_id="scan_bucket", multiple_outputs=False, doc_md="List the source.")
     def scan_bucket() -> Any:
@@ -124,7 +135,17 @@ def _fill(path: str, name: str, granularity: str) -> None:
     def filter_new_files(listing: Any) -> Any:
         from lakefall.airflow import tasks
 
-        return tasks.filter_files(path, listing, by_table=granularity == "table")
+        return tasks.filter_files(path, listing, granularity, schedule.auto_step_files)
+
+    @task(
+        task_id="group_files",
+        multiple_outputs=False,
+        doc_md="Where a run brings many files: the files or tables that a task each loads.",
+    )
+    def group_files() -> Any:
+        from lakefall.airflow import tasks
+
+        return tasks.group_files()
 
     @task(
         task_id="summary",
@@ -133,20 +154,25 @@ def _fill(path: str, name: str, granularity: str) -> None:
         doc_md="Let registrars make up for what earlier runs could not do; sum up. Fails when a "
         "file failed, except one that vanished or changed after it was listed.",
     )
-    def summary(works: Any) -> Any:
+    def summary(branches: Any) -> Any:
         from lakefall.airflow import tasks
 
-        return tasks.summary(path, works, worker)
+        return tasks.summary(path, branches)
 
     works = filter_new_files(scan_bucket())
-    if granularity == "step":
-        worker = "files.update_registry"
-        done = _by_steps(path, name, works)
-    else:
-        worker = f"load_{granularity}"
-        label = TABLE_LABEL if granularity == "table" else LABEL
-        done = _at_once(path, name, worker, label).expand(work=works)
-    done >> summary(works)
+    branches, done = {}, []
+    if granularity in ("step", "auto"):
+        branches[RECORDS] = works
+        done.append(_by_steps(path, name, works))
+    if granularity != "step":
+        worker, label = LOADS[granularity]
+        if granularity == "auto":
+            grouped = group_files()
+            works >> grouped
+            works = grouped
+        branches[worker] = works
+        done.append(_at_once(path, name, worker, label).expand(work=works))
+    done >> summary(branches)
 
 
 def _by_steps(path: str, name: str, works: Any) -> Any:

@@ -10,6 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, TypeVar
 
 from lakefall.airflow import closing
+from lakefall.airflow.chain import granularity_of
 from lakefall.airflow.step_values import (
     Closing,
     Fetched,
@@ -119,10 +120,11 @@ class Steps:
         *,
         force: bool = False,
         at_most: int = 0,
-        by_table: bool = False,
+        granularity: str = "file",
+        auto_step_files: int = 0,
     ) -> list[Work]:
-        """What has to be loaded, oldest first, at most ``at_most`` files; one by one or
-        ``by_table``."""
+        """What has to be loaded, oldest first, at most ``at_most`` files; one by one or, as the
+        granularity says, by table."""
         # A listing that was too long to travel is made anew, and is as old as it then is.
         listed_at = None if found.found is None else found.listed_at
         with self._runner.start(run_id=self._run_id, started_at=listed_at) as run:
@@ -136,7 +138,7 @@ class Steps:
                 run.warn(decision.reason, key=decision.file.key)
             pending = [d.file for d in decisions if d.pending]
             groups = [[f] for f in pending]
-            if by_table:
+            if granularity_of(granularity, len(pending), auto_step_files) == "table":
                 groups = list(runner.by_table(pending).values())
             return [Work(some[0].table, tuple(some), run.started_at) for some in groups]
 

@@ -10,7 +10,14 @@ from typing import Any
 from airflow.sdk import Asset, AssetAlias, conf, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
 
-from lakefall.airflow.chain import COMMITS, FILE_STEPS, REGISTERS
+from lakefall.airflow.chain import (
+    COMMITS,
+    FILE_STEPS,
+    RECORDS,
+    REGISTERS,
+    TOGETHER,
+    granularity_of,
+)
 from lakefall.airflow.closing import silence
 from lakefall.airflow.connections import LOOKUPS
 from lakefall.airflow.step_values import (
@@ -60,44 +67,69 @@ def scan(path: str) -> Any:
     return as_plain(listing)
 
 
-def filter_files(path: str, listing: Any, *, by_table: bool) -> Any:
-    """What the run has to load."""
+def filter_files(path: str, listing: Any, granularity: str, auto_step_files: int) -> Any:
+    """What the run has to load; with ``auto``, what is loaded step by step of it.
+
+    The rest is left for ``group_files``: Airflow maps tasks over what a task returns, and nothing
+    else.
+    """
+    most = conf.getint("core", "max_map_length", fallback=1024)
     try:
         works = _steps(path).filter(
             of_plain(Listing, listing),
             **_only(),
             force=bool(get_current_context()["params"].get("force")),
-            at_most=conf.getint("core", "max_map_length", fallback=1024),
-            by_table=by_table,
-        )
+            # A task may have many files of one table.
+            at_most=most if granularity in ("step", "file") else 0,
+            granularity=granularity,
+            auto_step_files=auto_step_files,
+        )[:most]
     except LakefallError as error:
         raise _airflow_error(error) from None
     log.info("%s to load", ", ".join(w.label for w in works[:MOST_FILES]) or "nothing")
-    return [as_plain(w) for w in works]
+    plain = [as_plain(w) for w in works]
+    files = sum(len(w.files) for w in works)
+    if granularity != "auto" or granularity_of(granularity, files, auto_step_files) == "step":
+        return plain
+    get_current_context()["ti"].xcom_push(key=TOGETHER, value=plain)
+    return []
 
 
-def summary(path: str, works: Any, worker: str) -> Any:
-    """Close the run; fail it where it failed."""
+def group_files() -> Any:
+    """What the run loads with all steps in one task."""
+    return get_current_context()["ti"].xcom_pull(task_ids="filter_new_files", key=TOGETHER) or []
+
+
+def summary(path: str, branches: dict[str, Any]) -> Any:
+    """Close the run; fail it where it failed.
+
+    ``branches``: the last task of files or tables -> their works; None where there was no answer.
+    """
     ti = get_current_context()["ti"]
+    works: list[Work] = []
     results: list[Result] = []
-    if works:
-        key = RESULTS if worker != "files.update_registry" else "return_value"
+    for worker, some in branches.items():
+        works += [of_plain(Work, w) for w in some or ()]
+        key = "return_value" if worker == RECORDS else RESULTS
         # One answer a task: a list of results, or a single one.
-        for answer in ti.xcom_pull(task_ids=[worker], key=key) or ():
-            some = answer if isinstance(answer, list) else [answer]
-            results += [of_plain(Result, each) for each in some if each is not None]
+        for answer in (ti.xcom_pull(task_ids=[worker], key=key) if some else None) or ():
+            several = answer if isinstance(answer, list) else [answer]
+            results += [of_plain(Result, each) for each in several if each is not None]
     only = _only()
-    whole = works is not None and not any(only.values())
+    known = None not in branches.values()
     try:
-        closing = _steps(path).close([of_plain(Work, w) for w in works or ()], results, whole=whole)
+        closing = _steps(path).close(works, results, whole=known and not any(only.values()))
     except LakefallError as error:
         raise _airflow_error(error) from None
     plain = as_plain(closing)
     ti.xcom_push(key="return_value", value=plain)
     for line in told_of(closing):
         log.info(line)
-    if works is None:
-        raise AirflowFailException("scan_bucket or filter_new_files failed; their logs say why")
+    if not known:
+        raise AirflowFailException(
+            "a task failed that finds out what to load (scan_bucket, filter_new_files, "
+            "group_files); its log says why"
+        )
     if closing.failures:
         raise AirflowFailException(
             f"{closing.failures} files failed: "

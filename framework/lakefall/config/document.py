@@ -100,11 +100,12 @@ class ScheduleSection(Options):
     """Shown in the scheduler."""
     tags: tuple[str, ...] = ()
     """Shown in the scheduler."""
-    granularity: Literal["step", "file", "table"] = "step"
+    granularity: Literal["auto", "step", "file", "table"] = "step"
     """One task for each step of a file (`step`), one a file (`file`), or one a table, which commits
-    the table's files together (`table`). All three make the same tables; only where files of a
-    new table disagree about a type does `table` decide jointly, as `lakefall run` does, and the
-    others by arrival: `lakefall rebuild` is the way out."""
+    the table's files together (`table`); `auto` takes `step` for a run of few files, `file` up to
+    50 and `table` beyond. All make the same tables."""
+    auto_step_files: int = Field(default=10, ge=0, le=1_000)
+    """Up to so many files in a run `granularity: auto` makes one task for each step of a file."""
 
 
 class WatchSection(Options):

@@ -67,6 +67,8 @@ class Schedule:
     owner: str = "data-engineering"
     tags: tuple[str, ...] = ()
     granularity: str = "step"
+    auto_step_files: int = 10
+    """``granularity: auto`` is ``step`` up to so many files."""
 
 
 @dataclass(frozen=True)
