@@ -2,52 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import socket
 import time
-import urllib.error
-import urllib.request
 from pathlib import Path
-from typing import Any
 
 import pytest
 from e2e.servers import Servers
 
-from .commands import Command
-from .lakes import EmbeddedLake, Lake, wait_for
+from .lakes import EmbeddedLake, wait_for
 from .server_lakes import IcebergLake
+from .watchers import free_port, health, post, watching
 
 PROMISED = 10.0
 """Seconds: the promise itself is a time."""
-
-
-def watching(lake: Lake, **notifier: Any) -> Command:
-    """A watcher that has listed the inbox."""
-    lake.configure(notifier=[notifier or {"use": "folder"}], watch={"settle": "20ms"})
-    port = free_port()
-    command = lake.start("watch", lake.pipeline, "--json", "--health-port", str(port))
-    end = time.monotonic() + 30
-    while health(port)[0] != 200:
-        assert command.alive and time.monotonic() < end, command.err.read_text()
-        time.sleep(0.05)
-    return command
-
-
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
-def health(port: int, path: str = "/healthz") -> tuple[int, object]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
-            return answer.status, json.load(answer)
-    except urllib.error.HTTPError as error:
-        return error.code, json.load(error)
-    except OSError:
-        return 0, None
 
 
 def upload(lake: EmbeddedLake, key: str, text: str = "id,name\n11,ann\n") -> None:
@@ -139,16 +106,10 @@ def test_from_the_upload_to_the_row_in_trino(servers: Servers, tmp_path: Path) -
         watcher = watching(lake, use="webhook", port=port, token=token)
         for key in ("orders/a.csv", "orders/2024/b.csv"):
             lake.put(key, "id,name\n11,ann\n12,bob\n")
-            entry = {"name": key.rpartition("/")[2], "is_directory": False}
-            path = f"/buckets/{lake.bucket}/{key}"
-            event = {"event_type": "create", "key": path, "message": {"new_entry": entry}}
-            request = urllib.request.Request(
-                f"http://127.0.0.1:{port}/",
-                json.dumps(event).encode(),
-                {"Authorization": f"Bearer {token}"},
-            )
-            with urllib.request.urlopen(request, timeout=5) as answer:
-                assert json.load(answer) == {"hints": 1}
+            name, path = key.rpartition("/")[2], f"/buckets/{lake.bucket}/{key}"
+            message = {"new_entry": {"name": name, "is_directory": False}}
+            event = {"event_type": "create", "key": path, "message": message}
+            assert post(port, token, event) == {"hints": 1}
         count = f"SELECT count(*) FROM {lake.namespace}.orders"
         end = time.monotonic() + 60
         while not lake.exists("orders") or servers.trino(count) != [[4]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,9 +10,11 @@ from pathlib import Path
 import pytest
 from acceptance.lakes import wait_for
 from acceptance.server_lakes import IcebergLake, TrinoLake
+from acceptance.watchers import free_port, post, watching
 
 from stack import Stack
 
+from .queues import s3_event, until
 from .servers import Servers
 from .superset_api import superset
 
@@ -160,3 +163,17 @@ def test_row_object_store_unreachable_is_a_clear_error(stack: Stack, iceberg: Ic
     assert iceberg.servers.env["S3_ENDPOINT_URL"] in run.stderr
     stack.start("seaweedfs")
     assert iceberg.run().statuses() == {"t/a.csv": "success"}
+
+
+def test_a_watcher_outlives_a_restart_of_the_store(stack: Stack, iceberg: IcebergLake) -> None:
+    """What arrived before, and what is told while the store is down."""
+    port, token = free_port(), "a-token-of-this-test"
+    watcher = watching(iceberg, use="webhook", port=port, token=token)
+    iceberg.put("t/a.csv", ROWS)
+    stack.stop("seaweedfs", kill=True)
+    post(port, token, s3_event("t/a.csv", iceberg.bucket))
+    until(lambda: "tried again" in watcher.err.read_text())
+    stack.start("seaweedfs")
+    until(lambda: iceberg.exists("t") and iceberg.row_counts("t") == {"t/a.csv": 2})
+    watcher.send(signal.SIGTERM)
+    assert watcher.wait(20).code == 0
