@@ -12,7 +12,7 @@ COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generat
   --no-emit-index-url --no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo check quick test bench chaos lint types format lock docs env \
+.PHONY: help install demo check quick test bench chaos soak lint types format lock docs env \
   stack-up stack-down stack-status stack-env stack-remove
 
 help: ## list the targets
@@ -71,6 +71,9 @@ MINUTES ?= 10
 chaos: $(INSTALLED) ## kills, faults, rivals, clocks, full disks: SEED=N to repeat, MINUTES=10
 	PYTHONPATH=tests:. $(BIN)/python -m stack run --only seaweedfs --only rest -- \
 	  $(BIN)/python -m chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED))
+
+soak: $(INSTALLED) ## 20,000 files through one watcher, 200 uploads to Trino: half an hour
+	PYTHONPATH=tests:benchmarks:. $(BIN)/python -m stack run -- $(BIN)/python benchmarks/soak.py
 
 format: $(INSTALLED) ## let ruff lay out and repair the code
 	$(BIN)/ruff check --fix

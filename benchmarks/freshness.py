@@ -64,15 +64,18 @@ class Watch:
                 raise SystemExit(line)
             self.told[outcome["key"]] = time.monotonic()
 
-    def put(self, key: str, number: int) -> float:
+    def put(self, key: str, text: str) -> float:
         path = self.folder / "inbox" / key
         path.parent.mkdir(exist_ok=True)
-        path.with_name(f".{path.name}").write_text(content(number))
+        path.with_name(f".{path.name}").write_text(text)
         path.with_name(f".{path.name}").rename(path)
         return time.monotonic()
 
-    def wait(self, keys: list[str]) -> None:
+    def wait(self, keys: list[str], timeout: float = 600.0) -> None:
+        end = time.monotonic() + timeout
         while not all(key in self.told for key in keys):
+            if time.monotonic() > end:
+                raise SystemExit(f"not all of {len(keys)} files were loaded in {timeout:g} s")
             if self.process.poll() is not None:
                 raise SystemExit("the watcher ended")
             time.sleep(0.02)
@@ -130,7 +133,7 @@ def main() -> None:
         put: dict[str, float] = {}
         for number in range(args.files):
             key = f"t{number % 10}/{number}.csv"
-            put[key] = watch.put(key, number)
+            put[key] = watch.put(key, content(number))
             time.sleep(random.uniform(0, 2 * args.pause))
         watch.wait(list(put))
         taken = sorted(watch.told[key] - at for key, at in put.items())
@@ -144,7 +147,7 @@ def main() -> None:
             keys = [f"b{n % 50}/{burst}_{n}.csv" for n in range(args.burst)]
             began = time.monotonic()
             for number, key in enumerate(keys):
-                watch.put(key, 100_000 * (burst + 1) + number)
+                watch.put(key, content(100_000 * (burst + 1) + number))
             written = time.monotonic() - began
             watch.wait(keys)
             last = max(watch.told[key] for key in keys) - began
