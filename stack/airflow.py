@@ -80,6 +80,8 @@ class AirflowServer(Server):
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(shared / "logs"),
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": self._database,
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            # Seconds until a killed worker is missed; Airflow's own default is 300.
+            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "90",
             "LAKEFALL_PIPELINES": str(ROOT / "pipelines"),
             # No worker sees the files of another.
             "LAKEFALL_CACHE": str(self.folder / "cache"),

@@ -108,6 +108,8 @@ def _task(task: Any) -> dict[str, Any]:
         "retries": task.retries,
         "delay": task.retry_delay.total_seconds(),
         "owner": task.owner,
+        "timeout": task.execution_timeout and task.execution_timeout.total_seconds(),
+        "where": [task.pool, task.queue, task.priority_weight],
         "mapped": task.is_mapped or task.get_closest_mapped_task_group() is not None,
         "outlets": [o.name for o in task.outlets],
     }

@@ -60,6 +60,25 @@ class Witness(Plugin[WitnessOptions]):
         self.note("reconcile " + " ".join(tables))
         return []
 '''
+HANGS = '''
+import time
+from pathlib import Path
+from lakefall.contract.values import Registered
+from lakefall.contract.plugin import NoOptions, Plugin, Stage, hookimpl
+
+class Hangs(Plugin[NoOptions]):
+    """Does not answer when it is asked first."""
+
+    name, stage = "hangs", Stage.CATALOG_REGISTRAR
+
+    @hookimpl
+    def register(self, loaded):
+        asked = Path(__file__).with_suffix(".asked")
+        if not asked.exists():
+            asked.touch()
+            time.sleep(120)
+        return Registered("hangs", loaded.table, ok=True)
+'''
 ORDERS = "id,amount\n" + "".join(f"{n},{n}.5\n" for n in range(1, 41)).replace(
     "4,4.5", "4,LOSTCELL"
 )
@@ -124,6 +143,14 @@ def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Path:
         },
     )
     (folder / "witness.py").write_text(WITNESS)
+    place(
+        folder,
+        "hangs",
+        "file, execution_timeout: 3s",
+        {"people/p.csv": files["people/p.csv"]},
+        **{"\nschedule:": "\nplugins: [hangs.py]\ncatalog_registrar: {use: hangs}\nschedule:"},
+    )
+    (folder / "hangs.py").write_text(HANGS)
     return folder
 
 
@@ -134,8 +161,13 @@ def ran(airflow: Any, pipelines: Path) -> dict[str, Any]:
         name: {"dag_id": name}
         for name in ("by_step", "by_file", "by_table", "wide", "empty", "missing", "witness")
     }
-    runs |= {name: {"dag_id": name} for name in ("some", "several", "sixty")}
+    runs |= {name: {"dag_id": name} for name in ("some", "several", "sixty", "hangs")}
     runs["one key"] = {"dag_id": "by_hand", "conf": {"key": "orders/a.csv", "force": True}}
+    runs["several keys, failed ones too"] = {
+        "dag_id": "several",
+        "conf": {"keys": ["orders/bad.csv", "people/p.csv"], "retry_failed": True},
+    }
+    runs["misspelt"] = {"dag_id": "by_hand", "conf": {"kyes": ["orders/a.csv"], "force": True}}
     runs["no such table"] = {"dag_id": "by_table", "conf": {"table": "nowhere"}}
     runs["nothing new"] = {"dag_id": "witness"}
     answers = airflow.call("run", pipelines, runs=list(runs.values()))
@@ -242,6 +274,13 @@ def test_a_run_without_files_succeeds(ran: dict[str, Any]) -> None:
     assert found["states"]["summary"] == ["success"]
 
 
+def test_a_task_that_hangs_is_ended_and_tried_again(ran: dict[str, Any], pipelines: Path) -> None:
+    found = ran["hangs"]
+    assert (found["state"], found["tries"]["load_file"]) == ("success", 2)
+    assert found["summary"]["tables"] == {"people": 2}
+    assert registry(pipelines, "hangs")["people/p.csv"].status == "success"
+
+
 def test_a_missing_folder_fails_the_scan_which_is_tried_again(
     ran: dict[str, Any], airflow: Any
 ) -> None:
@@ -258,6 +297,21 @@ def test_by_hand_for_one_key_by_force(ran: dict[str, Any]) -> None:
     assert ran["one key"]["state"] == "success"
     assert ran["one key"]["summary"]["counts"] == {"success": 1}
     assert ran["one key"]["labels"]["load_file"] == ["orders/a.csv"]
+
+
+def test_by_hand_for_several_keys_and_what_failed_before(ran: dict[str, Any]) -> None:
+    """Of two keys one failed for good: it is tried again; the other has not changed."""
+    found = ran["several keys, failed ones too"]
+    assert found["labels"]["files.update_registry"] == ["orders/bad.csv"]
+    assert found["summary"]["counts"] == {"failed": 1}
+
+
+def test_by_hand_with_a_misspelt_parameter(ran: dict[str, Any], airflow: Any) -> None:
+    found = ran["misspelt"]
+    assert (found["state"], found["states"]["scan_bucket"]) == ("failed", ["failed"])
+    assert (found["tries"]["scan_bucket"], found["summary"]["counts"]) == (1, {})
+    log = (airflow.home / "output.log").read_text()
+    assert "this DAG has no parameter 'kyes'; did you mean 'keys'?" in log
 
 
 def test_by_hand_for_a_table_that_is_not_there(ran: dict[str, Any], airflow: Any) -> None:

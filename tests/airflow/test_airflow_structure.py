@@ -85,8 +85,22 @@ def test_the_schedule_is_the_files(parsed: Any, dag_id: str) -> None:
     assert {name: p["type"] for name, p in dag["params"].items()} == {
         "table": ["null", "string"],
         "key": ["null", "string"],
+        "keys": ["null", "array"],
         "force": "boolean",
+        "retry_failed": "boolean",
     }
+
+
+def test_where_and_how_long_tasks_run_is_the_schedules(airflow: Any, tmp_path: Path) -> None:
+    text = (PIPELINE + SCHEDULE).replace("GRANULARITY", "file")
+    options = "execution_timeout: 20m\n  pool: small\n  queue: ingest\n  priority: 7\n  owner:"
+    (tmp_path / "own.yaml").write_text(text.replace("owner:", options))
+    (tmp_path / "plain.yaml").write_text(text.replace("by_file", "plain"))
+    dags = airflow.call("parse", tmp_path)["dags"]
+    for task in dags["by_file"]["tasks"].values():
+        assert (task["timeout"], task["where"]) == (1200, ["small", "ingest", 7])
+    for task in dags["plain"]["tasks"].values():
+        assert (task["timeout"], task["where"]) == (3600, ["default_pool", "default", 1])
 
 
 def test_step_has_a_mapped_group_a_file(parsed: Any) -> None:

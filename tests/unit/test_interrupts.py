@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,3 +114,24 @@ def test_a_command_that_lost_it_leaves_with_130(
         main([])
     assert left.value.code == 130
     assert capsys.readouterr().err == "lakefall: interrupted\n"
+
+
+def test_a_process_that_hangs_in_a_library_is_ended() -> None:
+    """The thread holds the interpreter: no code of Python's runs meanwhile."""
+    hang = (
+        "import ctypes\n"
+        "from lakefall.common.interrupts import ended_after\n"
+        "with ended_after(1):\n"
+        "    ctypes.PyDLL(None).sleep(60)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hang], capture_output=True, text=True, timeout=30, check=False
+    )
+    assert done.returncode == 1
+    assert "line 4" in done.stderr, "what it did when it hung"
+
+
+def test_work_that_ends_in_time_ends_no_process() -> None:
+    with interrupts.ended_after(0.2):
+        pass
+    time.sleep(0.4)

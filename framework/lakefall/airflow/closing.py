@@ -19,7 +19,8 @@ def silence(file: SourceFile) -> SinkError:
     """A task that ended without a word."""
     return SinkError(
         f"{file.key}: a worker ended without a word while it worked on this file; it was killed, "
-        "or ran out of memory. The next run tries again"
+        "ran out of memory, or took longer than `schedule.execution_timeout`. The next run tries "
+        "again"
     )
 
 

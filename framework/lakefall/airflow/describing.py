@@ -37,8 +37,9 @@ def documentation(file: PipelineFile, schedule: Schedule) -> str:
         *_comment(file.path),
         "",
         f"Pipeline {_link(file.path)}, {GRANULARITIES[schedule.granularity]}. Trigger it with "
-        "`table` or `key` to load only these, with `force` to load what has not changed. Each "
-        "table that gets rows is an asset, `CATALOG.NAMESPACE.TABLE`.",
+        "`table`, `key` or `keys` to load only these, with `force` to load what has not changed, "
+        "with `retry_failed` to load what failed. Each table that gets rows is an asset, "
+        "`CATALOG.NAMESPACE.TABLE`.",
         "",
         "| option | value |",
         "|---|---|",

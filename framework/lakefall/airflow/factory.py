@@ -83,6 +83,10 @@ def _dag(file: PipelineFile, config: PipelineConfig, schedule: Schedule) -> DAG:
                 "owner": schedule.owner,
                 "retries": schedule.retries,
                 "retry_delay": timedelta(seconds=schedule.retry_delay),
+                "execution_timeout": timedelta(seconds=schedule.execution_timeout),
+                "pool": schedule.pool,
+                "priority_weight": schedule.priority,
+                **({"queue": schedule.queue} if schedule.queue else {}),
             },
             params=_params(),
             doc_md=documentation(file, schedule),
@@ -107,8 +111,21 @@ def _params() -> dict[str, Param]:
         "key": Param(
             None, type=["null", "string"], title="Key", description="Only the file with this key."
         ),
+        "keys": Param(
+            None,
+            type=["null", "array"],
+            items={"type": "string"},
+            title="Keys",
+            description="Only the files with these keys.",
+        ),
         "force": Param(
             False, type="boolean", title="Force", description="Also load what has not changed."
+        ),
+        "retry_failed": Param(
+            False,
+            type="boolean",
+            title="Retry failed files",
+            description="Also load files that failed for good, as `lakefall retry` does.",
         ),
     }
 

@@ -119,12 +119,16 @@ class Steps:
         keys: Collection[str] = (),
         *,
         force: bool = False,
+        retry_failed: bool = False,
         at_most: int = 0,
         granularity: str = "file",
         auto_step_files: int = 0,
     ) -> list[Work]:
         """What has to be loaded, oldest first, at most ``at_most`` files; one by one or, as the
-        granularity says, by table."""
+        granularity says, by table.
+
+        ``force`` loads what has not changed too, ``retry_failed`` what failed for good.
+        """
         # A listing that was too long to travel is made anew, and is as old as it then is.
         listed_at = None if found.found is None else found.listed_at
         with self._runner.start(run_id=self._run_id, started_at=listed_at) as run:
@@ -133,6 +137,8 @@ class Steps:
                 if found.found is None
                 else list(found.found)
             )
+            if retry_failed:
+                self._release_failed(run, {f.key for f in files})
             decisions = self._runner.judge(run, files, force=force, at_most=at_most)
             for decision in filter(outcomes.is_skipped, decisions):
                 run.warn(decision.reason, key=decision.file.key)
@@ -329,6 +335,12 @@ class Steps:
             retryable=known.retryable,
             digest=view.config.digest,
         )
+
+    def _release_failed(self, run: Run, keys: Collection[str]) -> None:
+        history = run.pipeline.history(run)
+        failed = [e.key for e in history if e.status == Status.FAILED and e.key in keys]
+        if failed:
+            run.pipeline.release(run, failed)
 
     def _delete(self, run: Run) -> list[Outcome]:
         """Rows of files that are gone from a source that says so; warns, never fails."""

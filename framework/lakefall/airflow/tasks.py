@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 from airflow.sdk import Asset, AssetAlias, conf, get_current_context
 from airflow.sdk.exceptions import AirflowFailException
@@ -36,27 +37,49 @@ from lakefall.airflow.steps import (
     worth_retrying,
 )
 from lakefall.airflow.telling import Told, told_of
+from lakefall.common.interrupts import ended_after
 from lakefall.common.printable import VisibleLog
+from lakefall.config.validation import did_you_mean
 from lakefall.contract.errors import LakefallError, SinkError
 from lakefall.contract.values import Outcome, Status
 from lakefall.run import outcomes
 from lakefall.run.outcomes import with_key
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 FAILURE = "failure"
 """XCom of a step that failed: the file's ``Result``."""
 RESULTS = "results"
 """XCom of a task that does all steps, also where it failed."""
+GRACE = 60
+"""Seconds that a task has to end after Airflow told it to."""
 MOST_FILES = 50
 """Files that an asset event names."""
 
 log = VisibleLog(logging.getLogger("lakefall"))
 
 
+def _bounded(task: Callable[P, T]) -> Callable[P, T]:
+    """Airflow ends a task that takes too long by an exception, which one that hangs in a library
+    does not see: some time later its process ends."""
+
+    @wraps(task)
+    def bounded(*args: P.args, **kwargs: P.kwargs) -> T:
+        limit = get_current_context()["ti"].task.execution_timeout
+        with ended_after(limit.total_seconds() + GRACE):
+            return task(*args, **kwargs)
+
+    return bounded
+
+
 # --- the whole run ---
 
 
+@_bounded
 def scan(path: str) -> Any:
     """List the source."""
+    _refuse_unknown()
     try:
         listing = _steps(path).scan(**_only())
     except LakefallError as error:
@@ -67,18 +90,21 @@ def scan(path: str) -> Any:
     return as_plain(listing)
 
 
+@_bounded
 def filter_files(path: str, listing: Any, granularity: str, auto_step_files: int) -> Any:
     """What the run has to load; with ``auto``, what is loaded step by step of it.
 
     The rest is left for ``group_files``: Airflow maps tasks over what a task returns, and nothing
     else.
     """
+    params = get_current_context()["params"]
     most = conf.getint("core", "max_map_length", fallback=1024)
     try:
         works = _steps(path).filter(
             of_plain(Listing, listing),
             **_only(),
-            force=bool(get_current_context()["params"].get("force")),
+            force=bool(params.get("force")),
+            retry_failed=bool(params.get("retry_failed")),
             # A task may have many files of one table.
             at_most=most if granularity in ("step", "file") else 0,
             granularity=granularity,
@@ -95,11 +121,13 @@ def filter_files(path: str, listing: Any, granularity: str, auto_step_files: int
     return []
 
 
+@_bounded
 def group_files() -> Any:
     """What the run loads with all steps in one task."""
     return get_current_context()["ti"].xcom_pull(task_ids="filter_new_files", key=TOGETHER) or []
 
 
+@_bounded
 def summary(path: str, branches: dict[str, Any]) -> Any:
     """Close the run; fail it where it failed.
 
@@ -141,6 +169,7 @@ def summary(path: str, branches: dict[str, Any]) -> Any:
 # --- one file, step by step ---
 
 
+@_bounded
 def file_step(path: str, name: str, task_id: str, work: Any, before: Any) -> Any:
     """One step of one file. What went wrong is left for ``update_registry``."""
     item = of_plain(Work, work)
@@ -165,6 +194,7 @@ def file_step(path: str, name: str, task_id: str, work: Any, before: Any) -> Any
     return as_plain(replace(answer, seconds=round(spent + answer.seconds, 3)))
 
 
+@_bounded
 def record(path: str, work: Any) -> Any:
     """Write what became of a file, as its steps left it."""
     item = of_plain(Work, work)
@@ -203,6 +233,7 @@ def _left(task_id: str, key: str = "return_value") -> Any:
 # --- all steps at once ---
 
 
+@_bounded
 def load(path: str, name: str, work: Any) -> None:
     """All steps for a table's files, or for one."""
     ti = get_current_context()["ti"]
@@ -247,10 +278,22 @@ def _steps(path: str) -> Steps:
 def _only() -> dict[str, list[str]]:
     """What somebody who triggered the run by hand asked for."""
     params = get_current_context()["params"]
+    keys = dict.fromkeys([params.get("key"), *(params.get("keys") or ())])
     return {
         "tables": [params["table"]] if params.get("table") else [],
-        "keys": [params["key"]] if params.get("key") else [],
+        "keys": [key for key in keys if key],
     }
+
+
+def _refuse_unknown() -> None:
+    """Airflow takes any word of a trigger; one that nobody reads would load what was not meant."""
+    context = get_current_context()
+    known = list(context["dag"].params)
+    if unknown := [name for name in context["params"] if name not in known]:
+        raise AirflowFailException(
+            f"this DAG has no parameter {unknown[0]!r}{did_you_mean(unknown[0], known)}. "
+            "Nothing was loaded; trigger it again"
+        )
 
 
 def _airflow_error(error: LakefallError) -> Exception:

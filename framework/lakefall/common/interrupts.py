@@ -1,4 +1,4 @@
-"""Ctrl-C that is not lost.
+"""Ctrl-C that is not lost, and the end of a process that hangs.
 
 The ``KeyboardInterrupt`` of Python can be: code that it passes through may turn it into an error of
 its own (a folder that cannot be removed while an engine still writes into it), which would be
@@ -7,6 +7,7 @@ taken for a file's. So the signal is remembered until someone has dealt with it.
 
 from __future__ import annotations
 
+import faulthandler
 import signal
 import threading
 from collections.abc import Iterator
@@ -75,6 +76,21 @@ def stretch() -> Iterator[Stretch]:
         work.interrupted = settle() or isinstance(error, KeyboardInterrupt)
         if not work.interrupted:
             raise
+
+
+@contextmanager
+def ended_after(seconds: float) -> Iterator[None]:
+    """Work after which the process ends, with code 1 and what every thread does on standard error,
+    if it takes longer.
+
+    Also where it hangs in a library that no signal reaches: a thread of the interpreter's own
+    watches. Not for use within itself.
+    """
+    faulthandler.dump_traceback_later(seconds, exit=True, file=2)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
 
 
 def _watching(*numbers: signal.Signals) -> list[_Remembering]:

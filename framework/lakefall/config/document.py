@@ -96,6 +96,17 @@ class ScheduleSection(Options):
     """How often a failed task is tried again."""
     retry_delay: Duration = 30.0
     """Time between two tries."""
+    execution_timeout: Duration = Field(default=3600.0, ge=1)
+    """How long a task may take. A longer one is ended and tried again, so that one that hangs does
+    not keep later runs waiting for ever."""
+    pool: str = Field(default="default_pool", min_length=1)
+    """Airflow's pool, which bounds how many of its tasks run at one time. It has to exist: tasks of
+    a pool that does not are never started."""
+    queue: str = ""
+    """Queue of the workers that take the tasks; the executor's default without one."""
+    priority: int = Field(default=1, ge=1, le=10_000)
+    """Which tasks are started first where there are not enough workers: those of the higher number
+    (`priority_weight`)."""
     owner: str = "data-engineering"
     """Shown in the scheduler."""
     tags: tuple[str, ...] = ()

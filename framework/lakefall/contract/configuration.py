@@ -64,6 +64,12 @@ class Schedule:
     retries: int = 2
     retry_delay: float = 30.0
     """Seconds."""
+    execution_timeout: float = 3600.0
+    """Seconds."""
+    pool: str = "default_pool"
+    queue: str = ""
+    """Empty: the executor's default."""
+    priority: int = 1
     owner: str = "data-engineering"
     tags: tuple[str, ...] = ()
     granularity: str = "step"
