@@ -340,9 +340,10 @@ class TablePlanning:
         Raises:
             LakefallError: this file cannot be read.
         """
-        return [
-            self._open(local, self.sniff(local, state), quick=True) for local in self.fetch(file)
-        ]
+        found = self.fetch(file)
+        # One note for both steps.
+        with unended.noted(self.run, [file]):
+            return [self._open(local, self.sniff(local, state), quick=True) for local in found]
 
     def open_again(self, quick: Records) -> Records:
         return self._open(quick.local, quick.format)

@@ -51,19 +51,27 @@ def noted(run: Run, files: Sequence[SourceFile]) -> Iterator[None]:
         yield
         return
     note = run.workdir / _NOTE
-    around = ""
-    with suppress(OSError):
-        run.workdir.mkdir(parents=True, exist_ok=True)
-        around = note.read_text("utf-8") if note.exists() else ""
-        note.write_text(json.dumps([_name(run, f) for f in files]), "utf-8")
+    around = _read(note)
+    text = json.dumps([_name(run, f) for f in files])
+    if text != around:
+        with suppress(OSError):
+            run.workdir.mkdir(parents=True, exist_ok=True)
+            note.write_text(text, "utf-8")
     try:
         yield
     finally:
         with suppress(OSError):
-            if around:
-                note.write_text(around, "utf-8")
-            else:
+            if not around:
                 note.unlink(missing_ok=True)
+            elif text != around:
+                note.write_text(around, "utf-8")
+
+
+def _read(note: Path) -> str:
+    """The note of the step around this one; ``''`` where there is none."""
+    with suppress(OSError):
+        return note.read_text("utf-8")
+    return ""
 
 
 def collect(cache: Path, dead: Path) -> None:

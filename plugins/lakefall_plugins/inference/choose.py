@@ -150,9 +150,10 @@ class Chooser:
         )
 
     def _fits(self, tally: Tally, reading: int) -> bool:
-        if self.readings[reading].numeric and tally.barred and not self.first:
+        # Asked of every reading of every column: what rules out most of them comes first.
+        if not 0 < tally.fitting(reading) >= tally.filled - self.allowed(tally.filled):
             return False
-        return 0 < tally.fitting(reading) >= tally.filled - self.allowed(tally.filled)
+        return self.first or not (self.readings[reading].numeric and tally.barred)
 
     def allowed(self, filled: int) -> float:
         """How many of so many values need not parse."""

@@ -137,14 +137,15 @@ class FolderSource(Plugin[FolderOptions]):
         """Copy a file into the run's scratch folder and prove that it is the listed version."""
         warn_if_large(run, file, self.options.warn_above)
         path = self._safe_path(file.key)
-        known = Hashes.load(run.pipeline.config.cache.dir, self._root)
         run.workdir.mkdir(parents=True, exist_ok=True)
         token = hashlib.sha256(f"{file.key}\0{file.etag}".encode()).hexdigest()[:32]
         target = run.workdir / f"{token}.source"
         try:
             before, after = _copy(path, target, file.key)
-            settled = stamp(before) == stamp(after)
-            trusted = settled and known.get(file.key, before) == file.etag
+            trusted = before.st_size > SOON_HASHED and stamp(before) == stamp(after)
+            if trusted:
+                known = Hashes.load(run.pipeline.config.cache.dir, self._root)
+                trusted = known.get(file.key, before) == file.etag
             if not trusted and _hash(target) != file.etag:
                 raise FileChangedError(
                     f"{file.key}: changed after it was listed; the next run takes the new content"
@@ -472,6 +473,8 @@ def _copy_bytes(source: BufferedReader, out: BufferedWriter, size: int) -> None:
         size -= len(block)
 
 
+SOON_HASHED = 1 << 20
+"""Bytes of a file that are hashed sooner than the remembered hashes of a directory are read."""
 SETTLED_NS = 2_000_000_000
 """A file modified within two seconds (the coarsest clock of a file system, FAT's) of being hashed
 may change again without its status showing it; its hash is not remembered."""
