@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from test_runner import Script, pipeline
 
+from lakefall.cli.parameters import open_pipeline
 from lakefall.contract.errors import CommitConflictError
 from lakefall.contract.values import Status
 from lakefall.run import overlap, runner
@@ -152,3 +153,38 @@ def test_another_error_waits_for_the_commit_to_be_recorded(
     with pytest.raises(RuntimeError, match="defect"):
         Runner(pipeline(script, tmp_path)).run()
     assert [o.file.key for o in script.recorded] == ["a/1.csv"]
+
+
+EMBEDDED = """\
+source: {{use: folder, path: "{0}/in"}}
+sink: {{use: iceberg, catalog: {{type: sqlite, warehouse: "{0}/lake"}}}}
+cache: {{dir: "{0}/cache"}}
+"""
+
+
+def test_the_tables_of_a_run_share_one_engine_and_leave_nothing_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duckdb
+
+    for table in "abc":
+        file = tmp_path / "in" / table / "1.csv"
+        file.parent.mkdir(parents=True)
+        # The last value is rejected, by a look at all rows.
+        file.write_text("n,word\n" + "".join(f"{n},w\n" for n in range(30)) + "x,w\n")
+    (tmp_path / "p.yaml").write_text(EMBEDDED.format(tmp_path))
+    found: dict[str, list[int]] = {}
+    connect = duckdb.connect
+
+    def spy(name: str, **how: Any) -> Any:
+        connection = connect(name, **how)
+        tables = connection.execute("SELECT count(*) FROM duckdb_tables()").fetchall()[0][0]
+        found.setdefault(name, []).append(tables)
+        return connection
+
+    monkeypatch.setattr(duckdb, "connect", spy)
+    outcomes = Runner(open_pipeline(tmp_path / "p.yaml", [])).run().outcomes
+    assert [(o.rows_loaded, o.cells_nulled) for o in outcomes] == [(31, 1)] * 3
+    ((_, left),) = found.items()
+    assert len(left) > 6
+    assert set(left) == {0}

@@ -29,6 +29,13 @@ class Run:
     workdir: Path
     """Scratch folder of this run; whoever made the run removes it."""
     dry_run: bool = False
+    root: Path | None = None
+    """Scratch folder of the whole run, where ``workdir`` is that of one table."""
+
+    @property
+    def spill(self) -> Path:
+        """Where the engine spills: one folder, and with it one instance, for all tables."""
+        return self.root or self.workdir
 
     def for_table(self, table: str) -> Run:
         """The same run with the table's options."""

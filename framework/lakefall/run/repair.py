@@ -112,7 +112,7 @@ def _lost(run: Run, plan: TablePlan, schema: Schema, records: Records, name: str
     places = LineMap.load(records.places)
     engine = run.pipeline.config.engine
     candidates = [column.candidate]
-    with sql.connect(engine, run.workdir, candidates, columns=len(records.columns)) as connection:
+    with sql.connect(engine, run.spill, candidates, columns=len(records.columns)) as connection:
         for row, text in sql.rows(connection, query):
             yield f"{text[:_SHOWN_CHARACTERS]!r} on {places.words(row)} of {records.local.name}"
 

@@ -6,12 +6,12 @@ import dataclasses
 import secrets
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from functools import partial
 from time import perf_counter
 
-from lakefall.common import interrupts, naming
+from lakefall.common import interrupts, naming, sql
 from lakefall.contract.errors import LakefallError, TableNameError, UsageError
 from lakefall.contract.hints import Hint
 from lakefall.contract.plugin import hookimpl
@@ -427,7 +427,7 @@ def load(work: Sequence[TableLoad]) -> Iterator[LoadResult]:
     files = ((f, partial(b.bring, f)) for b in work if b.table for f in b.files)
     behind = Behind()
     here: TableLoad | None = None
-    with Ahead(files) as ahead:
+    with Ahead(files) as ahead, _engine(work):
         try:
             for batch in work:
                 if behind.batch and (batch.apart or not _apart(behind.batch, batch)):
@@ -452,6 +452,15 @@ def load(work: Sequence[TableLoad]) -> Iterator[LoadResult]:
             raise
 
 
+def _engine(work: Sequence[TableLoad]) -> AbstractContextManager[object]:
+    """Held open, so that the tables share one instance of the engine: to make one takes as long as
+    to convert a small file."""
+    if len(work) < 2:
+        return nullcontext()
+    run = work[0].run
+    return sql.connect(run.pipeline.config.engine, run.spill)
+
+
 def _apart(one: TableLoad, other: TableLoad) -> bool:
     """Whether two batches can be worked on at the same time."""
     size = sum(f.size for f in (*one.files, *other.files))
@@ -469,7 +478,7 @@ def _loaded_tables(entries: Iterable[RegistryEntry]) -> dict[str, datetime]:
 
 
 def _scratch(run: Run, number: int) -> Run:
-    return dataclasses.replace(run, workdir=run.workdir / f"{number:05d}")
+    return dataclasses.replace(run, workdir=run.workdir / f"{number:05d}", root=run.workdir)
 
 
 def _folder_name(run_id: str) -> str:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lakefall.common import sql
 from lakefall.contract.errors import (
     CommitConflictError,
     LakefallError,
@@ -213,9 +212,8 @@ class TableLoad(TablePlanning):
         converted: dict[str, Converted] = {}
         plan: TablePlan | None = None
         while remaining:
-            # Held open, so that inference and all conversions share one instance of the engine;
-            # its memory is free again while the files are committed.
-            with sql.connect(self.pipeline.config.engine, self.run.workdir):
+            # Held open, so that inference and all conversions share one instance.
+            with self.engine(remaining):
                 schema, fresh, others = self.plan_all(remaining)
                 if plan is None or not _same(plan, fresh):
                     plan, converted = fresh, {}

@@ -10,7 +10,7 @@ from datetime import datetime
 from time import perf_counter
 from typing import TYPE_CHECKING
 
-from lakefall.common import interrupts
+from lakefall.common import interrupts, sql
 from lakefall.common.waiting import Backoff, retry
 from lakefall.contract.errors import (
     LakefallError,
@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from lakefall.contract.run import Run
     from lakefall.run.overlap import Ahead
 
+SMALL, FEW_CELLS = 2 << 20, 200_000
+"""Bytes and cells of a table's files up to which one thread works on them."""
 RECORDED_WITHIN = 20.0
 """Seconds from a commit until the registry knows of it, as a rule."""
 
@@ -148,7 +150,8 @@ class TablePlanning:
         every = sorted([*self._read_again(files, state), *records], key=age)
         changed = {c.name for c in plan.columns if c.change in (Change.REPAIR, Change.WIDEN)}
         asked = {*schema.unsettled, *changed}
-        joint = repair.about(self.infer(every, state, rebuild=True), state, asked)
+        with self.engine(every):
+            joint = repair.about(self.infer(every, state, rebuild=True), state, asked)
         others = [r for r in every if r.local.file.key not in loading]
         # A quick look may have been taken again.
         records[:] = [r for r in every if r.local.file.key in loading]
@@ -171,6 +174,17 @@ class TablePlanning:
         if kept is None:
             raise repair.conflict(self.run, plan, schema, records, why)
         return kept
+
+    @contextmanager
+    def engine(self, records: Sequence[Records]) -> Iterator[None]:
+        """The engine's instance, with a single thread where there is little to do: handing a small
+        query to several costs more than they save."""
+        engine = self.pipeline.config.engine
+        cells = sum(each.rows_good * len(each.columns) for each in records)
+        small = cells <= FEW_CELLS and sum(each.local.size for each in records) <= SMALL
+        with sql.connect(engine, self.run.spill) as connection:
+            connection.execute(f"SET threads = {1 if small else sql.threads_of(engine)}")
+            yield
 
     def _read_again(self, files: Sequence[SourceFile], state: TableState | None) -> list[Records]:
         """Files of the table, opened.

@@ -136,7 +136,7 @@ def check_override(
         f"EXCEPT ALL SELECT {typed} FROM {records.sql})"
     )
     engine, candidates = run.pipeline.config.engine, [c.candidate for c in columns]
-    with sql.connect(engine, run.workdir, candidates, columns=len(columns)) as connection:
+    with sql.connect(engine, run.spill, candidates, columns=len(columns)) as connection:
         wrong = sql.rows(connection, query)[0][0]
     if wrong:
         raise ConservationError(

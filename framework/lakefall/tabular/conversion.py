@@ -70,15 +70,15 @@ def _convert(
         _proving_types(local.name),
         sql.connect(
             run.pipeline.config.engine,
-            run.workdir,
+            run.spill,
             [column.candidate for column in columns],
             columns=len(records.columns),
         ) as connection,
         RejectWriter(path) as rejects,
+        Judge(run, records, columns, connection, rejects) as judge,
     ):
         if records.rejects is not None:
             rejects.copy(records.rejects, local.member)
-        judge = Judge(run, records, columns, connection, rejects)
         judge.judge(layout.selection)
         parquet.fresh(folder)
         parquet.copy(connection, layout, judge.kept, folder, local.size)

@@ -132,7 +132,7 @@ class _Group:
             writing(first.local.file.key, folder),
             sql.connect(
                 self.run.pipeline.config.engine,
-                self.run.workdir,
+                self.run.spill,
                 [column.candidate for column in columns],
                 columns=len(first.header),
             ) as connection,

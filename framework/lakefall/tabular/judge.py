@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from lakefall.common import sql
@@ -50,6 +51,17 @@ class Judge:
         # The engine's instance may be another file's too.
         self.findings = f"findings_{uuid.uuid4().hex}"
 
+    def __enter__(self) -> Judge:
+        self.connection.execute(f"CREATE TABLE {self.findings} (row BIGINT, reason VARCHAR)")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        import duckdb
+
+        # Not temporary: another cursor fills it.
+        with suppress(duckdb.Error):
+            self.connection.execute(f"DROP TABLE {self.findings}")
+
     @property
     def name(self) -> str:
         return self.records.local.name
@@ -83,7 +95,6 @@ class Judge:
         Raises:
             TypeConflictError, ViolationError.
         """
-        self.connection.execute(f"CREATE TABLE {self.findings} (row BIGINT, reason VARCHAR)")
         strict = [c for c in self.columns if c.can_misfit and c.on_misfit != "null"]
         for column in self._with_misfits(strict, self.records.sql):
             if column.on_misfit == "fail":

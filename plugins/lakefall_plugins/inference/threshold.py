@@ -91,7 +91,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
             connection = stack.enter_context(
                 connect(
                     run.pipeline.config.engine,
-                    run.workdir,
+                    run.spill,
                     chooser.readings,
                     columns=max(len(each.header) for each in records),
                 )

@@ -222,7 +222,7 @@ class _Opening:
 
         columns = ", ".join(f"count({text_column(i)})" for i in range(self.columns))
         engine = self.run.pipeline.config.engine
-        with sql.connect(engine, self.run.workdir, columns=self.columns) as connection:
+        with sql.connect(engine, self.run.spill, columns=self.columns) as connection:
             try:
                 query = f"SELECT count(*), {columns} FROM {scan.sql}"
                 rows, *filled = sql.rows(connection, query)[0]

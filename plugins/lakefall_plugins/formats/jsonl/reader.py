@@ -151,7 +151,7 @@ class _Reading:
         threads = min(sql.threads_of(engine), MOST_THREADS)
         with (
             self.local.path.open("rb") as stream,
-            sql.connect(engine, self.run.workdir) as connection,
+            sql.connect(engine, self.run.spill) as connection,
             ThreadPoolExecutor(threads) as pool,
         ):
             stream.seek(3 if self.format.encoding == "utf-8-sig" else 0)

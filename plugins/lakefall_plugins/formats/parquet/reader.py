@@ -131,7 +131,7 @@ def _relation(
     link.symlink_to(local.path.absolute())
     source = sql.parquet([link])
     width = len(proof.file.schema_arrow)
-    with sql.connect(run.pipeline.config.engine, run.workdir, columns=width) as connection:
+    with sql.connect(run.pipeline.config.engine, run.spill, columns=width) as connection:
         try:
             kinds = list(connection.sql(f"SELECT * FROM {source}").types)
             sql.rows(connection, f"SELECT hash(*COLUMNS(*)) FROM {source} LIMIT 1")
@@ -158,7 +158,7 @@ def _prove_maps(run: Run, local: LocalFile, relation: str, maps: Sequence[str]) 
     import duckdb
 
     counted = ", ".join(f"count({cell})" for cell in maps)
-    with sql.connect(run.pipeline.config.engine, run.workdir, columns=len(maps)) as connection:
+    with sql.connect(run.pipeline.config.engine, run.spill, columns=len(maps)) as connection:
         try:
             sql.rows(connection, f"SELECT {counted} FROM {relation}")
         except duckdb.InvalidInputException as error:

@@ -202,7 +202,7 @@ def _as_data_file(run: Run, converted: Converted) -> Path:
     )
     select = ", ".join(f"{values[name]} AS {name}" for name, _, _ in COLUMNS)
     ids = ", ".join(f"{name}: {i}" for i, (name, _, _) in enumerate(COLUMNS, start=1))
-    with sql.connect(run.pipeline.config.engine, run.workdir / "duckdb") as connection:
+    with sql.connect(run.pipeline.config.engine, run.spill) as connection:
         connection.execute(
             f"COPY (SELECT {select} FROM {sql.parquet([str(converted.rejects)])}) "
             f"TO {sql.literal(str(target))} "
