@@ -6,4 +6,6 @@ COPY --chown=airflow:0 pyproject.toml README.md LICENSE /opt/lakefall/
 COPY --chown=airflow:0 framework /opt/lakefall/framework
 COPY --chown=airflow:0 plugins /opt/lakefall/plugins
 # Airflow's own version stands beside it, so that no dependency of ours can move it.
-RUN pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "/opt/lakefall[all]"
+# The providers are those that `schedule.events` needs.
+RUN pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "/opt/lakefall[all]" \
+  apache-airflow-providers-common-messaging "apache-airflow-providers-amazon[aiobotocore]"

@@ -1,4 +1,5 @@
-"""Airflow in an environment of its own: api-server, scheduler, dag-processor, Celery workers.
+"""Airflow in an environment of its own: api-server, scheduler, dag-processor, triggerer, Celery
+workers.
 
 Its DAG files are the repository's, its pipelines those in ``pipelines/``; what ``given`` finds in
 the environment of whoever starts it goes over that. Everybody who reaches it on loopback is its
@@ -36,7 +37,7 @@ def given(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in environ.items()
-        if name.startswith("AIRFLOW__") or name in OWN
+        if name.startswith(("AIRFLOW__", "AIRFLOW_CONN_")) or name in OWN
     }
 
 
@@ -168,6 +169,22 @@ class DagProcessor(AirflowServer):
         return self._monitored("dag_processor")
 
 
+class Triggerer(AirflowServer):
+    """Watches the queues of `schedule.events`."""
+
+    name = "airflow-triggerer"
+    ports = ()
+    needs = ("airflow",)
+    words = ("triggerer",)
+
+    def options(self) -> tuple[str, ...]:
+        # Its logs are in the folder that the api-server reads.
+        return ("--skip-serve-logs",)
+
+    def ready(self) -> bool:
+        return self._monitored("triggerer")
+
+
 class Worker(AirflowServer):
     """A Celery worker; ``workers`` makes a class for each."""
 
@@ -192,7 +209,7 @@ def servers_of(deployment: Deployment | None) -> tuple[type[Server], ...]:
     """Airflow's servers, needs first; none without a deployment."""
     if deployment is None:
         return ()
-    core: tuple[type[Server], ...] = (Airflow, Scheduler, DagProcessor)
+    core: tuple[type[Server], ...] = (Airflow, Scheduler, DagProcessor, Triggerer)
     if deployment.executor != CELERY:
         return core
     return (Redis, *core, *map(_worker, range(1, deployment.workers + 1)))

@@ -19,11 +19,13 @@ from urllib.parse import quote
 import yaml
 from acceptance.lakes import merged
 from e2e.servers import Servers
+from moto.server import ThreadedMotoServer
 
 from stack import Stack
 from stack.settings import CELERY, Deployment
 
 T = TypeVar("T")
+REGION = "us-east-1"
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -192,6 +194,10 @@ class Celery:
     api: Api
     servers: Servers
     home: Path
+    queue: Any
+    """SQS's client, of a server in this process."""
+    queue_url: str
+    """What the pipeline `by_event` listens to."""
 
     @property
     def pipelines(self) -> Path:
@@ -261,7 +267,11 @@ def running(stack: Stack, home: Path) -> Iterator[Celery]:
         shutil.copy(path, home / "dags")
     (home / "pipelines" / "pause.py").write_text(PAUSE)
     servers = Servers(stack.env())
-    for name, text in _pipelines().items():
+    sqs = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
+    sqs.start()
+    queue, queue_url = _queue(*sqs.get_host_and_port())
+    pipelines = _pipelines(queue_url)
+    for name, text in pipelines.items():
         (home / "pipelines" / f"{name}.yaml").write_text(text)
         if name != "csv_auto_ingest":
             servers.s3().create_bucket(Bucket=bucket_of(name))
@@ -272,21 +282,45 @@ def running(stack: Stack, home: Path) -> Iterator[Celery]:
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "25",
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "3",
         "LAKEFALL_PIPELINES": str(home / "pipelines"),
+        "AIRFLOW_CONN_QUEUE": json.dumps(
+            {
+                "conn_type": "aws",
+                "login": "any",
+                "password": "any",
+                "extra": {"region_name": REGION, "endpoint_url": queue.meta.endpoint_url},
+            }
+        ),
     }
     stack.up(airflow=Deployment(CELERY, WORKERS, variables))
     api = Api(stack.env()["AIRFLOW_URL"])
-    names = {*_pipelines(), "csv_to_iceberg_pipeline"}
+    names = {*pipelines, "csv_to_iceberg_pipeline"}
     until(lambda: names <= {d["dag_id"] for d in api.call("GET", "dags")["dags"]}, 120, "every DAG")
     # Every minute: only while a test looks at it.
     api.pause("csv_auto_ingest", paused=True)
-    yield Celery(stack, api, servers, home)
+    try:
+        yield Celery(stack, api, servers, home, queue, queue_url)
+    finally:
+        sqs.stop()
 
 
 def bucket_of(name: str) -> str:
     return name.replace("_", "-")
 
 
-def _pipelines() -> dict[str, str]:
+def _queue(host: str, port: int) -> tuple[Any, str]:
+    import boto3
+
+    client = boto3.client(
+        "sqs",
+        region_name=REGION,
+        endpoint_url=f"http://{host}:{port}",
+        aws_access_key_id="any",
+        aws_secret_access_key="any",
+    )
+    return client, client.create_queue(QueueName="files")["QueueUrl"]
+
+
+def _pipelines(queue_url: str) -> dict[str, str]:
     shipped = {
         sink: yaml.safe_load((ROOT / "pipelines" / file).read_text())
         for sink, file in (
@@ -312,6 +346,16 @@ def _pipelines() -> dict[str, str]:
             schedule={**BY_HAND, "granularity": "step"},
             plugins=["pause.py"],
             catalog_registrar=[*shipped["iceberg"]["catalog_registrar"], pause],
+        ),
+        "by_event": _own(
+            shipped["iceberg"],
+            "by_event",
+            schedule={
+                **BY_HAND,
+                "granularity": "table",
+                "events": {"use": "sqs", "queue_url": queue_url, "conn_id": "queue"},
+            },
+            catalog_registrar=[],
         ),
         "many": _own(
             shipped["iceberg"],

@@ -5,6 +5,7 @@ Usage: inside.py COMMAND ANSWER-FILE OPTIONS-AS-JSON. Knows nothing of the tests
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -12,8 +13,11 @@ from pathlib import Path
 from typing import Any
 
 
-def parse(folder: str = "") -> dict[str, Any]:
-    """Both DAG files, or those of another folder, through Airflow's own parser."""
+def parse(folder: str = "", without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """Both DAG files, or those of another folder, through Airflow's own parser; as if some modules
+    were not installed."""
+    find = importlib.util.find_spec
+    importlib.util.find_spec = lambda name, *more: None if name in without else find(name, *more)
     bag = _bag(folder)
     return {
         "dags": {dag_id: _dag(dag) for dag_id, dag in bag.dags.items()},
@@ -91,6 +95,8 @@ def _bag(folder: str) -> Any:
 def _dag(dag: Any) -> dict[str, Any]:
     return {
         "schedule": dag.schedule if isinstance(dag.schedule, str) else str(dag.schedule),
+        "cron": getattr(getattr(dag.timetable, "timetable", None), "expression", ""),
+        "watchers": _watchers(dag),
         "start_date": dag.start_date.isoformat() if dag.start_date else "",
         "catchup": dag.catchup,
         "max_active_runs": dag.max_active_runs,
@@ -99,6 +105,21 @@ def _dag(dag: Any) -> dict[str, Any]:
         "params": {k: dag.params.get_param(k).schema for k in dag.params},
         "tasks": {task.task_id: _task(task) for task in dag.tasks},
     }
+
+
+def _watchers(dag: Any) -> list[Any]:
+    """Name and trigger of each, of every asset that starts runs, as Airflow keeps them."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    assets = getattr(dag.timetable, "asset_condition", None)
+    if assets is None or not hasattr(dag.timetable, "timetable"):
+        return []
+    DagSerialization.to_dict(dag)
+    return [
+        [watcher.name, *watcher.trigger.serialize()]
+        for asset in assets.objects
+        for watcher in asset.watchers
+    ]
 
 
 def _task(task: Any) -> dict[str, Any]:

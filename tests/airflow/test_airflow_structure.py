@@ -103,6 +103,52 @@ def test_where_and_how_long_tasks_run_is_the_schedules(airflow: Any, tmp_path: P
         assert (task["timeout"], task["where"]) == (3600, ["default_pool", "default", 1])
 
 
+EVENTS = """
+  events: {use: sqs, queue_url: "https://sqs.eu-west-1.amazonaws.com/123456789012/files"}"""
+
+
+@pytest.fixture
+def eventful(tmp_path: Path) -> str:
+    text = (PIPELINE + SCHEDULE).replace("GRANULARITY", "file")
+    (tmp_path / "plain.yaml").write_text(text.replace("by_file", "plain"))
+    (tmp_path / "events.yaml").write_text(text.replace("schedule:", f"schedule:{EVENTS}"))
+    return text
+
+
+def test_events_are_an_asset_that_airflows_own_trigger_watches(
+    airflow: Any, eventful: str, tmp_path: Path
+) -> None:
+    bad = eventful.replace("*/5 * *", "99 99 *").replace("by_file", "bad")
+    (tmp_path / "cron.yaml").write_text(bad.replace("schedule:", f"schedule:{EVENTS}"))
+    parsed = airflow.call("parse", tmp_path)
+    assert sorted(parsed["dags"]) == ["by_file", "plain"]
+    dag = parsed["dags"]["by_file"]
+    assert dag["cron"] == "*/5 * * * *", "the cron stays"
+    ((name, trigger, given),) = dag["watchers"]
+    assert name == "by_file_events"
+    assert trigger == "airflow.providers.amazon.aws.triggers.sqs.SqsSensorTrigger"
+    assert given["sqs_queue"] == "https://sqs.eu-west-1.amazonaws.com/123456789012/files"
+    assert (given["aws_conn_id"], given["waiter_delay"]) == ("aws_default", 1)
+    assert parsed["dags"]["plain"]["watchers"] == []
+    told = parsed["errors"]["lakefall_problems.py"]
+    assert "schedule: Airflow refuses it: [99 99 * * *]" in told
+
+
+@pytest.mark.usefixtures("eventful")
+def test_events_without_their_packages_are_an_import_error(airflow: Any, tmp_path: Path) -> None:
+    """Also where only what the triggerer needs is missing: it would fail there, and no run come."""
+    missing = ["airflow.providers.common.messaging", "aiobotocore"]
+    parsed = airflow.call("parse", tmp_path, without=missing)
+    assert list(parsed["dags"]) == ["plain"]
+    told = parsed["errors"]["lakefall_problems.py"]
+    line = (tmp_path / "events.yaml").read_text().splitlines().index("schedule:") + 1
+    assert f"events.yaml:{line}: schedule.events: needs packages that are missing" in told
+    assert (
+        "pip install apache-airflow-providers-common-messaging "
+        "'apache-airflow-providers-amazon[aiobotocore]'\n" in told
+    )
+
+
 def test_step_has_a_mapped_group_a_file(parsed: Any) -> None:
     tasks = parsed["dags"]["by_step"]["tasks"]
     order = ["scan_bucket", "filter_new_files", *STEPS, "summary"]

@@ -26,8 +26,8 @@ def test_every_task_is_told_in_order() -> None:
     assert tuple(rows[: len(SPECIFICATION)]) == SPECIFICATION
 
 
-def test_the_example_of_connections_is_a_pipeline(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.S)
+@pytest.mark.parametrize("example", re.findall(r"```yaml\n(.*?)```", PAGE, re.S))
+def test_every_example_is_part_of_a_pipeline(tmp_path: Path, example: str) -> None:
     document = yaml.safe_load((ROOT / "pipelines" / "csv_auto_ingest.yaml").read_text())
     path = tmp_path / "example.yaml"
     path.write_text(yaml.safe_dump({**document, **yaml.safe_load(example)}))

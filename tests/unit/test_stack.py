@@ -224,7 +224,7 @@ def test_settings_that_are_none_of_ours(tmp_path: Path) -> None:
 
 # Airflow
 
-CORE = ("airflow", "airflow-scheduler", "airflow-dag-processor")
+CORE = ("airflow", "airflow-scheduler", "airflow-dag-processor", "airflow-triggerer")
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_every_airflow_process_knows_the_servers_and_has_a_cache_of_its_own(
     stack._settle(Deployment(CELERY, 2, mine))
     servers = [stack._server(name) for name in stack.names if name.startswith("airflow")]
     environs = [server.environment() for server in servers if isinstance(server, AirflowServer)]
-    assert len({environ["LAKEFALL_CACHE"] for environ in environs}) == len(environs) == 5
+    assert len({environ["LAKEFALL_CACHE"] for environ in environs}) == len(environs) == 6
     for environ in environs:
         assert {name: environ[name] for name in EXPORTED} == {
             name: text for name, text in stack.env().items() if name != "AIRFLOW_URL"

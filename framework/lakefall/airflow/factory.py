@@ -11,9 +11,10 @@ from airflow.sdk import DAG, AssetAlias, Param, TriggerRule, get_parsing_context
 from lakefall.airflow import FOLDER
 from lakefall.airflow.chain import COMMITS, FILE_STEPS, RECORDS, TOGETHER
 from lakefall.airflow.describing import documentation
+from lakefall.airflow.events import schedule_of
 from lakefall.config.loader import PipelineFile, read
 from lakefall.contract.configuration import PipelineConfig, Schedule
-from lakefall.contract.errors import ConfigError
+from lakefall.contract.errors import ConfigError, MissingExtraError
 from lakefall.plugin_loading.catalogue import Catalogue
 
 LABEL = "{{ task.op_kwargs['work']['files'][0]['key'] }}"
@@ -56,7 +57,7 @@ def dags_of(folder: Path) -> tuple[dict[str, DAG], list[str]]:
                 continue
             origins[config.name] = path
             if config.schedule is not None and wanted in (None, config.name):
-                dags[config.name] = _dag(file, config, config.schedule)
+                dags[config.name] = _dag(file, config, config.schedule, scheduled=wanted is None)
         except ConfigError as error:
             problems += error.problems
         if wanted in dags:
@@ -64,17 +65,20 @@ def dags_of(folder: Path) -> tuple[dict[str, DAG], list[str]]:
     return dags, problems
 
 
-def _dag(file: PipelineFile, config: PipelineConfig, schedule: Schedule) -> DAG:
-    """One pipeline's DAG.
+def _dag(file: PipelineFile, config: PipelineConfig, schedule: Schedule, *, scheduled: bool) -> DAG:
+    """One pipeline's DAG; where it is not ``scheduled``, as on a worker, without events: they cost
+    seconds of imports.
 
     Raises:
         ConfigError: Airflow refuses its name or its schedule.
     """
+    mark = file.document.items["schedule"].start
     try:
+        events = schedule.events if scheduled else None
         dag = DAG(
             dag_id=config.name,
             description=f"Loads new and changed files: {file.path.name}",
-            schedule=schedule.cron,
+            schedule=(schedule_of(config.name, schedule.cron, events) if events else schedule.cron),
             start_date=datetime.combine(schedule.start_date, time(), UTC),
             catchup=schedule.catchup,
             max_active_runs=schedule.max_active_runs,
@@ -96,9 +100,10 @@ def _dag(file: PipelineFile, config: PipelineConfig, schedule: Schedule) -> DAG:
         with dag:
             _fill(str(file.path.resolve()), config.name, schedule)
         dag.validate()
+    except MissingExtraError as error:
+        raise ConfigError(f"{mark}: schedule.events: {error}") from error
     except Exception as error:
         # Airflow has a dozen kinds of errors, and one of them would take every DAG along.
-        mark = file.document.items["schedule"].start
         raise ConfigError(f"{mark}: schedule: Airflow refuses it: {error}") from error
     return dag
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
-from lakefall.contract.configuration import CacheSettings, Engine, Schedule, Watch
+from lakefall.contract.configuration import CacheSettings, Engine, Events, Schedule, Watch
 from lakefall.contract.plugin import Options, Stage
 from lakefall.contract.units import Duration, Size, parse_size
 
@@ -81,11 +81,29 @@ class CacheSection(Options):
     """What it may hold; the oldest goes first."""
 
 
+class EventsSection(Options):
+    """A queue whose messages start runs beside those of `cron`, through Airflow's own trigger."""
+
+    use: Literal["sqs"]
+    """Kind of queue."""
+    queue_url: str = Field(pattern=r"^https?://\S+/\S+$")
+    """The queue's address, such as `https://sqs.eu-west-1.amazonaws.com/123456789012/files`. The
+    trigger deletes its messages: a queue serves one pipeline, and no watcher beside it."""
+    conn_id: str = "aws_default"
+    """Airflow's connection with the keys; an `endpoint_url` in its extra is another server that
+    speaks SQS."""
+    region: str = ""
+    """Region; the connection's without one."""
+
+
 class ScheduleSection(Options):
     """What the scheduler reads."""
 
     cron: Annotated[str, AfterValidator(_cron)]
     """When a run starts: ``*/5 * * * *``."""
+    events: EventsSection | None = None
+    """A queue that tells of files: a message starts a run, which takes all files that are there.
+    What no message told is found by `cron`."""
     start_date: date
     """First day of the schedule."""
     catchup: bool = False
@@ -160,7 +178,11 @@ class Settings(Options):
         return CacheSettings(folder, self.cache.max_size)
 
     def schedule_settings(self) -> Schedule | None:
-        return None if self.schedule is None else Schedule(**dict(self.schedule))
+        if self.schedule is None:
+            return None
+        events = self.schedule.events
+        given = {**dict(self.schedule), "events": events and Events(**dict(events))}
+        return Schedule(**given)
 
     def watch_settings(self) -> Watch:
         return Watch(**dict(self.watch))

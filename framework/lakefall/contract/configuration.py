@@ -54,11 +54,24 @@ class CacheSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class Events:
+    """``schedule.events:`` -- a queue whose messages start runs."""
+
+    use: str
+    queue_url: str
+    conn_id: str = "aws_default"
+    """Of Airflow."""
+    region: str = ""
+    """Empty: the connection's."""
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
     """``schedule:`` -- what the DAG factory reads."""
 
     cron: str
     start_date: date
+    events: Events | None = None
     catchup: bool = False
     max_active_runs: int = 1
     retries: int = 2
