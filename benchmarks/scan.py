@@ -89,7 +89,6 @@ def register(path: Path, known: int | None = None) -> None:
     import pyarrow as pa
 
     from lakefall.config.loader import open_pipeline
-    from lakefall.contract.plugin import Stage
     from lakefall.contract.values import Outcome, Status
     from lakefall.run.runner import Runner
 
@@ -99,7 +98,7 @@ def register(path: Path, known: int | None = None) -> None:
         done = [Outcome(f, Status.SUCCESS, rows_loaded=1) for f in files[:known]]
         for part in range(4):
             run.pipeline.record(run, done[part::4])
-    lake: Any = runner.pipeline.plugin(Stage.SINK).lake
+    lake = lake_of(path)
     schema = pa.schema([("a", pa.int32()), ("_source_file", pa.string())])
     for table in sorted({f.table for f in files}):
         lake.catalog.create_table((lake.namespace, table), schema)
@@ -128,12 +127,19 @@ def scan(path: Path, *, every: bool = True) -> dict[str, float]:
     }
 
 
-def clean(path: Path) -> None:
-    """Drop what a REST catalog keeps."""
+def lake_of(path: Path) -> Any:
+    """The sink's tables, beside the pipeline."""
     from lakefall.config.loader import open_pipeline
     from lakefall.contract.plugin import Stage
 
-    lake: Any = open_pipeline(path).plugin(Stage.SINK).lake
+    (use,) = open_pipeline(path).config.uses[Stage.SINK]
+    sink: Any = use.plugin(use.options)
+    return sink.lake
+
+
+def clean(path: Path) -> None:
+    """Drop what a REST catalog keeps."""
+    lake = lake_of(path)
     for table in lake.catalog.list_tables((lake.namespace,)):
         lake.catalog.drop_table(table)
     lake.catalog.drop_namespace((lake.namespace,))

@@ -237,7 +237,8 @@ class Pipeline:
                         f"{self.config.path}: sources {found[file.key].source!r} and {source!r} "
                         f"both have a file {file.key!r}; give each folders of its own"
                     )
-                found[file.key] = dataclasses.replace(file, source=source)
+                named = file.source == source
+                found[file.key] = file if named else dataclasses.replace(file, source=source)
         for file in found.values():
             # Another source of the same place reads it.
             unread.pop((file.origin, file.key), None)

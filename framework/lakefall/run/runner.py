@@ -69,6 +69,8 @@ class Runner:
         self._warnings = Warnings()
         self._profile = Profile()
         self._unread: dict[str, int] = {}
+        self._tables: dict[str, tuple[str, str]] = {}
+        """Of each folder that was listed."""
         self.pipeline = with_listeners(pipeline, self._warnings, self._profile)
 
     @property
@@ -285,17 +287,26 @@ class Runner:
             outcomes.warn_of_new(run, others)
 
     def _named(self, file: SourceFile) -> SourceFile:
-        if not file.folder or file.problem:
-            return dataclasses.replace(file, table="")
-        try:
-            table = usable_table_name(
-                file.folder,
-                self.pipeline.protected_tables,
-                transliterate=self.pipeline.transliterate,
-            )
-        except TableNameError as error:
-            return dataclasses.replace(file, table="", problem=str(error))
-        return dataclasses.replace(file, table=table)
+        table, problem = "", ""
+        if file.folder and not file.problem:
+            table, problem = self._table_of(file.folder)
+        if (table, problem) == (file.table, ""):
+            return file
+        return dataclasses.replace(file, table=table, problem=problem or file.problem)
+
+    def _table_of(self, folder: str) -> tuple[str, str]:
+        """The table that a folder's files feed, or why there is none."""
+        if folder not in self._tables:
+            try:
+                found = usable_table_name(
+                    folder,
+                    self.pipeline.protected_tables,
+                    transliterate=self.pipeline.transliterate,
+                )
+                self._tables[folder] = found, ""
+            except TableNameError as error:
+                self._tables[folder] = "", str(error)
+        return self._tables[folder]
 
     def record(self, run: Run, outcomes: Sequence[Outcome]) -> None:
         """Write what the registry keeps: successes and failures."""

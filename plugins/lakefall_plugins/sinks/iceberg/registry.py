@@ -37,7 +37,7 @@ from lakefall_plugins.sinks.lake.registry import (
     latest_successes,
     row_of_version,
 )
-from lakefall_plugins.sinks.lake.versions import Version
+from lakefall_plugins.sinks.lake.versions import Version, from_micros
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -209,8 +209,15 @@ class Registry:
 
 
 def _oldest_first(found: pa.Table) -> list[Row]:
-    rows = [Row(**_aware(r)) for r in found.to_pylist()]
-    return sorted(rows, key=lambda r: r.ingested_at)
+    columns = [_values(found[name], kind) for name, kind, _ in COLUMNS]
+    return sorted(map(Row, *columns), key=lambda r: r.ingested_at)
+
+
+def _values(column: pa.ChunkedArray, kind: str) -> list[Any]:
+    if kind != "timestamp":
+        return list(column.to_pylist())
+    micros = column.cast("int64").to_pylist()
+    return [None if each is None else from_micros(each) for each in micros]
 
 
 def _crowded(parts: Sequence[Part]) -> list[Part]:
@@ -261,13 +268,6 @@ def to_arrow(rows: Iterable[Row]) -> pa.Table:
 def _naive(row: dict[str, Any]) -> dict[str, Any]:
     return {
         k: v.astimezone(UTC).replace(tzinfo=None) if isinstance(v, datetime) else v
-        for k, v in row.items()
-    }
-
-
-def _aware(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        k: v.replace(tzinfo=UTC) if isinstance(v, datetime) and v.tzinfo is None else v
         for k, v in row.items()
     }
 

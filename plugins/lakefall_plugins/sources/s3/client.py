@@ -22,6 +22,7 @@ from lakefall.contract.errors import (
     SourceUnreachableError,
 )
 from lakefall_plugins.sources.s3.errors import translated
+from lakefall_plugins.sources.s3.listing import parsers
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
@@ -89,6 +90,7 @@ class Bucket:
         """
         try:
             import boto3
+            import botocore.session
             from botocore.config import Config
         except ModuleNotFoundError as error:
             raise MissingExtraError(
@@ -97,8 +99,11 @@ class Bucket:
         given = self.options
         if isinstance(given.verify, Path) and not given.verify.exists():
             raise SourceTlsError(f"{self.where}: source.verify: no such file: {given.verify}")
+        core = botocore.session.Session()
+        core.register_component("response_parser_factory", parsers())
         with self._foreseen():
             session = boto3.Session(
+                botocore_session=core,
                 aws_access_key_id=_shown(given.access_key_id),
                 aws_secret_access_key=_shown(given.secret_access_key),
                 aws_session_token=_shown(given.session_token),

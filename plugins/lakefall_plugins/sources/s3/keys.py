@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
+"""Unicode's category Cc."""
 
 
 def problem_of(key: str) -> str:
@@ -11,7 +14,7 @@ def problem_of(key: str) -> str:
     A key may be up to 1,024 bytes of any Unicode text (Amazon S3 User Guide, "Naming Amazon S3
     objects"). Elsewhere it becomes a path, a line of a log, a cell in a terminal.
     """
-    if any(unicodedata.category(c) == "Cc" for c in key):
+    if _CONTROL.search(key):
         return "the key holds control characters; rename the object"
     parts = key.split("/")
     if parts[0] == "":
@@ -33,4 +36,4 @@ def folder_of(key: str) -> str:
 
 def printable(key: str) -> str:
     """A key with its control characters written as ``\\xNN``."""
-    return "".join(f"\\x{ord(c):02x}" if unicodedata.category(c) == "Cc" else c for c in key)
+    return _CONTROL.sub(lambda found: f"\\x{ord(found[0]):02x}", key)

@@ -166,6 +166,7 @@ class S3Source(Plugin[S3Options]):
             modified=item["LastModified"].astimezone(UTC),
             folder=folder,
             table=tables[folder],
+            source=self.name,
             problem=f"{printable(key)}: {problem}" if problem else "",
             origin=self._bucket.origin,
             unread=unread,
