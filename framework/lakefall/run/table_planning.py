@@ -179,6 +179,8 @@ class TablePlanning:
     def engine(self, records: Sequence[Records]) -> Iterator[None]:
         """The engine's instance, with a single thread where there is little to do: handing a small
         query to several costs more than they save."""
+        # Plugins write into the table's own folder too.
+        self.run.workdir.mkdir(parents=True, exist_ok=True)
         engine = self.pipeline.config.engine
         cells = sum(each.rows_good * len(each.columns) for each in records)
         small = cells <= FEW_CELLS and sum(each.local.size for each in records) <= SMALL
