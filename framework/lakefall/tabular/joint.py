@@ -138,8 +138,7 @@ class _Group:
             ) as connection,
         ):
             parquet.fresh(folder)
-            texts = self._texts(connection)
-            self._write(connection, columns, now, folder)
+            texts = self._write(connection, columns, now, folder)
         for part, each in enumerate(self.records):
             place = parquet.of_part(folder, part)
             written = parquet.written(place)
@@ -161,30 +160,21 @@ class _Group:
             else:
                 shutil.rmtree(place, ignore_errors=True)
 
-    @property
-    def _rows(self) -> str:
-        """SQL of all files' rows, each with its file's number."""
-        return together(self.records, _PART)
-
-    def _texts(self, connection: duckdb.DuckDBPyConnection) -> dict[int, tuple[int, ...]]:
-        """By file: how many rows there are, and how many filled cells each column has."""
-        columns = range(len(self.records[0].header))
-        counts = ", ".join(f"count({text_column(i)})" for i in columns)
-        query = f"SELECT {_PART}, count(*), {counts} FROM {self._rows} GROUP BY {_PART}"
-        return {part: tuple(numbers) for part, *numbers in sql.rows(connection, query)}
-
     def _write(
         self,
         connection: duckdb.DuckDBPyConnection,
         columns: tuple[TypedColumn, ...],
         now: datetime,
         folder: Path,
-    ) -> None:
+    ) -> dict[int, tuple[int, ...]]:
+        """By file: how many rows there are, and how many filled cells each column has."""
         keys = ", ".join(sql.literal(each.local.file.key) for each in self.records)
         layout = parquet.Layout(
             columns, self.plan, f"[{keys}][{_PART} + 1]", now, parquet.GROUP_ROWS
         )
-        parquet.write_parts(connection, layout, self._rows, _PART, folder)
+        texts = [text_column(i) for i in range(len(self.records[0].header))]
+        rows = together(self.records, _PART)
+        return parquet.write_parts(connection, layout, rows, _PART, folder, texts=texts)
 
 
 def _whole(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -108,8 +108,14 @@ def copy(
 
 
 def write_parts(
-    connection: duckdb.DuckDBPyConnection, layout: Layout, relation: str, part: str, folder: Path
-) -> None:
+    connection: duckdb.DuckDBPyConnection,
+    layout: Layout,
+    relation: str,
+    part: str,
+    folder: Path,
+    *,
+    texts: Sequence[str],
+) -> dict[int, tuple[int, ...]]:
     """The same for small files: rows of each ``part``, an integer column, into a folder of its own.
 
     Not by ``PARTITION_BY``: DuckDB 2.0 mixes up the rows of a part, those of five-line files too.
@@ -117,16 +123,28 @@ def write_parts(
 
     Args:
         part: quoted; it is not written, and its rows are next to each other.
+        texts: columns of the relation.
+
+    Returns:
+        For each part how many rows it has, and in how many of them each of ``texts`` is no NULL.
     """
+    import numpy as np
     import pyarrow.compute as pc
     import pyarrow.parquet as pq
 
-    query = f"SELECT {layout.selection}, {layout.audit}, {part} FROM {relation}"
+    filled = "".join(f", {text} IS NOT NULL" for text in texts)
+    query = f"SELECT {layout.selection}, {layout.audit}, {part}{filled} FROM {relation}"
     found = sql.table(connection, query)
-    data = _with_ids(found.select(range(found.num_columns - 1)), layout.field_ids)
-    parts = pc.run_end_encode(found.column(found.num_columns - 1).combine_chunks())
-    start = 0
-    for number, end in zip(parts.values.to_pylist(), parts.run_ends.to_pylist(), strict=True):
+    width = found.num_columns - 1 - len(texts)
+    data = _with_ids(found.select(range(width)), layout.field_ids)
+    parts = pc.run_end_encode(found.column(width).combine_chunks())
+    numbers, ends = parts.values.to_pylist(), parts.run_ends.to_pylist()
+    starts = [0, *ends[:-1]]
+    counts = [
+        np.add.reduceat(column.to_numpy(), starts, dtype=np.int64).tolist() if ends else []
+        for column in found.columns[width + 1 :]
+    ]
+    for number, start, end in zip(numbers, starts, ends, strict=False):
         place = of_part(folder, number)
         place.mkdir()
         pq.write_table(
@@ -137,7 +155,8 @@ def write_parts(
             store_schema=False,
             store_decimal_as_integer=True,
         )
-        start = end
+    sizes = [end - start for start, end in zip(starts, ends, strict=False)]
+    return dict(zip(numbers, zip(sizes, *counts, strict=True), strict=True))
 
 
 def _with_ids(table: pa.Table, ids: Mapping[str, int]) -> pa.Table:
