@@ -83,6 +83,7 @@ class Pipeline:
         self._configure = configure
         self._listeners = tuple(listeners)
         self._views: dict[tuple[str, ...], Pipeline] = {}
+        self._types: dict[TypeSettings, Sequence[TypeCandidate]] = {}
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(hooks.StepHooks)
         uses = [use for stage in Stage for use in config.uses.get(stage, ())]
@@ -372,10 +373,12 @@ class Pipeline:
 
     # --- types, validators ---
 
-    def types(self, settings: TypeSettings) -> list[TypeCandidate]:
-        """Every reading that inference may propose, most specific first."""
-        found = [c for some in self._manager.hook.types(settings=settings) for c in some]
-        return sorted(found, key=lambda c: c.order)
+    def types(self, settings: TypeSettings) -> Sequence[TypeCandidate]:
+        """Every reading that inference may propose, most specific first; made once."""
+        if settings not in self._types:
+            found = [c for some in self._manager.hook.types(settings=settings) for c in some]
+            self._types[settings] = sorted(found, key=lambda c: c.order)
+        return self._types[settings]
 
     def type_for(self, type_name: str, format: str, settings: TypeSettings) -> TypeCandidate:
         """The reading for a column whose type is given.
@@ -417,8 +420,7 @@ class Pipeline:
         return bool(self.config.uses.get(Stage.VALIDATOR))
 
     def validate(self, run: Run, batch: pa.RecordBatch) -> list[Violation]:
-        answers = self._manager.hook.validate(run=run, batch=batch)
-        return [violation for some in answers for violation in some]
+        return [v for some in self._manager.hook.validate(run=run, batch=batch) for v in some]
 
     # --- sink ---
 
@@ -578,7 +580,7 @@ class Pipeline:
         caller = getattr(self._manager.hook, hook)
         for implementation in reversed(caller.get_hookimpls()):
             # pluggy keeps parameters that have a default apart.
-            names = (*implementation.argnames, *implementation.kwargnames)
+            names = implementation.argnames + implementation.kwargnames
             call = partial(_call, implementation.function, names)
             yield implementation.plugin_name, call
 

@@ -175,7 +175,8 @@ class Chooser:
         return [
             r
             for r in self.proposed
-            if self._fits(tally, r)
+            if tally.fits.get(r)
+            and self._fits(tally, r)
             and not (rule.barred and self.readings[r].numeric)
             and self._everywhere(parts, r)
         ]
