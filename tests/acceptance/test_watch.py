@@ -53,6 +53,26 @@ def test_a_signal_ends_it_and_leaves_nothing_half_done(
         assert embedded.run().statuses() == {"t/a.csv": "success"}
 
 
+def test_a_signal_while_a_large_table_is_loaded_beside(embedded: EmbeddedLake) -> None:
+    """Its run cannot be interrupted: the process ends, and the next one clears up."""
+    embedded.listen(
+        'if event.name == "load.started":\n    (FOLDER / "reached").touch()\n    pause()'
+    )
+    embedded.configure(watch={"large": "1B"})
+    watcher = watching(embedded)
+    upload(embedded, "t/a.csv")
+    wait_for(embedded.folder / "reached")
+    watcher.send(signal.SIGTERM)
+    began = time.monotonic()
+    result = watcher.wait(60)
+    assert time.monotonic() - began < PROMISED
+    assert result.code == 0, result
+    assert not embedded.exists("t")
+    embedded.unlisten()
+    assert embedded.run().statuses() == {"t/a.csv": "success"}
+    assert list((embedded.cache / "runs").iterdir()) == []
+
+
 def test_a_watcher_killed_after_the_commit_has_done_it_once(embedded: EmbeddedLake) -> None:
     """Between the commit and the registry: the next watcher finds out."""
     reached = '(FOLDER / "reached").touch()\n    pause()'

@@ -64,6 +64,20 @@ class Doubting(Plugin[NoOptions]):
         self.seen.update(keys)
         wrong = tuple(WrongFile(key, "not there yet") for key in sorted(keys))
         return Registered("doubting", loaded.table, ok=not wrong, wrong=wrong)
+
+
+class Waiting(Plugin[NoOptions]):
+    """Lets no rows of a large file pass before another file says so."""
+
+    name, stage = "waiting", Stage.VALIDATOR
+
+    @hookimpl
+    def validate(self, batch):
+        import time
+        while batch.num_rows > 100 and not (HERE / "go").exists():
+            (HERE / "reached").touch()
+            time.sleep(0.02)
+        return ()
 '''
 FOLDER = "notifier: folder"
 
@@ -78,15 +92,16 @@ class Place:
         self.reports: list[RunReport] = []
         (folder / "own.py").write_text(OWN)
 
-    def watcher(self, more: str = "", source: str = "") -> Watcher:
+    def watcher(self, more: str = "", source: str = "", large: str = "") -> Watcher:
         path = self.folder / "p.yaml"
         source = source or f"{{use: folder, path: {self.inbox}}}"
-        path.write_text(PIPELINE.format(folder=self.folder, more=more, source=source))
+        text = PIPELINE.format(folder=self.folder, more=more, source=source)
+        path.write_text(text.replace("max_batch: 2", f"large: {large}") if large else text)
         return Watcher(open_pipeline(path), self.reports.append)
 
     @contextmanager
-    def watching(self, more: str = "", source: str = "") -> Iterator[Watcher]:
-        watcher = self.watcher(more, source)
+    def watching(self, more: str = "", source: str = "", large: str = "") -> Iterator[Watcher]:
+        watcher = self.watcher(more, source, large)
         thread = threading.Thread(target=watcher.watch)
         thread.start()
         try:
@@ -287,3 +302,21 @@ def test_content_that_another_key_has_is_found_though_nothing_is_listed(place: P
         until(lambda: place.outcomes(Status.SKIPPED))
     assert place.loaded() == ["t/a.csv"]
     assert "same content as 't/a.csv'" in place.outcomes(Status.SKIPPED)[0][1]
+
+
+def test_a_table_that_takes_long_holds_up_no_other(place: Place) -> None:
+    """Its own files come in order, and the message that told of it is kept until it is loaded."""
+    more = "notifier: folder\nvalidator: waiting"
+    rows = "".join(f"{n},ann\n" for n in range(1000))
+    with place.watching(more, large="1KB") as watcher:
+        place.put("big/a.csv", "id,name\n" + rows)
+        until((place.folder / "reached").exists)
+        for n in range(3):
+            place.put(f"t/{n}.csv", f"id,name\n{n},ann\n")
+            until(lambda: f"t/{n}.csv" in place.loaded())  # noqa: B023
+        assert "big/a.csv" not in place.loaded()
+        place.put("big/b.csv", "id,name\n" + rows)
+        (place.folder / "go").touch()
+        until(lambda: {"big/a.csv", "big/b.csv"} <= {*place.loaded()})
+        until(lambda: watcher.health()["hints_waiting"] == 0)
+    assert place.rows("big") == 2000 and place.rows("t") == 3

@@ -79,6 +79,10 @@ def watch(
     watcher = Watcher(open_pipeline(pipeline, sets, told), tell)
     with _promise(), _health(health_port, watcher.health):
         watcher.watch(once=once)
+    if watcher.busy:
+        # Not through the interpreter's end, where a thread in the engine could crash it.
+        sys.stdout.flush()
+        os._exit(INTERRUPTED if interrupts.ever(signal.SIGINT) else 0)
     if interrupts.ever(signal.SIGINT):
         raise typer.Exit(INTERRUPTED)
     raise typer.Exit(1 if once and watcher.failed else 0)

@@ -51,7 +51,9 @@ def check() -> None:
 
 
 def settle() -> bool:
-    """Whether Ctrl-C came; the caller deals with it."""
+    """Whether Ctrl-C came; the caller deals with it. It is the main thread's to deal with."""
+    if threading.current_thread() is not threading.main_thread():
+        return False
     found = [handler for handler in _watching() if handler.came]
     for handler in found:
         handler.came = False

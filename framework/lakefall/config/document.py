@@ -147,6 +147,9 @@ class WatchSection(Options):
     """Files that are loaded together; more wait for the next batch."""
     reconcile_every: Duration = Field(default=Watch.reconcile_every, ge=1, le=86_400)
     """Time between two full listings of the source, which find what no hint told."""
+    large: Size = Field(default=Watch.large, ge=0)
+    """A table whose new files have more bytes together is loaded beside the others, one such table
+    at a time, so that it holds up none of them; 0: never."""
 
 
 class Settings(Options):

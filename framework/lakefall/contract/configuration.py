@@ -98,6 +98,8 @@ class Watch:
     max_batch: int = 500
     """Files."""
     reconcile_every: float = 600.0
+    large: int = 32_000_000
+    """Bytes; 0: no table is loaded beside the others."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,8 @@ folder would have to hold them all at once."""
 
 LEFT_OVER = "left to the next run"
 """How the reason of a decision begins for a file beyond the limit."""
+LARGE = f"{LEFT_OVER}: its table's new files are large"
+"""The reason of a decision for a file that the watcher loads beside the others."""
 LEFT = "interrupted while it was committed; the next run finds out what became of it"
 UNCHANGED = "unchanged"
 """The reason of a decision for a file whose current version is in its table."""
@@ -114,12 +116,14 @@ class Runner:
         run_id: str = "",
         hints: Sequence[Hint] | None = None,
         at_most: int = 0,
+        large: int = 0,
     ) -> RunReport:
         """Load what is new or changed; ``force`` also what is not.
 
         Without ``tables``, ``keys`` and ``hints`` also deletes what is gone from a source that says
         so. Of ``hints`` what is not there is left out, and no listing is made. ``at_most`` is a
-        number of files; 0 for no limit.
+        number of files; 0 for no limit. Tables whose new files have more than ``large`` bytes
+        together are left out (``LARGE``); 0 for none.
 
         Raises:
             LakefallError: the source, the registry or the catalog as a whole failed; what was
@@ -137,6 +141,7 @@ class Runner:
                 with interrupts.stretch() as loading:
                     files = self.list_files(run, tables=tables, keys=keys, hints=hints)
                     decisions = self.judge(run, files, force=force, at_most=at_most, part=part)
+                    decisions = _leave_large(decisions, large) if large else decisions
                     pending = [d.file for d in decisions if d.pending]
                     work = list(batches(run, pending))
                     for apart in (False, True):
@@ -509,6 +514,18 @@ def _limit(run: Run, decisions: Sequence[Decision], at_most: int) -> list[Decisi
     reason = f"{LEFT_OVER} (max_files_per_run: {limit})"
     return [
         dataclasses.replace(d, pending=False, reason=reason) if d.file.key in left else d
+        for d in decisions
+    ]
+
+
+def _leave_large(decisions: Sequence[Decision], large: int) -> list[Decision]:
+    sizes: defaultdict[str, int] = defaultdict(int)
+    for decision in decisions:
+        sizes[decision.file.table] += decision.file.size if decision.pending else 0
+    return [
+        dataclasses.replace(d, pending=False, reason=LARGE)
+        if d.pending and sizes[d.file.table] > large
+        else d
         for d in decisions
     ]
 

@@ -8,6 +8,7 @@ the next listing, and one that is wrong costs a request.
 from __future__ import annotations
 
 import math
+import queue
 import random
 import threading
 import time
@@ -24,7 +25,7 @@ from lakefall.contract.run import Run
 from lakefall.contract.values import Outcome, Status
 from lakefall.plugin_loading.pipeline import Pipeline
 from lakefall.run.report import RunReport
-from lakefall.run.runner import LEFT_OVER, Runner
+from lakefall.run.runner import LARGE, LEFT_OVER, Runner
 
 _LOOK = 0.5
 """Seconds after which a signal is seen that did not wake the thread."""
@@ -50,6 +51,52 @@ class Later:
     tries: int = 1
 
 
+class Beside:
+    """Loads large tables on a thread of its own, with plugins of its own, one run at a time."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._runner = Runner(pipeline)
+        self._hints = Hints()
+        self._done: queue.SimpleQueue[tuple[Waiting, RunReport | Exception]] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    def take(self, waiting: Waiting) -> None:
+        """Load these as soon as those before them are."""
+        if waiting:
+            self._hints.put_back(waiting)
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, daemon=True)
+                self._thread.start()
+
+    def done(self) -> Iterator[tuple[Waiting, RunReport | Exception]]:
+        """What has ended since the last call."""
+        while not self._done.empty():
+            yield self._done.get()
+
+    def end(self, seconds: float) -> None:
+        """Begin no further run, and wait for this one so long: it cannot be interrupted. What it
+        leaves where the process ends then is what `kill -9` leaves."""
+        self._hints.stopped.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a run is under way that nobody waits for any more."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _work(self) -> None:
+        while not self._hints.stopped.is_set():
+            if not self._hints.wait(_LOOK):
+                continue
+            taken = self._hints.take(MOST)
+            self._runner.forget()
+            try:
+                self._done.put((taken, self._runner.run(hints=list(taken))))
+            except Exception as error:  # noqa: BLE001 -- the watcher tells and tries again
+                self._done.put((taken, error))
+
+
 class Watcher:
     """Loads what arrives until it is stopped; ``tell`` hears of every run."""
 
@@ -58,6 +105,7 @@ class Watcher:
         self._settings = pipeline.config.watch
         self._tell = tell
         self._hints = Hints()
+        self._beside = Beside(pipeline)
         self._later: dict[Hint, Later] = {}
         self._next_listing = 0.0
         self._outages = 0
@@ -71,6 +119,11 @@ class Watcher:
     def failed(self) -> bool:
         """Whether a file or a whole run failed."""
         return bool(self._failed or self._error)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a thread is still at work on a large table after ``watch`` has ended."""
+        return self._beside.busy
 
     def health(self) -> dict[str, Any]:
         """What a monitor asks: ``ok`` is False while whole runs fail or listings stay away."""
@@ -90,9 +143,9 @@ class Watcher:
         """Until Ctrl-C or SIGTERM; ``once``: a listing and all that it found, and no notifiers."""
         with interrupts.stretch(), self._runner.start() as run:
             if once:
-                self._run(run)
+                self._run(run, once=True)
                 while self._hints and not self._error:
-                    self._run(run)
+                    self._run(run, once=True)
                 return
             with self._told_by_notifiers(run):
                 while not (interrupts.settle() or self._hints.stopped.is_set()):
@@ -103,6 +156,7 @@ class Watcher:
         self._hints.stopped.set()
 
     def _step(self, run: Run) -> None:
+        self._take_large(run)
         now = time.monotonic()
         for hint in [hint for hint, later in self._later.items() if later.due <= now]:
             self._later[hint] = Later(math.inf, self._later[hint].tries)
@@ -121,7 +175,7 @@ class Watcher:
 
     # --- runs ---
 
-    def _run(self, run: Run) -> None:
+    def _run(self, run: Run, *, once: bool = False) -> None:
         """A run over everything where that is due or in doubt, else over the hints."""
         doubts, dropped = self._hints.take_doubts()
         whole = bool(doubts) or time.monotonic() >= self._next_listing
@@ -134,7 +188,8 @@ class Watcher:
         self._runner.forget()
         try:
             hints = None if whole else list(taken)
-            report = self._runner.run(hints=hints, at_most=limit)
+            bound = 0 if once else self._settings.large
+            report = self._runner.run(hints=hints, at_most=limit, large=bound)
         except Exception as error:  # noqa: BLE001 -- the next one may do what this one could not
             if interrupts.settle():
                 raise KeyboardInterrupt from None
@@ -151,10 +206,24 @@ class Watcher:
         if whole:
             self._listed_at = datetime.now(UTC)
             self._next_listing = time.monotonic() + self._settings.reconcile_every
+        large = _large(report, taken)
+        taken = {hint: told for hint, told in taken.items() if hint not in large}
+        self._beside.take(large)
         self._settle(report, taken, whole=whole)
         self._hints.done(taken)
         for told in dropped:
             told.left -= 1
+
+    def _take_large(self, run: Run) -> None:
+        """What became of the large tables."""
+        for taken, report in self._beside.done():
+            if isinstance(report, Exception):
+                self._hints.put_back(taken)
+                self._outage(run, str(as_foreseen(report)))
+                continue
+            self._tell(report)
+            self._settle(report, taken, whole=False)
+            self._hints.done(taken)
 
     def _outage(self, run: Run, error: str) -> None:
         """A run as a whole failed: then nobody knows what is missing."""
@@ -179,6 +248,8 @@ class Watcher:
             absent.pop(outcome.file.key, None)
             tries = self._done(outcome, before.get(hint))
             self._later.pop(hint, None)
+            if outcome.error == LARGE:
+                continue
             if outcome.status is Status.SKIPPED and outcome.error.startswith(LEFT_OVER):
                 more.append(hint)
             elif tries:
@@ -218,6 +289,7 @@ class Watcher:
             yield
         finally:
             self._hints.stopped.set()
+            self._beside.end(_FAREWELL)
             end = time.monotonic() + _FAREWELL
             for thread in threads:
                 thread.join(max(0.0, end - time.monotonic()))
@@ -238,6 +310,14 @@ class Watcher:
             self._notifiers[name] = problem
             run.warn(f"notifier {name}: {problem}; it begins anew in {pause:.0f} s")
             stopped.wait(pause)
+
+
+def _large(report: RunReport, taken: Waiting) -> Waiting:
+    """The files that are left to the thread beside, with what hears of them."""
+    waiting = {hint.key: hint for hint in taken}
+    files = [o.file for o in report.outcomes if o.error == LARGE]
+    hints = [waiting.get(f.key) or Hint(f.key, f.origin) for f in files]
+    return {hint: taken.get(hint, []) for hint in hints}
 
 
 def _backoff(tries: int, longest: float) -> float:
