@@ -165,7 +165,10 @@ def test_airflow_is_what_version_3_wants(compose: Any) -> None:
     # Without the driver's name SQLAlchemy takes psycopg 3, which is not there.
     for name in ("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "AIRFLOW__CELERY__RESULT_BACKEND"):
         assert "postgresql+psycopg2://" in worker[name]
+    # A killed worker is missed within two minutes, the scheduler's own ten seconds included.
+    assert int(worker["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"]) <= 110
     commands = {name: service.get("command") for name, service in compose["services"].items()}
+    assert commands["airflow-triggerer"] == "triggerer"
     assert commands["airflow-apiserver"] == "api-server"
     assert commands["airflow-dag-processor"] == "dag-processor"
 

@@ -264,6 +264,7 @@ def test_every_airflow_process_knows_the_servers_and_has_a_cache_of_its_own(
         }
         assert environ["AIRFLOW__CORE__EXECUTOR"] == "CeleryExecutor"
         assert environ["AIRFLOW__CORE__PARALLELISM"] == "3"
+        assert int(environ["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"]) <= 110
         assert environ["AIRFLOW_HOME"] == str(tmp_path / "airflow")
 
 
