@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import reduce
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 from lakefall.contract.types import Role, TypeCandidate
 from lakefall.contract.values import Places
@@ -119,6 +119,9 @@ def total(tallies: Iterable[Tally]) -> Tally:
 class Cells(Protocol):
     """Where cells come from. A position is that of a column."""
 
+    held: ClassVar[bool]
+    """Whether they lie in memory, so that there is room for the distinct ones, too."""
+
     def values(self, positions: Sequence[int]) -> str:
         """Common table expressions (``WITH``, too) of which the last one, ``cells``, has a row for
         each cell of these columns: ``row`` among the records, ``k`` the position, ``x`` the text.
@@ -163,8 +166,7 @@ class Profiler:
         vetoes, signs = self._vetoes(), self.signs(plain)
         judged = [*(self.misfit(i) for i in plain), *telltales, *signs.values(), *vetoes.values()]
         firsts = range(len(judged) - len(vetoes), len(judged))
-        counts = [f"count_if(j{i})" for i in range(len(judged))]
-        counts += [f"min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})" for i in firsts]
+        counts = [f"min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})" for i in firsts]
         counts.append("arg_min(x, row)")
         found: dict[int, Tally] = {}
         for position in positions:
@@ -227,9 +229,8 @@ class Profiler:
             return {}
         signs = self.signs(readings)
         judged = [*(self.misfit(r) for r in readings), *signs.values()]
-        counts = [f"count_if(j{i})" for i in range(len(judged))]
         more: dict[int, Tally] = {}
-        for position, filled, *answer in self._judged(cells, list(asked), judged, counts):
+        for position, filled, *answer in self._judged(cells, list(asked), judged):
             numbers = iter(answer)
             fits = {r: filled - next(numbers) for r in readings}
             shown = {name: next(numbers) for name in signs}
@@ -258,13 +259,19 @@ class Profiler:
         cells: Cells,
         positions: Sequence[int],
         judged: Sequence[str],
-        counts: Sequence[str],
+        firsts: Sequence[str] = (),
     ) -> list[tuple[Any, ...]]:
         named = ", ".join(f"{each} AS j{i}" for i, each in enumerate(judged))
+        texts, n, every, some = "bare", "", "count(*)", "count_if(j{})"
+        if cells.held:
+            # Each text is judged once.
+            texts = "(SELECT min(row) AS row, k, x, t, count(*) AS n FROM bare GROUP BY k, x, t)"
+            n, every, some = ", n", "sum(n)::BIGINT", "coalesce(sum(n) FILTER (j{}), 0)::BIGINT"
+        counts = [every, *(some.format(i) for i in range(len(judged))), *firsts]
         return cells.ask(
             f"{cells.values(positions)}, {self.bare()},"
-            f" judged AS (SELECT row, k, x, {named} FROM bare)"
-            f" SELECT k, count(*), {', '.join(counts)} FROM judged GROUP BY k"
+            f" judged AS (SELECT row, k, x{n}, {named} FROM {texts})"
+            f" SELECT k, {', '.join(counts)} FROM judged GROUP BY k"
         )
 
     def _telltales(self) -> dict[str, list[int]]:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from lakefall.common import sql
 from lakefall.common.sql import literal
@@ -268,6 +268,7 @@ def _groups(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
 class _FirstRows:
     """The first rows of one file, or all."""
 
+    held: ClassVar[bool] = False
     counter: Counter
     limit: int
 
@@ -319,6 +320,8 @@ def _stacks(surveys: Sequence[Survey]) -> Iterator[Sequence[Survey]]:
 
 class _Stack:
     """The first rows of files, one below the other. Each file has places of its own."""
+
+    held: ClassVar[bool] = True
 
     def __init__(self, surveys: Sequence[Survey]) -> None:
         self.surveys = surveys
