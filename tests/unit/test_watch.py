@@ -281,6 +281,24 @@ def test_more_hints_than_are_kept_become_a_listing() -> None:
     assert not hints.wait(0)
 
 
+@pytest.mark.parametrize(
+    ("arrivals", "sleeps"),
+    [([], 1), ([0, 0], 1), ([8, 1], 1), ([10], 2), ([10, 10, 10, 9, 9], 4), ([500] * 50, 10)],
+)
+def test_a_burst_is_waited_for_and_a_trickle_is_not(arrivals: list[int], sleeps: int) -> None:
+    """Hints that come in while it sleeps; for ten times ``settle`` at most."""
+    hints, slept = Hints(), []
+
+    def sleep(seconds: float) -> None:
+        number = arrivals[len(slept)] if len(slept) < len(arrivals) else 0
+        slept.append(seconds)
+        hints.tell(Hint(f"{len(slept)}/{n}") for n in range(number))
+
+    hints.settle(0.1, sleep)
+    assert len(slept) == sleeps
+    assert len(hints) == sum(arrivals[:sleeps])
+
+
 def test_a_file_that_is_written_is_left_to_the_next_listing(place: Place) -> None:
     place.put("t/a.csv")
     with (place.inbox / "t" / "a.csv").open("a") as writer:

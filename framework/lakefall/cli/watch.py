@@ -52,7 +52,7 @@ def watch(
 
     \b
     notifier: [{use: folder}]          or webhook, or sqs: `lakefall plugins list`
-    watch: {settle: 200ms, max_batch: 500, reconcile_every: 10m}
+    watch: {settle: 200ms, max_batch: 1000, reconcile_every: 10m}
 
     Several watchers, and `run` or Airflow beside them, lose and double nothing. SIGTERM and Ctrl-C
     end it within 10 s: what is under way is finished or leaves no trace; exit code 0 or 130. With

@@ -95,7 +95,7 @@ class Watch:
     """``watch:`` -- how a watcher loads what arrives. Times are seconds."""
 
     settle: float = 0.2
-    max_batch: int = 500
+    max_batch: int = 1_000
     """Files."""
     reconcile_every: float = 600.0
     large: int = 32_000_000

@@ -5,11 +5,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 MOST = 100_000
 """Hints that wait at one time; beyond it the source is listed instead."""
+
+BURST = 10
+"""Hints within ``settle`` after which more are waited for."""
+_LONGEST_BURST = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +111,21 @@ class Hints:
     def wait(self, seconds: float) -> bool:
         """Whether something was told before the time was over."""
         return self._something.wait(seconds)
+
+    def settle(self, seconds: float, sleep: Callable[[float], None] = time.sleep) -> None:
+        """Wait until those that belong together are there: ``seconds`` after the first, and as long
+        as ``BURST`` or more come in such a time, up to ten times as long.
+
+        Else a burst would be many small batches, each of which commits to every table.
+        """
+        sleep(max(0.0, seconds - self.waited))
+        for _ in range(_LONGEST_BURST):
+            before = len(self)
+            if before < BURST:
+                return
+            sleep(seconds)
+            if len(self) - before < BURST:
+                return
 
     def take(self, at_most: int) -> Waiting:
         """Those that wait longest. A file that changes from now on is a new hint."""

@@ -166,7 +166,7 @@ class Watcher:
         elif now >= self._next_listing:
             self._run(run)
         elif self._hints.wait(self._pause(now)):
-            time.sleep(max(0.0, self._settings.settle - self._hints.waited))
+            self._hints.settle(self._settings.settle)
             self._run(run)
 
     def _pause(self, now: float) -> float:
