@@ -16,8 +16,9 @@ import sys
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
@@ -55,6 +56,8 @@ T = TypeVar("T")
 
 _FIRST_WAIT = 0.05
 _LONGEST_WAIT = 1.0
+_AT_ONCE = 100
+"""Journals of dead loads that are held open."""
 _ASK_SECONDS = 20.0
 """How long a catalog that broke off a commit is asked whether it was done."""
 
@@ -356,20 +359,33 @@ def sweep(lake: Lake) -> int:
     """
     from pyiceberg.exceptions import RESTError
 
-    removed = 0
     # What ails a table is for its own loads to say.
     errors = (OSError, ValueError, TypeError, LookupError, RESTError, LakefallError)
     locks.remove_drafts(lake.local)
-    for path in lake.local.glob("*.json"):
-        with suppress(*errors), locks.left_behind(path) as stream:
-            if stream is None or time.time() - path.stat().st_mtime < lake.home.settles:
-                continue
-            entry, *lines = list(_lines(stream)) or [{}]
-            if entry and entry["namespace"] != lake.namespace:
-                continue
-            removed += _remove_unused(lake, path.stem, entry["table"], lines) if entry else 0
-            path.unlink(missing_ok=True)
+    removed = 0
+    left = sorted(lake.local.glob("*.json"))
+    for at in range(0, len(left), _AT_ONCE):
+        with ExitStack() as held:
+            # Their tables are looked at once for all of them, after the last of them is dead.
+            dead = [path for path in left[at : at + _AT_ONCE] if _is_dead(lake, path, held)]
+            there = _Namespace(lake)
+            for path in dead:
+                with suppress(*errors), path.open() as stream:
+                    entry, *lines = list(_lines(stream)) or [{}]
+                    if entry and entry["namespace"] != lake.namespace:
+                        continue
+                    if entry:
+                        removed += _remove_unused(there, path.stem, entry["table"], lines)
+                    path.unlink(missing_ok=True)
     return removed
+
+
+def _is_dead(lake: Lake, path: Path, held: ExitStack) -> bool:
+    """Whether a journal's load is; its lock is held then, so that no other sweep looks at it."""
+    with suppress(OSError):
+        if held.enter_context(locks.left_behind(path)) is not None:
+            return time.time() - path.stat().st_mtime >= lake.home.settles
+    return False
 
 
 def others_at_work(lake: Lake) -> bool:
@@ -390,8 +406,43 @@ def _lines(stream: TextIO) -> Iterator[Any]:
             return
 
 
+class _Namespace:
+    """The tables of a namespace as they are now, each read once."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.find = cache(lake.find)
+        self.names = cache(lake.tables)
+        self.folder = cache(self._folder)
+        self._referenced: dict[str, set[str]] = {}
+
+    def referenced(self, table: Table) -> set[str]:
+        """Every file that any snapshot of the table names."""
+        if _id(table) not in self._referenced:
+            self._referenced[_id(table)] = _referenced(table)
+        return self._referenced[_id(table)]
+
+    def of_load(self, name: str, ids: set[str]) -> list[Table]:
+        """Those that may name the files of a load."""
+        there = self.find(name)
+        if there is not None and ids <= {_id(there)}:
+            return [there]
+        found = [table for table in map(self.find, sorted(self.names())) if table is not None]
+        return [table for table in found if not ids or _id(table) in ids]
+
+    def _folder(self, name: str) -> str:
+        """Where the data of a table are, or the catalog would put them; nothing is made."""
+        from lakefall_plugins.sinks.iceberg.pyiceberg_internals import table_of
+
+        there = self.find(name)
+        if there is None:
+            lake, schema = self.lake, schema_of((("x", "string", False),))
+            there = table_of(lake.catalog.create_table_transaction(lake.identifier(name), schema))
+        return data_folder(there.metadata)
+
+
 def _remove_unused(
-    lake: Lake, load_id: str, name: str, lines: Sequence[str | dict[str, str]]
+    there: _Namespace, load_id: str, name: str, lines: Sequence[str | dict[str, str]]
 ) -> int:
     """Remove files of a load that no snapshot names.
 
@@ -400,41 +451,21 @@ def _remove_unused(
     """
     paths = [line for line in lines if isinstance(line, str)]
     ids = {line["id"] for line in lines if not isinstance(line, str)}
-    found = _tables(lake, name, ids)
-    if _was_made(lake, name, paths, ids.difference(map(_id, found))):
+    found = there.of_load(name, ids)
+    if _was_made(there.lake, name, paths, ids.difference(map(_id, found))):
         return 0
-    used = {path for table in found for path in _referenced(table)}
-    folders = {_folder(lake, name), *(data_folder(table.metadata) for table in found)}
+    used = {path for table in found for path in there.referenced(table)}
+    folders = {there.folder(name), *(data_folder(table.metadata) for table in found)}
     named = re.compile(rf"lakefall-{re.escape(load_id)}-\d+\.(parquet|json)")
     removed = 0
     for path in paths:
         folder, _, file = path.rpartition("/")
         if path not in used and folder in folders and named.fullmatch(file):
-            io = found[0].io if found else lake.storage(path)
+            io = found[0].io if found else there.lake.storage(path)
             with suppress(FileNotFoundError):
                 io.delete(path)
                 removed += 1
     return removed
-
-
-def _folder(lake: Lake, name: str) -> str:
-    """Where the data of a table are, or the catalog would put them; nothing is made."""
-    from lakefall_plugins.sinks.iceberg.pyiceberg_internals import table_of
-
-    there = lake.find(name)
-    if there is None:
-        schema = schema_of((("x", "string", False),))
-        there = table_of(lake.catalog.create_table_transaction(lake.identifier(name), schema))
-    return data_folder(there.metadata)
-
-
-def _tables(lake: Lake, name: str, ids: set[str]) -> list[Table]:
-    """The tables of the namespace that may name the files of a load."""
-    there = lake.find(name)
-    if there is not None and ids <= {_id(there)}:
-        return [there]
-    found = [table for table in map(lake.find, sorted(lake.tables())) if table is not None]
-    return [table for table in found if not ids or _id(table) in ids]
 
 
 def _was_made(lake: Lake, name: str, paths: Sequence[str], ids: set[str]) -> bool:

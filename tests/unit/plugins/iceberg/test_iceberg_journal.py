@@ -6,12 +6,14 @@ import json
 import multiprocessing
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 from iceberg_support import Lakehouse, source
 
+from lakefall.common import locks
 from lakefall_plugins.sinks.iceberg import commit, load
 
 ID = [("id", "INTEGER")]
@@ -153,6 +155,32 @@ def test_what_was_to_make_a_table_goes_after_another_load_made_it(
     assert sweep(lakehouse) == len(left)
     assert rows_of(lakehouse, "lakehouse", "orders") == 3
     assert not left & lakehouse.data_files("orders")
+
+
+def test_many_dead_loads_cost_one_look_at_their_table(
+    lakehouse: Lakehouse, processes: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what one of them committed stays."""
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    before = lakehouse.data_files("orders")
+    with ExitStack() as held:
+        for when in (before_commit, before_commit, after_commit):
+            dies(processes, lakehouse, when)
+            # Or the next load would sweep it.
+            for path in lakehouse.sink.lake.local.glob("*.json"):
+                held.enter_context(locks.left_behind(path))
+    looked: list[str] = []
+    look = commit._referenced
+
+    def counted(table: Any) -> set[str]:
+        looked.append(table.name()[-1])
+        return look(table)
+
+    monkeypatch.setattr(commit, "_referenced", counted)
+    assert sweep(lakehouse) == 2
+    assert looked == ["orders"]
+    assert rows_of(lakehouse, "lakehouse", "orders") == 4
+    assert len(lakehouse.data_files("orders") - before) == 1
 
 
 @pytest.mark.parametrize("readable", [True, False])
