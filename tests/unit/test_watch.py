@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from lakefall.config.loader import open_pipeline
 from lakefall.contract.hints import Hint, Hints
 from lakefall.contract.values import Status
 from lakefall.run.report import RunReport
+from lakefall.run.runner import Runner
 from lakefall.run.watch import Watcher
 
 PIPELINE = """
@@ -131,12 +133,14 @@ class Place:
     def loaded(self) -> list[str]:
         return [key for key, _ in self.outcomes()]
 
-    def rows(self, table: str) -> int:
+    def catalog(self) -> Any:
         from pyiceberg.catalog.sql import SqlCatalog
 
         lake = self.folder / "lake"
-        catalog = SqlCatalog("lakefall", uri=f"sqlite:///{lake}/catalog.db", warehouse=str(lake))
-        return len(catalog.load_table(("lakehouse", table)).scan().to_arrow())
+        return SqlCatalog("lakefall", uri=f"sqlite:///{lake}/catalog.db", warehouse=str(lake))
+
+    def rows(self, table: str) -> int:
+        return len(self.catalog().load_table(("lakehouse", table)).scan().to_arrow())
 
 
 @pytest.fixture
@@ -338,3 +342,22 @@ def test_a_table_that_takes_long_holds_up_no_other(place: Place) -> None:
         until(lambda: {"big/a.csv", "big/b.csv"} <= {*place.loaded()})
         until(lambda: watcher.health()["hints_waiting"] == 0)
     assert place.rows("big") == 2000 and place.rows("t") == 3
+
+
+def test_a_table_that_was_dropped_and_is_made_anew_by_one_file_gets_its_others_back(
+    place: Place,
+) -> None:
+    place.put("t/a.csv")
+    place.put("u/a.csv", "id,name\n2,ann\n")
+    place.watcher().watch(once=True)
+    place.catalog().drop_table(("lakehouse", "t"))
+    place.put("t/b.csv", "id,name\n3,ann\n")
+    Runner(open_pipeline(place.folder / "p.yaml")).run(keys=["t/b.csv"])
+    assert place.rows("t") == 1
+    report = Runner(open_pipeline(place.folder / "p.yaml")).run()
+    assert {o.file.key: o.status for o in report.outcomes} == {
+        "t/a.csv": Status.SUCCESS,
+        "t/b.csv": Status.UNCHANGED,
+        "u/a.csv": Status.UNCHANGED,
+    }
+    assert place.rows("t") == 2

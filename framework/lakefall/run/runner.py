@@ -143,7 +143,7 @@ class Runner:
                     decisions = self.judge(run, files, force=force, at_most=at_most, part=part)
                     decisions = _leave_large(decisions, large) if large else decisions
                     pending = [d.file for d in decisions if d.pending]
-                    work = list(batches(run, pending))
+                    work = list(batches(run, pending, part=part))
                     for apart in (False, True):
                         for result in load([b for b in work if b.apart is apart]):
                             outcomes += result.outcomes
@@ -400,13 +400,15 @@ def by_table(files: Iterable[SourceFile]) -> dict[str, list[SourceFile]]:
 
 
 def batches(
-    run: Run, files: Iterable[SourceFile], schemas: Schemas | None = None
+    run: Run, files: Iterable[SourceFile], schemas: Schemas | None = None, *, part: bool = False
 ) -> Iterator[TableLoad]:
     """Files that are loaded and committed together: one table each, bounded in bytes."""
     committed: defaultdict[str, list[Contribution]] = defaultdict(list)
     for number, (table, group, apart) in enumerate(_together(run, files)):
         scratch, before = _scratch(run, number), committed[table]
-        yield TableLoad(scratch, table, group, schemas=schemas, committed=before, apart=apart)
+        yield TableLoad(
+            scratch, table, group, schemas=schemas, committed=before, apart=apart, part=part
+        )
 
 
 def _together(

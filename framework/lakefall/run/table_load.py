@@ -81,14 +81,17 @@ class TableLoad(TablePlanning):
         schemas: Schemas | None = None,
         committed: list[Contribution] | None = None,
         apart: bool = False,
+        part: bool = False,
     ) -> None:
         """``register`` is False where registrars are asked in a step of its own.
 
         ``committed`` is shared by the batches of one table, each of which adds its files. A batch
-        that is loaded ``apart`` is the only one that is worked on at its time.
+        that is loaded ``apart`` is the only one that is worked on at its time. ``part``: the source
+        may have more files of the table that nobody has looked at.
         """
         super().__init__(run, table, files, schemas, committed)
         self.apart = apart
+        self._part = part
         self._register = register
         self._registered: list[Registered] = []
         self._loaded: list[Loaded] = []
@@ -233,6 +236,8 @@ class TableLoad(TablePlanning):
         return _Ready(plan, (), (), tuple(failed))
 
     def _load(self, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
+        if plan.created and self._part:
+            self._release_others(files)
         with self.timed(*(f.file for f in files)), self.run.step("load", table=self.table):
             loaded = self.pipeline.load(self.run, plan, files)
             loaded = check_loaded(self.pipeline.sink, files, loaded)
@@ -249,6 +254,14 @@ class TableLoad(TablePlanning):
         outcomes.warn_of(self.run, answers)
         self._registered += answers
         return dataclasses.replace(loaded, outcomes=outcomes.judged(loaded.outcomes, answers))
+
+    def _release_others(self, files: Sequence[Converted]) -> None:
+        """Files of a table that was dropped become pending: once it is there again, by these files,
+        they would be taken for loaded."""
+        ours = {each.file.key for each in files}
+        known = (e for e in self.pipeline.history(self.run) if e.loaded_table == self.table)
+        if others := [e.key for e in known if e.key not in ours]:
+            self.pipeline.release(self.run, others)
 
     def trial(self, records: Sequence[Records], plan: TablePlan, schema: Schema) -> list[Outcome]:
         """What becomes of these files under the plan; they are converted, nothing is written."""
