@@ -30,6 +30,7 @@ from lakefall_plugins.sinks.iceberg.damage import (
     entries_of,
     manifests_of,
     metadata_at,
+    remove,
 )
 from lakefall_plugins.sinks.iceberg.errors import (
     is_answer,
@@ -463,7 +464,7 @@ def _remove_unused(
         if path not in used and folder in folders and named.fullmatch(file):
             io = found[0].io if found else there.lake.storage(path)
             with suppress(FileNotFoundError):
-                io.delete(path)
+                remove(io, path)
                 removed += 1
     return removed
 

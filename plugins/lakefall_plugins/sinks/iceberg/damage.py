@@ -51,6 +51,18 @@ def size_of(io: FileIO, path: str) -> int | None:
         return None
 
 
+def remove(io: FileIO, path: str) -> None:
+    """Delete a file and make sure of it: the answer may be 200, and nothing done.
+
+    Raises:
+        FileNotFoundError: it was not there.
+        OSError: it still is, or may be.
+    """
+    io.delete(path)
+    if size_of(io, path) is not None:
+        raise OSError(f"the storage said that {path} is deleted, and it is still there")
+
+
 def confirm(io: FileIO, sizes: Mapping[str, int], table: str) -> None:
     """Make sure that files which are about to be named have been stored, each with its size.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from lakefall.contract.errors import PlanOutdatedError
 from lakefall_plugins.sinks.iceberg import parquet_footers
-from lakefall_plugins.sinks.iceberg.damage import confirm
+from lakefall_plugins.sinks.iceberg.damage import confirm, remove
 from lakefall_plugins.sinks.iceberg.parquet_footers import Footer
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ class NewFiles:
         for path in self.paths:
             if path not in keep and self._io is not None:
                 try:
-                    self._io.delete(path)
+                    remove(self._io, path)
                 except FileNotFoundError:
                     pass
                 except OSError:
