@@ -11,7 +11,7 @@ from e2e.servers import Servers
 
 from .lakes import EmbeddedLake, wait_for
 from .server_lakes import IcebergLake
-from .watchers import free_port, health, post, watching
+from .watchers import ended, free_port, health, post, watching
 
 PROMISED = 10.0
 """Seconds: the promise itself is a time."""
@@ -41,11 +41,7 @@ def test_a_signal_ends_it_and_leaves_nothing_half_done(
     if step:
         upload(embedded, "t/a.csv")
         wait_for(embedded.folder / "reached")
-    watcher.send(number)
-    began = time.monotonic()
-    result = watcher.wait(60)
-    assert time.monotonic() - began < PROMISED
-    assert result.code == code, result
+    ended(watcher, number, code, PROMISED)
     assert not embedded.exists("t")
     assert list((embedded.cache / "runs").iterdir()) == []
     embedded.unlisten()
@@ -62,11 +58,7 @@ def test_a_signal_while_a_large_table_is_loaded_beside(embedded: EmbeddedLake) -
     watcher = watching(embedded)
     upload(embedded, "t/a.csv")
     wait_for(embedded.folder / "reached")
-    watcher.send(signal.SIGTERM)
-    began = time.monotonic()
-    result = watcher.wait(60)
-    assert time.monotonic() - began < PROMISED
-    assert result.code == 0, result
+    ended(watcher, within=PROMISED)
     assert not embedded.exists("t")
     embedded.unlisten()
     assert embedded.run().statuses() == {"t/a.csv": "success"}
@@ -111,9 +103,7 @@ def test_what_it_says(embedded: EmbeddedLake, tmp_path: Path) -> None:
     assert isinstance(found, dict) and found["notifiers"] == {"folder": "listens"}
     assert found["files_loaded"] == 1
     assert health(port, "/else")[0] == 404
-    watcher.send(signal.SIGTERM)
-    result = watcher.wait(20)
-    assert result.code == 0
+    result = ended(watcher)
     assert [(o["key"], o["rows_loaded"]) for o in result.objects if o["status"] == "success"] == [
         ("good/b.csv", 1)
     ]
@@ -135,5 +125,4 @@ def test_from_the_upload_to_the_row_in_trino(servers: Servers, tmp_path: Path) -
         while not lake.exists("orders") or servers.trino(count) != [[4]]:
             assert watcher.alive and time.monotonic() < end, watcher.err.read_text()
             time.sleep(0.1)
-        watcher.send(signal.SIGTERM)
-        assert watcher.wait(20).code == 0
+        ended(watcher)

@@ -15,10 +15,9 @@ from e2e.faults import faulty
 from e2e.queues import counted, queue, s3_event, send, server, until
 from e2e.servers import Servers
 
-from .commands import Command
 from .lakes import wait_for
 from .server_lakes import IcebergLake
-from .watchers import free_port, post, watching
+from .watchers import ended, free_port, post, watching
 
 TOKEN = "a-token-of-these-tests"
 ROWS = "id,name\n11,ann\n12,bob\n"
@@ -33,13 +32,6 @@ def s3_lake(servers: Servers, tmp_path: Path) -> Iterator[IcebergLake]:
 
 def loaded(lake: IcebergLake, table: str, counts: dict[str, int]) -> Callable[[], bool]:
     return lambda: lake.exists(table) and lake.row_counts(table) == counts
-
-
-def ended(watcher: Command) -> None:
-    """It ran until it was told to stop."""
-    assert watcher.alive, watcher.err.read_text()
-    watcher.send(signal.SIGTERM)
-    assert watcher.wait(20).code == 0
 
 
 def told(lake: IcebergLake, *keys: str) -> str:

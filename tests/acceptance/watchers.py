@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
 import time
 import urllib.error
@@ -10,7 +11,7 @@ import urllib.request
 from collections.abc import Mapping
 from typing import Any
 
-from .commands import Command
+from .commands import Command, Result
 from .lakes import Lake
 
 
@@ -51,3 +52,17 @@ def post(port: int, token: str, event: object) -> object:
     )
     with urllib.request.urlopen(request, timeout=5) as answer:
         return json.load(answer)
+
+
+def ended(
+    watcher: Command,
+    number: signal.Signals = signal.SIGTERM,
+    code: int = 0,
+    within: float = 20.0,
+) -> Result:
+    """It ran until it was told to stop, and stops within so many seconds."""
+    assert watcher.alive, watcher.err.read_text()
+    watcher.send(number)
+    result = watcher.wait(within)
+    assert result.code == code, result
+    return result

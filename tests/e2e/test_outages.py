@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import pytest
 from acceptance.lakes import wait_for
 from acceptance.server_lakes import IcebergLake, TrinoLake
-from acceptance.watchers import free_port, post, watching
+from acceptance.watchers import ended, free_port, post, watching
 
 from stack import Stack
 
@@ -175,5 +174,4 @@ def test_a_watcher_outlives_a_restart_of_the_store(stack: Stack, iceberg: Iceber
     until(lambda: "tried again" in watcher.err.read_text())
     stack.start("seaweedfs")
     until(lambda: iceberg.exists("t") and iceberg.row_counts("t") == {"t/a.csv": 2})
-    watcher.send(signal.SIGTERM)
-    assert watcher.wait(20).code == 0
+    ended(watcher)

@@ -368,10 +368,12 @@ def sweep(lake: Lake) -> int:
     for at in range(0, len(left), _AT_ONCE):
         with ExitStack() as held:
             # Their tables are looked at once for all of them, after the last of them is dead.
-            dead = [path for path in left[at : at + _AT_ONCE] if _is_dead(lake, path, held)]
+            journals = {path: _of_dead(lake, path, held) for path in left[at : at + _AT_ONCE]}
             there = _Namespace(lake)
-            for path in dead:
-                with suppress(*errors), path.open() as stream:
+            for path, stream in journals.items():
+                if stream is None:
+                    continue
+                with suppress(*errors):
                     entry, *lines = list(_lines(stream)) or [{}]
                     if entry and entry["namespace"] != lake.namespace:
                         continue
@@ -381,12 +383,14 @@ def sweep(lake: Lake) -> int:
     return removed
 
 
-def _is_dead(lake: Lake, path: Path, held: ExitStack) -> bool:
-    """Whether a journal's load is; its lock is held then, so that no other sweep looks at it."""
+def _of_dead(lake: Lake, path: Path, held: ExitStack) -> TextIO | None:
+    """A journal whose load is dead, locked as long as it is held, so that no other sweep looks at
+    it; None where the load, or a server that is busy with it, may be alive."""
     with suppress(OSError):
-        if held.enter_context(locks.left_behind(path)) is not None:
-            return time.time() - path.stat().st_mtime >= lake.home.settles
-    return False
+        stream = held.enter_context(locks.left_behind(path))
+        if time.time() - path.stat().st_mtime >= lake.home.settles:
+            return stream
+    return None
 
 
 def others_at_work(lake: Lake) -> bool:
