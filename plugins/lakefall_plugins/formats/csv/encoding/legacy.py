@@ -24,11 +24,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
-from math import log2
+from math import inf, log2
+from operator import mul
 from unicodedata import combining
 
 from lakefall_plugins.formats.csv.encoding.alphabets import (
@@ -111,7 +112,7 @@ _MOST_BYTES = 1500
 @dataclass(frozen=True, slots=True)
 class _Guess:
     encoding: str
-    language: str
+    letters: Alphabet | _Script
     bits: float
 
 
@@ -121,9 +122,8 @@ def guess(words: Sequence[bytes]) -> tuple[str, str]:
     Returns:
         A CPython codec name, and the reason as a phrase.
     """
-    text = _bounded(words)
-    best = _or_single_byte(text, min(_by_pairs(text), key=lambda g: g.bits))
-    return best.encoding, f"its letters read like {best.language}"
+    best = _cheapest(_bounded(words))
+    return best.encoding, f"its letters read like {best.letters.language}"
 
 
 def _bounded(words: Sequence[bytes]) -> bytes:
@@ -138,53 +138,68 @@ def _bounded(words: Sequence[bytes]) -> bytes:
     return b"\n".join(kept)
 
 
-def _or_single_byte(raw: bytes, best: _Guess) -> _Guess:
-    """The best alphabet and single-byte encoding, unless ``best`` is better. What the letters
-    alone cost is a lower bound, so that the shape of the words, which takes long, is looked at
-    for few encodings."""
-    shapes: dict[str, tuple[float, float, float]] = {}
-    around = Counter(
-        place for place in zip(b"\n" + raw, raw, raw[1:] + b"\n", strict=False) if place[1] > 0x7F
-    )
-    rows = sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(raw))
-    pairs: dict[tuple[str, str], float] = {}
-    for found, alphabet in sorted(_by_letters(raw), key=lambda pair: pair[0].bits):
-        if found.bits > best.bits:
+def _cheapest(raw: bytes) -> _Guess:
+    """The best guess. What a text costs at least is known at once for all of them; what it costs
+    takes long, and is looked at for the few that may be the best."""
+    words = _Words(raw)
+    guesses = sorted((*_by_pairs(raw), *_by_letters(raw)), key=lambda found: found.bits)
+    best = replace(guesses[0], bits=inf)
+    for least in guesses:
+        if least.bits > best.bits:
             break
-        if found.encoding not in shapes:
-            shapes[found.encoding] = _shape_bits(around, found.encoding)
-        common, stranger, crowd = shapes[found.encoding]
-        bits = found.bits + common + (crowd + rows if alphabet.mixed else stranger)
-        if not alphabet.mixed:
-            key = (found.encoding, alphabet.words)
-            if key not in pairs:
-                pairs[key] = _pair_of_letters_bits(_decoded(raw, found.encoding), alphabet.words)
-            bits += pairs[key]
-        if bits < best.bits:
-            best = replace(found, bits=bits)
+        if (bits := words.bits(least)) < best.bits:
+            best = replace(least, bits=bits)
     return best
 
 
-def _by_letters(raw: bytes) -> Iterable[tuple[_Guess, Alphabet]]:
+class _Words:
+    """A text whose words are looked at under several encodings, under each once."""
+
+    def __init__(self, raw: bytes) -> None:
+        self._raw = raw
+        places = Counter(zip(b"\n" + raw, raw, raw[1:] + b"\n", strict=False))
+        self._around = {place: n for place, n in places.items() if place[1] > 0x7F}
+        self._pairs = Counter(pairwise(raw))
+        self._rows = sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(raw))
+        self._shapes: dict[str, tuple[float, float, float]] = {}
+        self._unusual: dict[tuple[str, str], float] = {}
+
+    def bits(self, least: _Guess) -> float:
+        """What the text costs under a guess."""
+        encoding, letters = least.encoding, least.letters
+        if isinstance(letters, _Script):
+            return _pair_bits(_decoded(self._raw, encoding), encoding, letters)
+        if encoding not in self._shapes:
+            self._shapes[encoding] = _shape_bits(self._raw, self._around, encoding)
+        common, stranger, crowd = self._shapes[encoding]
+        if letters.mixed:
+            return least.bits + common + crowd + self._rows
+        key = encoding, letters.words
+        if key not in self._unusual:
+            self._unusual[key] = _pair_of_letters_bits(self._pairs, encoding, letters.words)
+        return least.bits + common + stranger + self._unusual[key]
+
+
+def _by_letters(raw: bytes) -> Iterable[_Guess]:
     """What the letters cost, by alphabet and encoding."""
-    times = [(byte, n) for byte, n in Counter(raw).items() if byte > 0x7F]
-    letters: dict[str, list[tuple[str, float, int]]] = {}
+    times = {byte - 0x80: n for byte, n in Counter(raw).items() if byte > 0x7F}
     for alphabet in ALPHABETS:
-        costs = letter_costs(alphabet)
+        prior = _RARE_BITS.get(alphabet.language, 0.0)
         for encoding in alphabet.encodings:
-            if encoding not in letters:
-                table = _upper_half(encoding)
-                found = [(table[byte - 0x80], n) for byte, n in times]
-                letters[encoding] = [(c, _stranger_bits(c), n) for c, n in found]
-            bits = sum(costs.get(c, other) * n for c, other, n in letters[encoding])
-            if alphabet.words:
-                bits -= USUAL_PAIR_BITS * sum(n for c, _, n in letters[encoding] if c in costs)
-            bits += _prior_bits(encoding, alphabet.mixed) + _RARE_BITS.get(alphabet.language, 0.0)
-            yield _Guess(encoding, alphabet.language, bits), alphabet
+            costs = map(_byte_costs(alphabet, encoding).__getitem__, times)
+            bits = prior + _prior_bits(encoding, alphabet.mixed)
+            yield _Guess(encoding, alphabet, bits + sum(map(mul, costs, times.values())))
+
+
+@cache
+def _byte_costs(alphabet: Alphabet, encoding: str) -> tuple[float, ...]:
+    """Bits of each byte above ASCII."""
+    costs, usual = letter_costs(alphabet), USUAL_PAIR_BITS * bool(alphabet.words)
+    characters = _upper_half(encoding)
+    return tuple(costs[c] - usual if c in costs else _stranger_bits(c) for c in characters)
 
 
 _ASCII = bytes(range(0x80)).decode("ascii")
-_LETTERS = frozenset(filter(str.isalpha, _ASCII))
 
 
 @cache
@@ -245,20 +260,62 @@ def _stranger_bits(character: str) -> float:
 _CROWD = re.compile(rb"[^\x00-\x7f]{3,}")
 
 
-def _shape_bits(around: Counter[tuple[int, int, int]], encoding: str) -> tuple[float, float, float]:
+_ROLES = " 0aA#éÉא²’·“¤\u0301"
+"""One character of each kind that ``_shape_bits`` knows; of the first kind is all other ASCII."""
+
+
+def _role(character: str) -> str:
+    """The character of the same kind."""
+    if character in "’·":
+        return character
+    if character.isalpha():
+        lower, upper, caseless = "aAa" if character.isascii() else "éÉא"
+        return lower if character.islower() else upper if character.isupper() else caseless
+    if character.isascii():
+        return "0" if character.isdigit() else "#" if character in _ODD_NEIGHBOURS else " "
+    if combining(character):
+        return "\u0301"
+    return "²" if character.isdigit() else "“" if character in _OPENERS else "¤"
+
+
+@cache
+def _roles(encoding: str) -> bytes:
+    """By byte, the index of its character's role."""
+    return bytes(_ROLES.index(_role(character)) for character in _ASCII + _upper_half(encoding))
+
+
+@cache
+def _particular(encoding: str) -> frozenset[int]:
+    """Bytes of characters that stand beside certain others only."""
+    known = {*_FOLLOWERS, *_LEADERS}
+    characters = enumerate(_upper_half(encoding), 0x80)
+    return frozenset(byte for byte, c in characters if c.lower() in known or combining(c))
+
+
+def _shape_bits(
+    raw: bytes, around: Mapping[tuple[int, int, int], int], encoding: str
+) -> tuple[float, float, float]:
     """What is unlikely in a text of any language: capitals inside words and wedged symbols,
     ASCII letters beside others, and letters above ASCII that stand alone.
 
     Args:
+        raw: the text.
         around: how often each byte above ASCII stands between which two others.
         encoding: in which each byte is a character.
     """
     inside = stranger = crowd = 0.0
-    table = _ASCII + _upper_half(encoding)
+    table, particular = _ASCII + _upper_half(encoding), _particular(encoding)
     for place, times in around.items():
-        before, here, after = table[place[0]], table[place[1]], table[place[2]]
-        if _misplaced(before, here, after):
-            inside += MISPLACED_BITS * times
+        if place[1] in particular:
+            before, here, after = table[place[0]], table[place[1]], table[place[2]]
+            inside += MISPLACED_BITS * _misplaced(before, here, after) * times
+            if combining(here):
+                inside += BROKEN_BITS * (before.lower() not in _WITH_TONE) * times
+    roles = b"\0" + raw.translate(_roles(encoding)) + b"\0"
+    for place, times in Counter(zip(roles, roles[1:], roles[2:], strict=False)).items():
+        before, here, after = _ROLES[place[0]], _ROLES[place[1]], _ROLES[place[2]]
+        if here.isascii():
+            continue
         if here.isalpha():
             if (before.islower() and here.isupper()) or (here.islower() and after.isupper()):
                 inside += CAPITAL_INSIDE_BITS * times
@@ -266,31 +323,37 @@ def _shape_bits(around: Counter[tuple[int, int, int]], encoding: str) -> tuple[f
                 turns = before.isupper() and after.islower()
                 capital = CAPITAL_BITS if not before.isalpha() else CAPITAL_NEXT_BITS
                 inside += (CAPITALS_END_BITS if turns else capital) * times
-            if before in _ODD_NEIGHBOURS or after in _ODD_NEIGHBOURS:
+            if before == "#" or after == "#":
                 inside += WEDGED_BITS * times
-            if before in _LETTERS or after in _LETTERS:
+            if before in "aA" or after in "aA":
                 stranger += STRANGER_BITS * times
             elif not before.isalpha() and not after.isalpha():
                 numbered = before.isdigit() or after.isdigit()
                 crowd += (NUMBERED_BITS if numbered else ALONE_BITS) * times
                 stranger += ALONE_BITS * after.isdigit() * times
-        elif combining(here):
-            inside += BROKEN_BITS * (before.lower() not in _WITH_TONE) * times
-        elif after.isalpha():
-            allowed = "’·" if before.isalpha() else _OPENERS
+        elif after.isalpha() and not combining(here):
+            allowed = "’·" if before.isalpha() else "“·"
             inside += WEDGED_BITS * (here not in allowed) * times
     return inside, stranger, crowd
 
 
-def _pair_of_letters_bits(text: str, words: str) -> float:
+def _pair_of_letters_bits(pairs: Mapping[tuple[int, int], int], encoding: str, words: str) -> float:
     """What pairs of letters cost that are not usual side by side; nothing where none is known."""
     if not words:
         return 0.0
-    usual = _usual_pairs(words)
-    pairs = Counter(pairwise(_plain(text)))
+    usual, table = _usual_pairs(words), _plain_letters(encoding)
     return UNUSUAL_PAIR_BITS * sum(
-        n for (a, b), n in pairs.items() if a.isalpha() and b.isalpha() and a + b not in usual
+        n
+        for (a, b), n in pairs.items()
+        if (one := table[a]) and (other := table[b]) and one + other not in usual
     )
+
+
+@cache
+def _plain_letters(encoding: str) -> tuple[str, ...]:
+    """By byte, its letter as ``_plain`` writes it; ``''`` for what is none."""
+    characters = map(_plain, _ASCII + _upper_half(encoding))
+    return tuple(character if character.isalpha() else "" for character in characters)
 
 
 @cache
@@ -318,6 +381,8 @@ COMMON_BITS = 7.0
 STRANGE_BITS = 60.0
 """A character of more than two bytes."""
 _HALF_KANA_BITS = 9.0
+_LEAST_PAIR_BITS = 6.5
+"""No character costs less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,28 +396,33 @@ class _Script:
 
 
 def _by_pairs(raw: bytes) -> Iterable[_Guess]:
-    """What the characters cost under every encoding of pairs."""
+    """What the characters cost at least, under every encoding of pairs."""
     for script in _SCRIPTS:
         for encoding in script.encodings:
-            text = raw.decode(encoding, errors="replace")
-            yield _Guess(encoding, script.language, sum(_pair_bits(text, encoding, script)))
-            if "\ufffd" not in text:
+            text = _decoded(raw, encoding)
+            broken = text.count("\ufffd")
+            others = len(text) - len(text.encode("ascii", "ignore")) - broken
+            yield _Guess(encoding, script, BROKEN_BITS * broken + _LEAST_PAIR_BITS * others)
+            if not broken:
                 break
 
 
-def _pair_bits(text: str, encoding: str, script: _Script) -> Iterable[float]:
-    for character, count in Counter(c for c in text if c > "\x7f").items():
+def _pair_bits(text: str, encoding: str, script: _Script) -> float:
+    bits = 0.0
+    for character, count in Counter(text).items():
+        if character.isascii():
+            continue
         if character == "\ufffd":
-            yield BROKEN_BITS * count
-            continue
-        if character in script.common:
-            yield COMMON_BITS * count
-            continue
-        code = character.encode(encoding, errors="replace")
-        if len(code) == 2:
-            yield script.cost(code[0], code[1]) * count
+            bits += BROKEN_BITS * count
+        elif character in script.common:
+            bits += COMMON_BITS * count
         else:
-            yield (_HALF_KANA_BITS if len(code) == 1 else STRANGE_BITS) * count
+            code = character.encode(encoding, errors="replace")
+            if len(code) == 2:
+                bits += script.cost(code[0], code[1]) * count
+            else:
+                bits += (_HALF_KANA_BITS if len(code) == 1 else STRANGE_BITS) * count
+    return bits
 
 
 def _gb(lead: int, trail: int) -> float:
