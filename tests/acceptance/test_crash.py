@@ -59,7 +59,7 @@ def state(lake: EmbeddedLake) -> State:
         there = [t for t in there if t != "_ingest_rejects"]
     if not there:
         return {}
-    rows = lake.query(
+    rows = lake.read(
         " UNION ALL ".join(f"SELECT '{t}' AS t, x::VARCHAR AS x FROM ({STATE[t]}) x" for t in there)
     )
     return {t: sorted(r["x"] for r in rows if r["t"] == t) for t in there}

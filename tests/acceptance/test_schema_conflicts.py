@@ -35,6 +35,16 @@ WIDENED = {("INTEGER", "BIGINT"): "BIGINT"}
 specification's types know this one."""
 
 
+ON_SERVERS = {
+    # in place, with rows and rejects for what does not fit; a precision that a date has not
+    "INTEGER": ("BIGINT", "VARCHAR"),
+    "TIMESTAMP": ("DATE", "INTEGER"),
+}
+"""Second types that the server lakes see: which of the others fits is decided before the sink."""
+REPAIRED_ON_SERVERS = ("DOUBLE", "VARCHAR")
+"""Another type than the table's, once from numbers and once from text."""
+
+
 def file(values: list[str], start: int = 11) -> str:
     return "id,v\n" + "".join(f"{i},{v}\n" for i, v in enumerate(values, start=start))
 
@@ -56,14 +66,15 @@ def test_schema_conflict_of_two_types_in_two_runs(lake: Lake, old: str) -> None:
     One table for each type that the second file brings.
     """
     lake.configure(sink={"on_type_conflict": "widen"})
-    for new in SAMPLES:
+    types = ON_SERVERS[old] if isinstance(lake, ServerLake) else tuple(SAMPLES)
+    for new in types:
         lake.put(f"{new}/a.csv", file(SAMPLES[old]))
     lake.run()
-    for new, values in SAMPLES.items():
-        lake.put(f"{new}/b.csv", file(values, start=51))
+    for new in types:
+        lake.put(f"{new}/b.csv", file(SAMPLES[new], start=51))
     run = lake.run()
     rejects = lake.rejects()
-    for new in SAMPLES:
+    for new in types:
         table = new.lower()
         stored = stored_of(old, new)
         assert lake.types(table)["v"] == WIDENED.get((old, new), old), new
@@ -96,15 +107,16 @@ def test_schema_conflict_is_repaired_as_if_both_files_had_come_at_once(
     lake: Lake, old: str
 ) -> None:
     """One table for each type that the second file brings, and one that had both at once."""
-    for new, values in SAMPLES.items():
+    types = REPAIRED_ON_SERVERS if isinstance(lake, ServerLake) else tuple(SAMPLES)
+    for new in types:
         lake.put(f"{new}/a.csv", file(SAMPLES[old]))
         lake.put(f"{new}_once/a.csv", file(SAMPLES[old]))
-        lake.put(f"{new}_once/b.csv", file(values, start=51))
+        lake.put(f"{new}_once/b.csv", file(SAMPLES[new], start=51))
     lake.run()
-    for new, values in SAMPLES.items():
-        lake.put(f"{new}/b.csv", file(values, start=51))
+    for new in types:
+        lake.put(f"{new}/b.csv", file(SAMPLES[new], start=51))
     run = lake.run()
-    for new in SAMPLES:
+    for new in types:
         table = new.lower()
         assert lake.types(table) == lake.types(f"{table}_once"), new
         assert lake.column(table, "v") == lake.column(f"{table}_once", "v"), new

@@ -68,27 +68,25 @@ TABLES = ("orders", "_ingest_registry", "_ingest_rejects")
 REFUSALS = (409, 404, 500, 503)
 
 
-@pytest.mark.parametrize(
-    ("name", "fault"),
-    [
-        *((name, TWICE) for name in TABLES),
-        *((name, f"{DONE_THEN}{status}") for name in TABLES for status in REFUSALS),
-        *(("orders", f"{DONE_THEN}{status}") for status in (400, 401, 403, 429)),
-    ],
-)
+@pytest.mark.parametrize("name", TABLES)
 def test_a_commit_that_was_done_and_then_refused_destroys_nothing(
-    lakehouse: Lakehouse, proxy: Catalog, fault: str, name: str
+    lakehouse: Lakehouse, proxy: Catalog, name: str
 ) -> None:
     """A request that is delivered twice: the first does it, the answer is the second one's."""
     lakehouse.put("orders/a.csv", ROWS + "9\n")
     assert [o.status for o in lakehouse.run().outcomes] == [Status.SUCCESS]
-    lakehouse.put("orders/a.csv", MORE + "9\n")
-    proxy.disturb(fault, name)
-    assert [o.status for o in lakehouse.run().outcomes] == [Status.SUCCESS]
-    assert names(lakehouse) == ["eve", "joe", "kim"]
-    assert lakehouse.ask("SELECT count(*) FROM _ingest_registry") == [(2,)]
-    assert lakehouse.ask("SELECT count(*) >= 1 FROM _ingest_rejects") == [(True,)]
-    assert [o.status for o in lakehouse.run().outcomes] == [Status.UNCHANGED]
+    refusals = (*REFUSALS, *((400, 401, 403, 429) if name == "orders" else ()))
+    faults = (TWICE, *(f"{DONE_THEN}{status}" for status in refusals))
+    for number, fault in enumerate(faults, start=2):
+        content, there = ((MORE, ["eve", "joe", "kim"]), (ROWS, ["ann", "bob"]))[number % 2]
+        # Two versions of the same bytes would have the same ETag: blank lines are no records.
+        lakehouse.put("orders/a.csv", content + "9\n" + "\n" * number)
+        proxy.disturb(fault, name)
+        assert [o.status for o in lakehouse.run().outcomes] == [Status.SUCCESS], fault
+        assert names(lakehouse) == there, fault
+        assert lakehouse.ask("SELECT count(*) FROM _ingest_registry") == [(number,)], fault
+        assert lakehouse.ask("SELECT count(*) >= 1 FROM _ingest_rejects") == [(True,)], fault
+        assert [o.status for o in lakehouse.run().outcomes] == [Status.UNCHANGED], fault
 
 
 @pytest.mark.parametrize("name", ["orders", "_ingest_registry"])
