@@ -195,9 +195,9 @@ def _has_control(head: bytes) -> bool:
 
 def _refuse_binary(name: str, head: bytes) -> None:
     zeros = head.count(0)
-    kinds = [head.count(c) for c in (*range(1, 9), *range(14, 27))]
+    controls = head.translate(None, _NO_CONTROL)
     # A single control character that abounds is a delimiter.
-    control = sum(kinds) if sum(map(bool, kinds)) > 3 else 0
+    control = len(controls) if len(set(controls)) > 3 else 0
     if zeros * 4 > len(head):
         raise NotTextError(
             f"{name}: {zeros:,} of the first {len(head):,} bytes are zero: this is no text; "
@@ -319,4 +319,5 @@ def _sequences(block: bytes) -> int:
 
 
 _ASCII = bytes(range(0x80))
+_NO_CONTROL = bytes((0, *range(9, 14), *range(27, 0x100)))
 _NOT_LEADING = bytes(range(0xC2)) + bytes(range(0xF5, 0x100))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
+from math import inf
 from typing import NamedTuple
 
 CHARACTER_BITS = 5.0
@@ -73,24 +74,31 @@ _TIME = r"(?:[01]?\d|2[0-4]):[0-5]\d(?::[0-6]\d(?:\.\d{1,9}|,\d{3})?)?(?:\s?[ap]
 _ZONE = r"(?:\s?(?:Z|UTC|GMT|[+-]\d\d:?(?:\d\d)?))?"
 _CURRENCY = r"(?:[$£€¥₹]|USD|EUR|GBP|Rs\.?)"
 _MOST_DIGITS, _LONGEST_VALUE = 20, 400
-_PATTERN = re.compile(
+_DIGIT = re.compile(r"\d")
+_UNTIMED = re.compile(
     rf"(?P<INTEGER>[+-]?\d{{1,{_MOST_DIGITS}}})"
     rf"|(?P<NUMBER>[(+-]?\s?{_CURRENCY}?\s?[+-]?"
-    r"(?:\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d{1,2}(?:,\d\d)+,\d{3}(?:\.\d+)?"
-    r"|\d{1,3}(?:[. '\u00a0\u202f]\d{3})+(?:,\d+)?"
-    r"|\d*[.,]\d+|\d+[.,]?)"
+    r"(?:\d{1,3}+(?:,\d{3})++(?:\.\d++)?|\d{1,2}+(?:,\d\d)+,\d{3}(?:\.\d++)?"
+    r"|\d{1,3}+(?:[. '\u00a0\u202f]\d{3})++(?:,\d++)?"
+    r"|\d*+[.,]\d++|\d++[.,]?)"
     rf"(?:[eE][+-]?\d{{1,3}})?\s?(?:[%‰]|{_CURRENCY})?\)?)"
-    rf"|(?P<TIMESTAMP>{_DATE}(?:T|\s|,\s|_){_TIME}{_ZONE})"
-    rf"|(?P<DATE>{_DATE})"
-    rf"|(?P<TIME>{_TIME}{_ZONE})"
-    r"|(?P<TOKEN>true|false|yes|no|null|none|nan|na|n/a|nil|[+-]?inf(?:inity)?|\\N|#n/a|-+|\?)"
-    r"|(?P<ADDRESS>(?:https?|ftp|file|s3)://[^\s\",;|]+|www\.[^\s\",;|]+"
-    r"|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?"
-    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|/?(?:[\w.-]+/){2,}[\w.-]*|[a-z]:\\[^\s\"]+"
-    r"|\+\d{1,3}(?:[-. ]?\(?\d{2,4}\)?){2,5}|\(?\d{2,4}\)?(?:[-.]\d{2,4}){2,3})"
-    r"|(?P<WORD>[^\W_][\w.-]*)",
+    rf"|(?P<DATE>{_DATE})",
     re.IGNORECASE,
 )
+_TIMED = re.compile(
+    rf"(?P<TIMESTAMP>{_DATE}(?:T|\s|,\s|_){_TIME}{_ZONE})|(?P<TIME>{_TIME}{_ZONE})", re.IGNORECASE
+)
+"""Both kinds hold a colon, and no other value does; every value holds a digit."""
+_OTHER = re.compile(
+    r"(?P<TOKEN>true|false|yes|no|null|none|nan|na|n/a|nil|[+-]?inf(?:inity)?|\\N|#n/a|-+|\?)"
+    r"|(?P<ADDRESS>(?:https?|ftp|file|s3)://[^\s\",;|]+|www\.[^\s\",;|]+"
+    r"|[\w.+-]++@[\w-]++(?:\.[\w-]++)++|\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?"
+    r"|[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|/?(?:[\w.-]++/){2,}[\w.-]*+|[a-z]:\\[^\s\"]+"
+    r"|\+\d{1,3}(?:[-. ]?\(?\d{2,4}\)?){2,5}|\(?\d{2,4}\)?(?:[-.]\d{2,4}){2,3})"
+    r"|(?P<WORD>[^\W_][\w.-]*+)",
+    re.IGNORECASE,
+)
+"""None holds a blank but telephone numbers that begin with a plus sign."""
 _DECIMAL = re.compile(r"\s*[+-]?\d+\.\d+\s*")
 """Two of these are a place on the map."""
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~\x00-\x1f]")
@@ -101,20 +109,24 @@ _TOKENS = frozenset(
 )
 """The words for true, false or nothing, those of letters alone."""
 _KINDS = Kind.__members__
+_INTEGER, _WORD, _TEXT = Kind.INTEGER, Kind.WORD, Kind.TEXT
+"""The commonest kinds: an attribute of an enumeration takes long to look up."""
 _FIXED_BITS = {Kind.DATE: 16.0, Kind.TIME: 16.0, Kind.TIMESTAMP: 30.0, Kind.TOKEN: 4.0}
+_TELLING = frozenset('",;\t')
+"""Marks that are counted one by one."""
 
 
 def text_bits(text: str) -> float:
     """The cost of a text in bits, taken as free text."""
-    marks = 0 if text.isalnum() else len(_PUNCTUATION.findall(text))
-    if not marks:
-        return CHARACTER_BITS * len(text) + 1.0
+    bits = CHARACTER_BITS * len(text) + 1.0
+    if text.isalnum() or not (marks := _PUNCTUATION.findall(text)):
+        return bits
+    bits += (PUNCTUATION_BITS - CHARACTER_BITS) * len(marks)
+    if _TELLING.isdisjoint(marks):
+        return bits
     odd = ODD_QUOTE_BITS if text.count('"') % 2 else 0.0
     pauses = PAUSE_BITS * (text.count(", ") + text.count("; "))
-    tabs = TAB_BITS * text.count("\t")
-    return (
-        CHARACTER_BITS * (len(text) - marks) + PUNCTUATION_BITS * marks + odd + tabs - pauses + 1.0
-    )
+    return bits + odd + TAB_BITS * text.count("\t") - pauses
 
 
 def classify(text: str, items: Items | None = None) -> Cell:
@@ -125,11 +137,19 @@ def classify(text: str, items: Items | None = None) -> Cell:
     """
     content = text.strip()
     if not content:
-        return Cell(Kind.EMPTY, 1.0, 1.0)
-    cell = _classify(content, items)
+        return _EMPTY
+    kind, free = _kind(content), text_bits(content)
+    bits = free if kind is _WORD else _typed_bits(kind, content, free)
+    if kind is _TEXT and items is not None and len(content) <= _LONGEST_VALUE:
+        listed = _list_bits(content, items)
+        if listed < free:
+            kind, bits = Kind.LIST, listed
     if text[0] == " ":
-        return Cell(cell.kind, cell.bits + BLANK_BITS, cell.text_bits + BLANK_BITS)
-    return cell
+        return Cell(kind, bits + BLANK_BITS, free + BLANK_BITS)
+    return Cell(kind, bits, free)
+
+
+_EMPTY = Cell(Kind.EMPTY, 1.0, 1.0)
 
 
 def kind_of(text: str) -> Kind:
@@ -138,38 +158,31 @@ def kind_of(text: str) -> Kind:
     return _kind(content) if content else Kind.EMPTY
 
 
-def _classify(content: str, items: Items | None) -> Cell:
-    free = text_bits(content)
-    kind = _kind(content)
-    if kind is not Kind.TEXT:
-        return Cell(kind, min(free, _typed_bits(kind, content, free)), free)
-    listed = None if items is None or len(content) > _LONGEST_VALUE else _list_bits(content, items)
-    if listed is None or listed >= free:
-        return Cell(Kind.TEXT, free, free)
-    return Cell(Kind.LIST, listed, free)
-
-
 def _kind(content: str) -> Kind:
     """The kind of one value: what the pattern says, which takes longer for words and integers."""
     if len(content) > _LONGEST_VALUE:
-        return Kind.TEXT
+        return _TEXT
     if content.isalpha():
-        return Kind.TOKEN if content.lower() in _TOKENS else Kind.WORD
+        return Kind.TOKEN if content.lower() in _TOKENS else _WORD
     if content.isdecimal() and len(content) <= _MOST_DIGITS:
-        return Kind.INTEGER
-    match = _PATTERN.fullmatch(content)
-    return _KINDS[match.lastgroup or "TEXT"] if match else Kind.TEXT
+        return _INTEGER
+    match = None
+    if _DIGIT.search(content):
+        match = (_TIMED if ":" in content else _UNTIMED).fullmatch(content)
+    if match is None and (" " not in content or content[0] == "+"):
+        match = _OTHER.fullmatch(content)
+    return _KINDS[match.lastgroup or "TEXT"] if match else _TEXT
 
 
-def _list_bits(content: str, known: Items) -> float | None:
-    """The cost of a cell that is a list; None where it is none."""
+def _list_bits(content: str, known: Items) -> float:
+    """The cost of a cell that is a list; infinite where it is none."""
     found = [content.split(separator) for separator in "|;,/ " if separator in content]
     costs = [
         LIST_BITS + sum(map(known.__getitem__, items))
         for items in found
-        if len(items) > 2 or all(map(_DECIMAL.fullmatch, items))
+        if len(items) > 2 or ("." in content and all(map(_DECIMAL.fullmatch, items)))
     ]
-    return min(costs, default=None)
+    return min(costs, default=inf)
 
 
 class Items(dict[str, float]):
@@ -178,17 +191,18 @@ class Items(dict[str, float]):
     def __missing__(self, item: str) -> float:
         content = item.strip()
         free = text_bits(content)
-        bits = LIST_ITEM_BITS + min(free, _typed_bits(_kind(content), content, free))
+        bits = LIST_ITEM_BITS + _typed_bits(_kind(content), content, free)
         self[item] = bits
         return bits
 
 
 def _typed_bits(kind: Kind, content: str, free: float) -> float:
-    if kind is Kind.ADDRESS:
-        return 0.8 * free
+    """The cost of a value of a kind, as free text at most."""
     if kind in _DIGITS_OVERHEAD:
-        return _DIGITS_OVERHEAD[kind] + _DIGIT_BITS * len(content)
-    return _FIXED_BITS.get(kind, free)
+        return min(free, _DIGITS_OVERHEAD[kind] + _DIGIT_BITS * len(content))
+    if kind in _FIXED_BITS:
+        return min(free, _FIXED_BITS[kind])
+    return 0.8 * free if kind is Kind.ADDRESS else free
 
 
 class Cells(dict[str, Cell]):
@@ -204,7 +218,8 @@ class Cells(dict[str, Cell]):
         return cell
 
     def line(self, text: str) -> Cell:
-        """The kind and cost of a whole line. It is no list: the list may be the row."""
+        """The kind and cost of a whole line. It is no list: the list may be the row. As free text
+        it costs what ``self[text]`` says."""
         cell = self._lines.get(text)
         if cell is None:
             cell = self._lines[text] = classify(text)

@@ -19,11 +19,12 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import islice
 
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind
 from lakefall_plugins.formats.csv.sniffing.layout import is_of_values, mark_of, named_width
 from lakefall_plugins.formats.csv.sniffing.scoring import INNER, Scored
-from lakefall_plugins.formats.csv.sniffing.splitting import Row, Split, Way
+from lakefall_plugins.formats.csv.sniffing.splitting import BLANK, Row, Split, Way
 
 # --- candidates ---
 
@@ -122,6 +123,14 @@ def is_headed(way: Way, split: Split, cells: Cells) -> bool:
     return not titles or _is_titled(way.delimiter, filled[: titles + 1], body, cells)
 
 
+def may_show(delimiter: str, text: str) -> bool:
+    """Whether a delimiter can be one by the names between it, or by quoted cells: it stands in one
+    of the first lines, or there are quotes or escapes."""
+    lines = (line for line in text.split("\n") if line.strip(BLANK))
+    first = islice(lines, _MOST_TITLES + 1)
+    return any(mark in text for mark in "\"'\\") or any(delimiter in line for line in first)
+
+
 def _titles(rows: Sequence[Row]) -> int:
     """Lines without the delimiter above the first one that has it."""
     count = next((n for n, row in enumerate(rows) if len(row.cells) > 1), 0)
@@ -153,7 +162,7 @@ def _is_enough(delimiter: str, rows: Cellses, body: Cellses, cells: Cells) -> bo
 
 def is_set_apart(split: Split) -> bool:
     """Whether the delimiter stands between quoted cells, in rows of one width."""
-    widths = Counter(len(row.cells) for row in split.filled)
+    widths = split.widths
     if not widths or split.misplaced or split.open_end:
         return False
     width, rows = widths.most_common(1)[0]
@@ -367,8 +376,7 @@ def _rows(scored: Scored) -> int:
 def is_whole(scored: Scored) -> bool:
     """Whether every row, the first one too, has the table's width and no quote is misplaced."""
     found = scored.split
-    fits = all(len(row.cells) == scored.width for row in found.filled)
-    return fits and not found.open_end and not found.misplaced
+    return found.widths.keys() <= {scored.width} and not found.open_end and not found.misplaced
 
 
 def _heads_off(scored: Scored) -> bool:

@@ -271,6 +271,9 @@ def _skip_initial_space(found: Found, table: _Table, way: Way) -> bool:
     """
     if way.delimiter in ("", " ", "\t"):
         return way.runs
+    marks = (way.delimiter, way.quotechar, way.escapechar)
+    if not any(mark and f"{mark} " in found.sample.text for mark in marks):
+        return False
     rows, cells = found.best.split.rows, found.cells
     later = [cell for row in rows for cell in row.cells[1:] if cell.strip()]
     spaced = sum(cell.startswith(" ") for cell in later)

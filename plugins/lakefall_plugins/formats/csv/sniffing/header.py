@@ -81,11 +81,13 @@ def _without_copies(
 ) -> tuple[Sequence[Sequence[str]], list[str]]:
     """The body without the first row's copies, where no other row comes again: files with a header
     were joined."""
+    if len(first) < 2 or all(tuple(row[1:]) != tuple(first[1:]) for row in body):
+        return body, []
     # Behind a byte order mark where the files had one each.
     rows = [(row[0].removeprefix("\ufeff"), *row[1:]) for row in body]
     copies = rows.count(tuple(first))
     others = len(rows) - copies
-    if len(first) < 2 or not copies or others < _MANY or len(set(rows)) < others + 1:
+    if not copies or others < _MANY or len(set(rows)) < others + 1:
         return body, []
     kept = [row for row in rows if row != tuple(first)]
     return kept, [f"the first row comes again {copies} times, and no other does"]
@@ -262,7 +264,8 @@ def _against_column(name: str, column: Sequence[str], cells: Cells) -> float:
     lengths = {len(cell) for cell in column}
     if len(column) >= 4 and len(lengths) == 1:
         bits += 1.0 if len(name) not in lengths else -1.0
-    if len(column) >= 3:
+    # A shape with digits is only looked for where most cells hold some.
+    if len(column) >= 3 and sum(map(bool, map(_DIGITS.search, column))) >= 0.8 * len(column):
         shape, common = Counter(_shape(cell) for cell in column).most_common(1)[0]
         if "9" in shape and common >= 0.8 * len(column):
             bits += 2.0 if _shape(name) != shape else -2.5

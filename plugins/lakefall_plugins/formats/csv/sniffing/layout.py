@@ -64,7 +64,9 @@ def locate(rows: Sequence[Row], width: int, comment: str | None, delimiter: str)
 
 def mark_of(cell: str) -> str:
     """The comment mark that a cell begins with; ``''`` for none."""
-    return next((mark for mark in COMMENT_MARKS if cell.startswith(mark)), "")
+    if not cell.startswith(COMMENT_MARKS):
+        return ""
+    return next(mark for mark in COMMENT_MARKS if cell.startswith(mark))
 
 
 _LABEL = re.compile(r"(?:#|//|%|;|!)(?:fields|columns|header|names):?", re.IGNORECASE)
@@ -276,8 +278,9 @@ def _is_record(row: Row) -> bool:
 def _comment(rows: Sequence[Row], width: int, delimiter: str) -> str:
     """The mark of rows that are no records: all that begin with it have fewer cells than the
     table, or are prose."""
+    comments = [row.cells for row in rows if row.cells[0].startswith(COMMENT_MARKS)]
     for mark in COMMENT_MARKS if width > 1 else ():
-        marked = [row.cells for row in rows if row.cells[0].startswith(mark)]
+        marked = [cells for cells in comments if cells[0].startswith(mark)]
         if marked and all(len(c) < width or is_remark(c, mark, delimiter) for c in marked):
             return mark
     return ""
@@ -330,7 +333,7 @@ def footer_lines(
     """
     if len(rows) > 1 and rows[-1].cells[0].strip() == "\x1a":
         return 1
-    if width < 2:
+    if width < 2 or not rows or rows[-1].filled > 1:
         return 0
     phrases = _has_phrases(rows, width)
     last = len(rows)
@@ -405,11 +408,14 @@ def total_lines(rows: Sequence[Row], width: int, footer: int, physical_lines: in
         physical_lines: lines of the text that the rows come from.
     """
     end = physical_lines - footer
-    records = [row for row in rows[1:] if row.line < end and len(row.cells) == width > 1]
-    named = [at for at, row in enumerate(records) if _says_total(row)]
-    if len(records) < _LEAST_RECORDS or named != [len(records) - 1]:
+    records = (r for r in reversed(rows[1:]) if r.line < end and len(r.cells) == width > 1)
+    last = next(records, None)
+    if last is None or not _says_total(last):
         return 0
-    return end - records[-1].line
+    others = list(records)
+    if len(others) + 1 < _LEAST_RECORDS or any(map(_says_total, others)):
+        return 0
+    return end - last.line
 
 
 _LEAST_RECORDS = 3
@@ -457,6 +463,8 @@ def main_part(found: Sequence[Part], rows: Sequence[Row], rest: float) -> int:
     Args:
         rest: how many times as long as the sample the rest of the file is.
     """
+    if len(found) == 1:
+        return 0
     sizes: list[float] = [
         sum(not row.blank for row in rows[part.start : part.end]) for part in found
     ]

@@ -10,8 +10,7 @@ whole without it, it is no escape.
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,8 +35,10 @@ def ways(
 ) -> list[Way]:
     """The ways of reading to score with these delimiters. Given parts are taken as they are."""
     found: list[Way] = []
+    before = {q: _before(text, q) for q in "\"'"}
     for d in delimiters:
-        quotes = [quotechar] if quotechar is not None else _quotes_in(text, d)
+        opening = [q for q in before if not before[q].isdisjoint({"\n", d or "\n"})]
+        quotes = [quotechar] if quotechar is not None else ["", *opening]
         for q in quotes:
             escapes = [escapechar] if escapechar is not None else _escapes_in(text, d, q)
             runs = (False, True) if d == " " and "  " in text else (False,)
@@ -45,15 +46,11 @@ def ways(
     return found
 
 
-def _quotes_in(text: str, delimiter: str) -> list[str]:
-    """No quote, and each quote that opens a cell somewhere."""
-    return ["", *(q for q in "\"'" if q in text and _opens_cell(text, delimiter, q))]
-
-
-def _opens_cell(text: str, delimiter: str, quotechar: str) -> bool:
-    """Whether the quote stands at the beginning of a cell anywhere."""
-    before = f"(?:^|{re.escape(delimiter)})" if delimiter else "^"
-    return re.search(rf"{before} *{quotechar}", text, re.MULTILINE) is not None
+def _before(text: str, quotechar: str) -> set[str]:
+    """What stands before the quotes of a text: characters, blanks left out and not, and a line end
+    where one begins a line."""
+    parts = f"\n{text}".split(quotechar)[:-1]
+    return {part[-1:] for part in parts} | {part.rstrip(" ")[-1:] for part in parts}
 
 
 def _escapes_in(text: str, delimiter: str, quotechar: str) -> list[str]:
@@ -79,7 +76,7 @@ class Marked:
 
     @classmethod
     def of(cls, way: Way, split: Split) -> Marked:
-        widths = Counter(len(row.cells) for row in split.filled)
+        widths = split.widths
         width, most = widths.most_common(1)[0] if widths else (1, 0)
         return cls(way, split, width, widths.total() - most)
 

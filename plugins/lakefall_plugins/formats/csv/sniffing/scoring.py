@@ -235,7 +235,7 @@ def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, mark
     bits = len(regular) * (width - 1) * mark.use
     for column, times in _columns(regular, width):
         bits += times * _column_bits(column, cells, mark.delimiter, single=width == 1)
-    bits += sum(TITLE_BITS + cells[row.cells[0]].text_bits for row in rows[:titles])
+    bits += sum(TITLE_BITS + cells.line(row.cells[0]).text_bits for row in rows[:titles])
     others = [row.cells for row in rows[titles:] if len(row.cells) != width]
     counted = Counter(others)
     bits += sum(_odd_row_bits(row, width, cells, mark.use) for row in counted)
@@ -262,9 +262,9 @@ def _columns(
 def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) -> float:
     off = abs(len(row) - width)
     if row[0].startswith("#"):
-        return COMMENT_BITS + sum(cells[text].text_bits for text in row)
+        return COMMENT_BITS + sum(cells.line(text).text_bits for text in row)
     if len(row) == 1:
-        return ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + cells[row[0]].text_bits
+        return ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + cells.line(row[0]).text_bits
     bits = ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + (len(row) - 1) * max(use, _ODD_ROW_USE_BITS)
     return bits + sum(min(cells[text].bits + MISFIT_BITS, cells[text].text_bits) for text in row)
 
@@ -275,20 +275,21 @@ def _column_bits(column: Iterable[str], cells: Cells, delimiter: str, *, single:
     counts: dict[str, int] = {}
     for text in column:
         counts[text] = counts.get(text, 0) + 1
-    look = cells.line if single else cells.__getitem__
-    known = [(text, count, *look(text)) for text, count in counts.items()]
+    known = list(map(cells.line if single else cells.__getitem__, counts))
     masses: dict[Kind, int] = {}
-    total = 0
-    for _, count, kind, _, _ in known:
+    for (kind, _, _), count in zip(known, counts.values(), strict=True):
         masses[kind] = masses.get(kind, 0) + count
-        total += count
-    main = main_kind(masses)
-    bits = COLUMN_BITS
-    passages = [text for text, _, kind, _, _ in known if kind is Kind.TEXT and "\n" in text]
+    total, usual, passage = sum(masses.values()), (main_kind(masses), Kind.EMPTY), Kind.TEXT
+    passages = [
+        text
+        for text, (kind, _, _) in zip(counts, known, strict=True)
+        if "\n" in text and kind is passage
+    ]
     share = _passage_share(passages, delimiter) if passages else 1.0
-    for text, count, kind, typed, free in known:
-        once = typed * share if passages and kind is Kind.TEXT and "\n" in text else typed
-        if kind is not main and kind is not Kind.EMPTY:
+    bits = COLUMN_BITS
+    for (text, count), (kind, typed, free) in zip(counts.items(), known, strict=True):
+        once = typed * share if passages and kind is passage and "\n" in text else typed
+        if kind not in usual:
             once = min(once + MISFIT_BITS, free + 1.0)
         bits += once
         if count > 1:

@@ -20,6 +20,7 @@ from lakefall_plugins.formats.csv.sniffing.delimiters import (
     is_headed,
     is_set_apart,
     is_whole,
+    may_show,
     others_in,
     preferred_in,
     settle,
@@ -213,7 +214,10 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
         scored = scores(read(preferred_in(text, preferred)))
         if not options.strict_delimiters:
             plain = _is_table(min(scored, key=_bits)) or _is_column(text, cells)
-            others = read(others_in(text, preferred))
+            candidates = others_in(text, preferred)
+            if plain:
+                candidates = [d for d in candidates if may_show(d, text)]
+            others = read(candidates)
             shown = [o for o in others if is_headed(*o, cells) or is_set_apart(o[1])]
             scored += [as_preferred(s, preferred) for s in scores(shown)]
             rest = [] if plain else scores([o for o in others if o not in shown])

@@ -8,8 +8,13 @@ are evidence; so the sniffer splits by regular expression. Line ends have been t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
+from typing import NamedTuple
+
+BLANK = " \t\x1a"
+"""What an empty line may hold: blanks, and the mark that ended files in DOS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +29,7 @@ class Way:
     are columns aligned with blanks."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One record of the sample."""
 
     line: int
@@ -35,7 +39,7 @@ class Row:
     @property
     def blank(self) -> bool:
         """Whether the record is an empty line, or the mark that ended files in DOS."""
-        return len(self.cells) == 1 and not self.cells[0].strip(" \t\x1a")
+        return len(self.cells) == 1 and not self.cells[0].strip(BLANK)
 
     @property
     def filled(self) -> int:
@@ -69,11 +73,15 @@ class Split:
         """The rows that are not blank; each way's rows are gone through many times."""
         return tuple(row for row in self.rows if not row.blank)
 
+    @cached_property
+    def widths(self) -> Counter[int]:
+        """How many rows, blank ones left out, have so many cells."""
+        return Counter([len(row.cells) for row in self.filled])
+
     @property
     def whole_until_cut(self) -> bool:
         """A cell is longer than the sample, and the rows before it are all of one width."""
-        widths = {len(row.cells) for row in self.filled}
-        return self.cut and len(self.rows) > 1 and len(widths) <= 1
+        return self.cut and len(self.rows) > 1 and len(self.widths) <= 1
 
 
 def split(text: str, way: Way, truncated: bool = False) -> Split:
