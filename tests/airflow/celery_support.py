@@ -49,7 +49,7 @@ FOLDER = Path(__file__).parent
 
 
 class Pause(Plugin[NoOptions]):
-    """Stands still at an event for as long as a test wants it to."""
+    """Stands still at an event of a table, or of any, for as long as a test wants it to."""
 
     name = "pause"
     stage = Stage.CATALOG_REGISTRAR
@@ -57,8 +57,8 @@ class Pause(Plugin[NoOptions]):
     @hookimpl
     def event(self, event):
         hold = FOLDER / f"hold-{event.name}"
-        if hold.exists():
-            (FOLDER / "reached").touch()
+        if hold.exists() and hold.read_text() in ("", event.table):
+            (FOLDER / f"reached-{event.name}").touch()
             while hold.exists():
                 time.sleep(0.05)
 '''
@@ -237,11 +237,16 @@ class Celery:
         )
 
     @contextmanager
-    def holding(self, event: str) -> Iterator[Callable[[], None]]:
-        """Let pipelines with the plugin `pause` stand still at an event; the call waits for it."""
-        hold, reached = self.pipelines / f"hold-{event}", self.pipelines / "reached"
+    def holding(self, event: str, table: str = "") -> Iterator[Callable[[], None]]:
+        """Let pipelines with the plugin `pause` stand still at an event; the call waits for it.
+
+        ``table``: of this table only.
+        """
+        hold, reached = self.pipelines / f"hold-{event}", self.pipelines / f"reached-{event}"
         reached.unlink(missing_ok=True)
-        hold.touch()
+        written = self.pipelines / "hold-new"
+        written.write_text(table)
+        written.rename(hold)
 
         def wait() -> None:
             until(reached.exists, 120, event)

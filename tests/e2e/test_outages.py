@@ -28,12 +28,23 @@ if event.name == {event!r} and {table!r} in ("", event.table) and not here.exist
 
 
 @pytest.fixture
-def own(stack: Stack) -> Iterator[Servers]:
-    """All servers run; what a test stopped runs again after it."""
-    yield Servers(stack.env())
+def own(stack: Stack) -> Servers:
+    """All servers run, also those that a test before this one stopped."""
+    return started(stack)
+
+
+@pytest.fixture
+def without_trino(stack: Stack) -> Servers:
+    """All but Trino run. Tests of it follow each other: each start of Trino takes half a minute."""
+    stack.stop("trino")
+    return started(stack, but="trino")
+
+
+def started(stack: Stack, but: str = "") -> Servers:
     for status in stack.status():
-        if not status.ready:
+        if not status.ready and status.name != but:
             stack.start(status.name)
+    return Servers(stack.env())
 
 
 @pytest.fixture
@@ -55,17 +66,28 @@ def told(own: Servers, tmp_path: Path) -> Iterator[IcebergLake]:
         yield lake
 
 
-def test_row_trino_unreachable_before_the_run_with_the_trino_sink(
-    stack: Stack, trino: TrinoLake
+def test_row_trino_unreachable_is_a_warning_with_the_iceberg_sink(
+    without_trino: Servers, tmp_path: Path
 ) -> None:
-    trino.put("t/a.csv", ROWS)
-    stack.stop("trino")
-    run = trino.cli("run", trino.pipeline, "--json")
-    assert run.code == 1
-    assert "Trino" in run.stderr and trino.servers.env["TRINO_URL"] in run.stderr
-    stack.start("trino")
-    assert trino.run().statuses() == {"t/a.csv": "success"}
-    assert trino.column("t", "name") == ["x", "y"]
+    with IcebergLake.on(without_trino, tmp_path, registrars=True) as told:
+        told.put("t/a.csv", ROWS)
+        run = told.run()
+        assert run.of("t/a.csv")["status"] == "success"
+        assert "trino" in run.stderr.lower()
+        assert told.column("t", "name") == ["x", "y"]
+
+
+def test_row_trino_unreachable_before_the_run_with_the_trino_sink(
+    stack: Stack, without_trino: Servers, tmp_path: Path
+) -> None:
+    with TrinoLake.on(without_trino, tmp_path) as trino:
+        trino.put("t/a.csv", ROWS)
+        run = trino.cli("run", trino.pipeline, "--json")
+        assert run.code == 1
+        assert "Trino" in run.stderr and trino.servers.env["TRINO_URL"] in run.stderr
+        stack.start("trino")
+        assert trino.run().statuses() == {"t/a.csv": "success"}
+        assert trino.column("t", "name") == ["x", "y"]
 
 
 def test_row_trino_unreachable_during_the_run_fails_that_file_only(
@@ -88,17 +110,6 @@ def test_row_trino_unreachable_during_the_run_fails_that_file_only(
     assert trino.row_counts("first") == {"first/a.csv": 2}
     assert trino.row_counts("second") == {"second/a.csv": 2}
     assert set(trino.run().statuses().values()) == {"unchanged"}
-
-
-def test_row_trino_unreachable_is_a_warning_with_the_iceberg_sink(
-    stack: Stack, told: IcebergLake
-) -> None:
-    told.put("t/a.csv", ROWS)
-    stack.stop("trino")
-    run = told.run()
-    assert run.of("t/a.csv")["status"] == "success"
-    assert "trino" in run.stderr.lower()
-    assert told.column("t", "name") == ["x", "y"]
 
 
 def test_row_superset_unreachable_is_a_warning_and_a_later_run_registers(
