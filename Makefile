@@ -53,12 +53,13 @@ lint: $(INSTALLED) ## ruff
 types: $(INSTALLED) ## mypy --strict
 	$(BIN)/mypy
 
-# Properties are tried with a third of their usual examples; `make test` tries all.
+# Properties are tried with a third of their usual examples, and tests that take seconds each are
+# marked `slow` and left to `make test`, which runs and tries all.
 check: $(INSTALLED) ## lint, types, unit, contract and documentation tests: under 3 minutes
 	@$(MAKE) --no-print-directory -j2 lint types quick
 
 quick: $(INSTALLED)
-	LAKEFALL_TEST_EXAMPLES=8 $(BIN)/pytest -q -n $(CORES) tests/unit tests/contracts tests/docs
+	LAKEFALL_TEST_EXAMPLES=8 $(BIN)/pytest -q -n $(CORES) -m "not slow" tests/unit tests/contracts tests/docs
 
 test: lint types ## lint, types, and every test, with servers of their own
 	$(BIN)/python -m stack run -- $(BIN)/pytest -n $(WORKERS)

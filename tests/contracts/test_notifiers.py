@@ -191,6 +191,7 @@ class TestSqs(OfBucket):
         send(self.given, json.dumps(s3_event(key)))
 
 
+@pytest.mark.slow
 def test_a_message_is_deleted_when_its_files_are_recorded_and_hidden_until_then() -> None:
     """And one that is no event is left to the dead letter queue."""
     dead = queue()["queue_url"]
@@ -268,6 +269,7 @@ def loaded(reports: list[RunReport]) -> list[str]:
     return sorted(o.file.key for o in every if o.status is Status.SUCCESS)
 
 
+@pytest.mark.slow
 def test_from_the_event_to_the_row_without_a_listing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -85,6 +85,7 @@ def test_it_is_found_and_used(installed: Path, tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == ("['1234.50', 'None', 'None']\n", "")
 
 
+@pytest.mark.slow
 def test_its_own_tests_pass(installed: Path, tmp_path: Path) -> None:
     shutil.copytree(PROJECT / "tests", tmp_path / "tests")
     done = python(installed, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path))
@@ -96,6 +97,7 @@ def objects(printed: str) -> list[dict[str, object]]:
     return [json.loads(line) for line in printed.splitlines()]
 
 
+@pytest.mark.slow
 def test_a_pipeline_of_nothing_else(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "crew.yaml").write_text(ONLY_SAMPLES)
 

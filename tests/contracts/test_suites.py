@@ -695,6 +695,7 @@ SPOILT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suite", "hook", "change", "laws"), cases())
 def test_a_plugin_that_breaks_a_law_fails_it(
     suite: type, hook: str, change: Change, laws: str

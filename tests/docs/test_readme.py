@@ -83,6 +83,7 @@ def run(line: str) -> tuple[int, str]:
     return code, out.getvalue()
 
 
+@pytest.mark.slow
 def test_every_block_works_in_the_order_of_the_page(place: Path) -> None:
     printed: dict[str, str] = {}
     for block in BLOCKS:

@@ -408,6 +408,7 @@ def test_many_small_members_count_together(out: Path) -> None:
     refused(out, "t/a.zip", content, "expand to more than", limits=ArchiveLimits(ratio=10))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("strict")
 @pytest.mark.parametrize("key", ["t/a.zip", "t/a.tar"])
 def test_a_compressed_bomb_inside_an_archive(out: Path, key: str) -> None:
@@ -459,6 +460,7 @@ def test_members_that_share_bytes_are_refused(out: Path) -> None:
     refused(out, "t/a.zip", raw_zip((fields, b"a.csv", kernel), *shared), "overlaps another one")
 
 
+@pytest.mark.slow
 def test_more_members_than_are_allowed(out: Path) -> None:
     members = [(f"{n}.txt", b"") for n in range(10_000)]
     for key in ("t/a.zip", "t/a.tar.gz"):

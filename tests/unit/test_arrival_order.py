@@ -125,6 +125,7 @@ def compare(folder: Path, days: Sequence[Files]) -> None:
     assert {t: steps.table(t) for t in tables} == {t: once.table(t) for t in tables}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [20241])
 def test_types_and_rows_do_not_depend_on_the_order_of_arrival(tmp_path: Path, seed: int) -> None:
     """Random files of some kinds, new, replaced, deleted and returning; a table for each draw."""
@@ -146,6 +147,7 @@ def test_types_and_rows_do_not_depend_on_the_order_of_arrival(tmp_path: Path, se
     compare(tmp_path, days)
 
 
+@pytest.mark.slow
 def test_each_kind_and_then_another(tmp_path: Path) -> None:
     pairs = [(a, b) for a in KINDS for b in ("decimals", "texts") if a != b][::2]
     first, second = {}, {}
@@ -305,6 +307,7 @@ def test_a_load_beside_one_that_is_never_recorded_is_tried_again(
     assert lake.types() == "int32"
 
 
+@pytest.mark.slow
 def test_batches_of_one_run_know_of_each_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -356,6 +359,7 @@ def test_a_type_is_taken_only_if_every_file_keeps_its_values(tmp_path: Path) -> 
     assert lake.types() == "string"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
 def test_types_do_not_depend_on_how_the_tasks_of_files_interleave(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int

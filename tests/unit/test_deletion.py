@@ -82,6 +82,7 @@ def lake(tmp_path: Path) -> Iterator[Lake]:
     yield made
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_takes_its_rows_rejects_and_memory_along(lake: Lake) -> None:
     lake.put("t/c.csv", text="id,name\n1,ann\n2,bob\n3,x,y\n4,eve\n")
     lake.run()
@@ -108,6 +109,7 @@ def test_by_default_rows_stay(lake: Lake) -> None:
     assert len(lake.keys()) == 3
 
 
+@pytest.mark.slow
 def test_more_than_the_fraction_is_an_accident(lake: Lake) -> None:
     lake.put("other/a.csv", "other/b.csv")
     lake.run()

@@ -84,6 +84,7 @@ def misfits(column: Column) -> int:
     return int(found[1].replace(",", "")) if found else 0
 
 
+@pytest.mark.slow
 @given(table=tables())
 @settings(deadline=None, max_examples=8)
 def test_the_table_is_what_infer_said(

@@ -55,6 +55,7 @@ def expected(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_every_granularity_makes_the_same_tables_and_registry_on_any_hosts(
     lake: Lake, expected: Lake, granularity: str
@@ -71,6 +72,7 @@ def test_every_granularity_makes_the_same_tables_and_registry_on_any_hosts(
     assert lake.run(granularity, "r2").counts == {}
 
 
+@pytest.mark.slow
 def test_one_host_that_keeps_its_cache_makes_the_same(lake: Lake, expected: Lake) -> None:
     filled(lake).run("step", host="one")
     assert lake.rows("orders") == expected.rows("orders")
@@ -78,6 +80,7 @@ def test_one_host_that_keeps_its_cache_makes_the_same(lake: Lake, expected: Lake
     assert lake.heard.count("infer.started") == 3, "once a file, whatever step asks"
 
 
+@pytest.mark.slow
 def test_two_hosts_that_take_turns_make_the_same(lake: Lake, expected: Lake) -> None:
     filled(lake)
     listing = lake.steps(host="a").scan()
@@ -94,6 +97,7 @@ def test_two_hosts_that_take_turns_make_the_same(lake: Lake, expected: Lake) -> 
     assert lake.facts() == expected.facts()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("again", STEPS[:-1])
 def test_a_step_that_is_done_twice_changes_nothing(lake: Lake, again: str) -> None:
     lake.put("orders/a.csv", orders(1, 30))
@@ -107,6 +111,7 @@ def test_a_step_that_is_done_twice_changes_nothing(lake: Lake, again: str) -> No
     assert lake.run("step", "r2").counts == {}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("columns", "named"), [(200, 200), (2000, 400)], ids=["200 columns", "2,000 columns"]
 )
@@ -184,6 +189,7 @@ def test_what_is_worth_another_try(lake: Lake) -> None:
     assert failure.outcome.digest == lake.runner().pipeline.config.digest
 
 
+@pytest.mark.slow
 def test_the_reason_of_a_failure_is_recorded_and_other_files_go_on(lake: Lake) -> None:
     filled(lake).run("step")
     registry = lake.registry()
@@ -206,6 +212,7 @@ def test_unknown_tables_and_keys_are_told(lake: Lake) -> None:
         lake.steps().scan(keys=["t/b.csv"])
 
 
+@pytest.mark.slow
 def test_only_one_table_or_key_and_by_force(lake: Lake) -> None:
     filled(lake)
     assert lake.run("step", tables=["people"]).counts == {"success": 1, "failed": 1}
@@ -301,6 +308,7 @@ def test_a_failure_is_recorded_at_the_last_try_only(
     assert lake.registry()["t/a.csv"].error == "others kept winning"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("granularity", GRANULARITIES)
 def test_files_that_are_gone_from_the_source_lose_their_rows(
     tmp_path: Path, granularity: str

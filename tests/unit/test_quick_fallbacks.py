@@ -176,6 +176,7 @@ def outcome_of(folder: Path, case: Case) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 def test_what_was_assumed_leaves_no_trace(tmp_path: Path, case: Case) -> None:
     results = []

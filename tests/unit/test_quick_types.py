@@ -105,6 +105,7 @@ def told(outcome: Outcome) -> tuple[Any, ...]:
     )
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(columns(), min_size=2, max_size=2), min_size=1, max_size=2))
 @settings(deadline=None, max_examples=15)
 def test_quick_types_are_those_of_all_rows(

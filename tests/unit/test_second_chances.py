@@ -142,6 +142,7 @@ def test_a_plan_of_second_chances_lists_the_source_once(
     assert len(listed) == 1
 
 
+@pytest.mark.slow
 def test_a_wider_format_of_numbers_wins_cells_of_a_table_that_exists(folder: Path) -> None:
     put(folder, "t/grouped.csv", f'id,n,note\n{GOOD}61,"1,234",x\n')
     Runner(opened(folder)).run()
@@ -161,6 +162,7 @@ def test_a_wider_format_of_numbers_wins_cells_of_a_table_that_exists(folder: Pat
     assert numbers(folder, "t/later.csv") == [5678]
 
 
+@pytest.mark.slow
 def test_options_that_win_nothing_change_nothing(folder: Path) -> None:
     planned = planning.plan(Runner(opened(folder)), rejected=True)
     assert not planned.changes
@@ -189,6 +191,7 @@ def test_files_that_changed_or_went_are_left_alone(folder: Path) -> None:
     assert planned.warnings == report.left
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_now_keeps_its_rows_and_wins_nothing(folder: Path) -> None:
     strict = "reader.on_misfit=fail"
     planned = planning.plan(Runner(opened(folder, strict)), rejected=True)
@@ -228,6 +231,7 @@ def test_retry_without_rejects_says_so(command: Command) -> None:
     assert command("retry", "--rejected", "--table", "u", "--json")[:2] == (0, [])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("words", [[], ["--table", "t"], ["t/cells.csv", "--table", "t"]])
 def test_retry_wants_keys_or_rejected(command: Command, words: list[str]) -> None:
     code, _, output = command("retry", *words)
@@ -235,6 +239,7 @@ def test_retry_wants_keys_or_rejected(command: Command, words: list[str]) -> Non
     assert "name the keys of the files, or pass --rejected" in output
 
 
+@pytest.mark.slow
 def test_plan_says_what_would_be_won(command: Command) -> None:
     code, objects, _ = command("plan", "--rejected", "--json", "--set", NULLS)
     assert code == 2

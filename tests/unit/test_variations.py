@@ -12,6 +12,7 @@ SEED = int(os.environ.get("LAKEFALL_TEST_SEED", "20260101"))
 GROUPS = load_groups()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("group", GROUPS)
 def test_variations_are_read_right_or_refused(group: str) -> None:
     found = list(outcomes(SEED, [group], range(FILES)))

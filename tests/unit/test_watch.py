@@ -255,6 +255,7 @@ def test_an_outage_ends_with_a_listing(place: Place) -> None:
         assert watcher.health()["ok"]
 
 
+@pytest.mark.slow
 def test_two_watchers_lose_and_double_nothing(place: Place) -> None:
     """Each has told it the other's files too."""
     keys = [f"t{n % 2}/{n}.csv" for n in range(6)]
@@ -326,6 +327,7 @@ def test_content_that_another_key_has_is_found_though_nothing_is_listed(place: P
     assert "same content as 't/a.csv'" in place.outcomes(Status.SKIPPED)[0][1]
 
 
+@pytest.mark.slow
 def test_a_table_that_takes_long_holds_up_no_other(place: Place) -> None:
     """Its own files come in order, and the message that told of it is kept until it is loaded."""
     more = "notifier: folder\nvalidator: waiting"

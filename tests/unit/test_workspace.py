@@ -58,6 +58,7 @@ def _many_runs(cache: Path, name: str) -> None:
             (folder / "file").write_text("x")
 
 
+@pytest.mark.slow
 def test_runs_that_start_together_do_not_take_each_other_for_dead(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=_many_runs, args=(tmp_path, str(n))) for n in range(3)]

@@ -35,6 +35,7 @@ GOOD: dict[str, Any] = {
 }
 
 
+@pytest.mark.slow
 @settings(
     max_examples=300,
     deadline=None,

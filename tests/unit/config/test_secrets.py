@@ -105,6 +105,7 @@ def test_the_secrets_of_the_plugins_are_known() -> None:
     assert (Stage.CATALOG_REGISTRAR, "superset", ("password",)) in FOUND
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("stage", "name", "path"), FOUND, ids=str)
 def test_no_secret_option_is_shown(
     asked: Path, stage: Stage, name: str, path: Path_, capsys: pytest.CaptureFixture[str]
@@ -120,6 +121,7 @@ def test_no_secret_option_is_shown(
         assert SECRET not in said(capsys, "explain", str(asked), *sets), value
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_a_secret_where_a_name_belongs_is_not_shown(
     asked: Path, command: list[str], capsys: pytest.CaptureFixture[str]

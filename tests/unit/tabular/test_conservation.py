@@ -122,6 +122,7 @@ def assert_refused(folder: Path, outcome: Outcome, *words: str) -> None:
     assert history(folder) == [("failed", 0)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lie", "words"),
     {

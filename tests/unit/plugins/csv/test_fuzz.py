@@ -16,6 +16,7 @@ HANG = 60.0
 """Seconds of CPU; how fast it is, is for a quiet machine to tell."""
 
 
+@pytest.mark.slow
 def test_damaged_files_lose_nothing() -> None:
     cases = fuzz.many(range(FILES), SEED, None, seconds_at_most=HANG)
     broken = [case for case in cases if case.problem]

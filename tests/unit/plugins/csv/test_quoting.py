@@ -29,6 +29,7 @@ def loaded(folder: Path, text: str, **options: object) -> tuple[float, Rows]:
     return found.confidence, [list(opened.records.header), *rows]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(
     cells=st.lists(st.tuples(CELL, CELL), min_size=1, max_size=6),

@@ -100,6 +100,7 @@ def told(converted: Converted) -> Converted:
     return replace(converted, paths=(), ingested_at=None)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 @given(files=st.lists(st.lists(ANY, max_size=5), min_size=2, max_size=5), crlf=st.booleans())
 @settings(deadline=None, max_examples=25)
 def test_files_converted_together_are_as_if_converted_alone(
@@ -128,6 +129,7 @@ def test_nothing_is_left_out_where_nothing_has_to_be_told(
     assert [each.file.key for each in found] == [each.local.file.key for each in records]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [5, 40, 4_000])
 def test_rows_stay_in_the_order_of_their_file(tmp_path: Path, rows: int) -> None:
     files = [text([(str(i), "", f"{n}") for i in range(rows)]) for n in range(64)]

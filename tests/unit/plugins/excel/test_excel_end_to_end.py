@@ -41,6 +41,7 @@ def lake(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_workbooks_and_csv_files_feed_one_table(lake: Path) -> None:
     inbox, pipeline = lake / "inbox" / "shops", open_pipeline(lake / "p.yaml")
 

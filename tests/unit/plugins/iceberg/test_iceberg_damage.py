@@ -115,6 +115,7 @@ def test_a_sound_table_is_left_alone(lakehouse: Lakehouse) -> None:
     whole(lakehouse)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("hurt", HURT)
 @pytest.mark.parametrize("what", ["*.parquet", "*-m0.avro", "snap-*.avro", "*.metadata.json"])
 @pytest.mark.parametrize("table", ["orders", "_ingest_registry", "_ingest_rejects"])

@@ -103,6 +103,7 @@ def test_a_snapshot_that_was_rolled_back_goes_when_it_is_old(lakehouse: Lakehous
 # --- which files ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(6))
 def test_only_what_nobody_else_names_goes(lakehouse: Lakehouse, seed: int) -> None:
     """Any history, any choice of snapshots: the same files as reading everything gives."""
@@ -190,6 +191,7 @@ def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     monkeypatch.setattr("lakefall_plugins.sinks.iceberg.maintenance.maintain.datetime", Later)
 
 
+@pytest.mark.slow
 def test_files_that_wait_are_not_forgotten_when_their_snapshot_expires(
     lakehouse: Lakehouse,
 ) -> None:
@@ -206,6 +208,7 @@ def test_files_that_wait_are_not_forgotten_when_their_snapshot_expires(
 # --- what is still known ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [16_000, 10])
 def test_rebuild_after_an_expiry_loads_nothing_again(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch, limit: int

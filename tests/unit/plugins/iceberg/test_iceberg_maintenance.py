@@ -65,6 +65,7 @@ def test_small_data_files_become_one_and_every_row_stays(lakehouse: Lakehouse) -
     assert summary["total-data-files"] == "1"
 
 
+@pytest.mark.slow
 def test_maintaining_again_does_nothing(lakehouse: Lakehouse) -> None:
     fill(lakehouse, times=2)
     for options in ({}, EAGER):
@@ -76,6 +77,7 @@ def test_maintaining_again_does_nothing(lakehouse: Lakehouse) -> None:
             assert tree(lakehouse) == before
 
 
+@pytest.mark.slow
 def test_a_dry_run_writes_nothing_and_tells_the_same(lakehouse: Lakehouse) -> None:
     fill(lakehouse, times=3)
     for name in TABLES:
@@ -158,6 +160,7 @@ def test_every_type_survives(lakehouse: Lakehouse) -> None:
 # --- after it ---
 
 
+@pytest.mark.slow
 def test_a_merged_source_file_is_replaced_by_writing_one_data_file_anew(
     lakehouse: Lakehouse,
 ) -> None:
@@ -177,6 +180,7 @@ def test_a_merged_source_file_is_replaced_by_writing_one_data_file_anew(
     assert named(lakehouse) == stored(lakehouse)
 
 
+@pytest.mark.slow
 def test_a_large_source_file_keeps_data_files_of_its_own(lakehouse: Lakehouse) -> None:
     fill(lakehouse)
     size = max(f.file_size_in_bytes for f in data_files(lakehouse))
@@ -193,6 +197,7 @@ def test_a_large_source_file_keeps_data_files_of_its_own(lakehouse: Lakehouse) -
     assert len([p for p in stored(lakehouse) - before if p.endswith(".parquet")]) == 1
 
 
+@pytest.mark.slow
 def test_rejects_of_merged_data_files_are_replaced_and_dropped(lakehouse: Lakehouse) -> None:
     def kept() -> list[tuple[str, str]]:
         return lakehouse.ask("SELECT file_key, etag FROM _ingest_rejects ORDER BY 1, 2")
@@ -214,6 +219,7 @@ def test_rejects_of_merged_data_files_are_replaced_and_dropped(lakehouse: Lakeho
     assert [(r.key, r.line) for r in lakehouse.sink.stored_rejects("", "")] == [("orders/3.csv", 3)]
 
 
+@pytest.mark.slow
 def test_the_registry_says_the_same_afterwards(lakehouse: Lakehouse) -> None:
     fill(lakehouse, times=3)
     lakehouse.fail(source("orders/x.csv"), "no header")
@@ -315,6 +321,7 @@ def test_equality_deletes_are_told_and_left(lakehouse: Lakehouse) -> None:
     assert "equality deletes" in reason
 
 
+@pytest.mark.slow
 def test_snapshots_of_a_table_that_shares_its_files_stay(lakehouse: Lakehouse) -> None:
     fill(lakehouse, 3, times=2)
     table(lakehouse).transaction().set_properties({"gc.enabled": "false"}).commit_transaction()
@@ -340,6 +347,7 @@ def test_the_snapshot_says_whose_it_is(lakehouse: Lakehouse) -> None:
     assert len(summary[names.COMMIT_ID]) == 32
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [25])
 def test_many_manifests_become_few(lakehouse: Lakehouse, number: int) -> None:
     """Tables of others do not merge their manifests."""

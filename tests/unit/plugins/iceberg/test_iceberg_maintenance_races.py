@@ -105,6 +105,7 @@ def test_a_file_that_was_replaced_meanwhile_stays_replaced(
     assert counts(lakehouse) == REPLACED
 
 
+@pytest.mark.slow
 def test_only_the_group_that_was_touched_is_given_up(
     lakehouse: Lakehouse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,6 +337,7 @@ def maintain_often(folder: Path) -> None:
             maintain(lakehouse, name, keep_snapshots_for=0, keep_snapshots=3, grace="10m")
 
 
+@pytest.mark.slow
 def test_writers_and_maintenance_at_once(tmp_path: Path, processes: Any) -> None:
     writers = [processes.Process(target=replace_often, args=(tmp_path, n)) for n in range(2)]
     keepers = [processes.Process(target=maintain_often, args=(tmp_path,)) for _ in range(2)]
@@ -397,6 +399,7 @@ def die_at(folder: Path, point: str) -> None:
     maintain(Lakehouse(folder), **EAGER)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point",
     [

@@ -62,6 +62,7 @@ def write_three(folder: Path, number: int) -> None:
             break
 
 
+@pytest.mark.slow
 def test_writers_at_once_lose_nothing_and_double_nothing(tmp_path: Path, processes: Any) -> None:
     children = [processes.Process(target=write_three, args=(tmp_path, n)) for n in range(4)]
     for child in children:
@@ -111,6 +112,7 @@ def die_at(folder: Path, point: str) -> None:
     lakehouse.load(CHANGED, ID, "SELECT 2 FROM range(4)", rejects=[(4, "", "short", "y")])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point",
     [

@@ -55,6 +55,7 @@ def test_select_like_statements(orders: Lakehouse) -> None:
     assert orders.ask("VALUES (1)") == [(1,)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [
@@ -94,6 +95,7 @@ def test_no_file_can_be_read(orders: Lakehouse, query: str) -> None:
         orders.ask(query)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "query",
     [

@@ -77,6 +77,7 @@ def present(lakehouse: Lakehouse) -> Counter[tuple[int, str | None]]:
     return Counter(zip(found["id"].to_pylist(), found["_source_file"].to_pylist(), strict=True))
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @example(
     content=[[("orders/a", False), (KEYS[4], False), ("orders/a", False)]],

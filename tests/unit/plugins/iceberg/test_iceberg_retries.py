@@ -61,6 +61,7 @@ def test_a_lost_answer_doubles_nothing_and_loses_nothing(
     assert len(lakehouse.data_files("orders")) == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "error", [CommitFailedException("no"), exceptions.ValidationException("no")]
 )
@@ -157,6 +158,7 @@ def test_a_commit_that_lands_late_keeps_what_it_names(lakehouse: Lakehouse, name
     assert others.reasons(CHANGED) == ["skip: unchanged"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["orders", "_ingest_registry", "_ingest_rejects"])
 @pytest.mark.parametrize(
     "answer", [CommitFailedException("409"), exceptions.NoSuchTableError("404")]

@@ -19,6 +19,7 @@ FILES = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(files=FILES, sample=st.integers(1, 10), quick=st.booleans())
 @settings(deadline=None, max_examples=12)
 def test_a_stack_counts_what_each_file_counts_alone(

@@ -102,6 +102,7 @@ FILES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("one", "other", "expected"), FILES)
 def test_files_have_to_be_of_one_mind(
     tmp_path: Path, one: tuple[str, ...], other: tuple[str, ...], expected: Assumed | None

@@ -110,6 +110,7 @@ def test_digits_that_a_double_rounds_are_told(infer: Infer) -> None:
     assert found.evidence == ("DOUBLE: 22 of 22 values", f"1 value {told}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", [["0", "0"], ["1"], ["yes"], ["No", "no"]])
 def test_one_truth_value_alone_is_no_boolean(infer: Infer, first: list[str]) -> None:
     alone = "INTEGER" if first[0].isdigit() else "VARCHAR"
@@ -217,6 +218,7 @@ def test_verify_sample_looks_no_further(infer: Infer) -> None:
     assert found.evidence == ("BOOLEAN: 10 of 10 values in the first 10 rows",)
 
 
+@pytest.mark.slow
 @given(
     values=st.lists(
         st.sampled_from(
@@ -390,6 +392,7 @@ def test_columns_of_all_files_in_order_of_first_appearance(infer: Infer) -> None
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample_rows", [1, 1000])
 def test_files_that_disagree_are_counted_together(infer: Infer, sample_rows: int) -> None:
     one, two = "v\n" + "5\n" * 20, "v\n" + "1.5\n" * 3

@@ -139,6 +139,7 @@ def without_telltales(plugin: type[TypePlugin[Any]]) -> type[TypePlugin[Any]]:
     return Tried
 
 
+@pytest.mark.slow
 @given(
     columns=st.lists(
         st.lists(st.sampled_from(CELLS), min_size=2, max_size=2).flatmap(

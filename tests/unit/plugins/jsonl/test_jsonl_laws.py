@@ -118,6 +118,7 @@ def test_every_line_is_what_the_oracle_says(
             compare(row[key], each)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("layout", ["array", "objects"])
 def test_other_layouts_have_the_same_rows_as_lines(
     layout: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -62,6 +62,7 @@ def rejects(inbox: Path) -> list[tuple[str, int, str, str]]:
         return sorted((r.key, r.line, r.column, r.text) for r in stored)
 
 
+@pytest.mark.slow
 def test_one_table_of_csv_and_parquet(inbox: Path) -> None:
     import pyarrow as pa
 

@@ -48,6 +48,7 @@ def write(day: date, date_format: str) -> str:
     return day.strftime(date_format.replace("%Y", f"{day.year:04}"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("date_format", FORMATS[:-1])
 @given(
     texts=st.lists(date_like, max_size=40),
@@ -103,6 +104,7 @@ def named(draw: st.DrawFn, date_format: str) -> tuple[str, date]:
     return weekday + text, day
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("date_format", NAMED)
 @given(data=st.data())
 @settings(deadline=None, max_examples=40)
@@ -113,6 +115,7 @@ def test_named_months_in_every_way_that_people_write_them(
     assert parse(of(date_format), [t for t, _ in written]) == [day for _, day in written]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("date_format", NAMED)
 @given(
     texts=st.lists(
@@ -161,6 +164,7 @@ def test_a_tables_format_outlives_the_configuration(parse: Parse) -> None:
     assert parse(candidate, ["05.01.2024", "2024-01-05"]) == [date(2024, 1, 5), None]
 
 
+@pytest.mark.slow
 @given(dates=st.lists(st.dates(), min_size=1, max_size=20))
 @settings(deadline=None, max_examples=20)
 def test_a_layout_takes_what_it_extends_as_the_same_day(parse: Parse, dates: list[date]) -> None:
@@ -170,6 +174,7 @@ def test_a_layout_takes_what_it_extends_as_the_same_day(parse: Parse, dates: lis
             assert parse(of(date_format), texts) == parse(of(extended), texts)
 
 
+@pytest.mark.slow
 @given(dates=st.lists(st.dates(), min_size=1, max_size=20))
 @settings(deadline=None, max_examples=20)
 def test_a_date_without_a_telltale_is_read_by_the_iso_format(

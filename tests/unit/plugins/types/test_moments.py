@@ -72,6 +72,7 @@ def as_moment(text: str) -> datetime | None:
         return None
 
 
+@pytest.mark.slow
 @given(texts=iso_like)
 @settings(deadline=None, max_examples=200)
 def test_timestamps_are_those_of_fromisoformat(parse: Parse, texts: list[str]) -> None:
@@ -198,6 +199,7 @@ custom_moments = st.tuples(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("date_format", LAYOUTS)
 @given(
     texts=st.lists(

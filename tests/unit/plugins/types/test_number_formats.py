@@ -89,6 +89,7 @@ def of(plugin: object, sample: str) -> TypeCandidate:
     return one(plugin, TypeSettings(number_formats=(sample,)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", SAMPLES)
 @given(data=st.data())
 @settings(deadline=None, max_examples=60)
@@ -113,6 +114,7 @@ def test_numbers_in_formats_are_what_they_say(
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sample", SAMPLES)
 @given(data=st.data())
 @settings(deadline=None, max_examples=30)

@@ -84,6 +84,7 @@ def test_whole_numbers_are_pythons(
     assert parse(candidate, texts) == [as_whole(t, bits, zeros=zeros) for t in texts]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zeros", [False, True])
 @given(texts=numbers)
 @settings(deadline=None, max_examples=150)
