@@ -47,12 +47,21 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a program"),
 )
-_SEPARATORS = re.compile(rb"[\x00-\x1f,;\"]+")
-"""What ends a word. No character from 0x40 on does: in Big5, GBK and Shift-JIS it may be the
-second half of a pair."""
+
+
+def _words_between(separators: bytes) -> re.Pattern[bytes]:
+    """Words that hold a byte above ASCII, between these separators and control characters."""
+    inside = rb"[^\x00-\x1f" + separators
+    low = inside + rb"\x80-\xff]"
+    return re.compile(rb"(?<!" + inside + rb"])" + low + rb"*+[\x80-\xff]" + inside + rb"]*+")
+
+
+_WORDS = _words_between(b',;"')
+"""No character from 0x40 on ends a word: in Big5, GBK and Shift-JIS it may be the second half of
+a pair."""
 _ESCAPES = re.compile(rb"\x1b\$(?:[@B]|\([@-D]|\)[ACEG])")
 """What calls a set of two-byte characters in ISO-2022-JP, -KR and -CN (RFC 1468, 1557, 1922)."""
-_SEPARATORS_AND_BAR = re.compile(rb"[\x00-\x1f,;\"|]+")
+_WORDS_BETWEEN_BARS = _words_between(b',;"|')
 _LINES = 100
 _MOST_HIGH_BYTES = 1 << 14
 _TOLERATED = 100
@@ -295,11 +304,11 @@ def _high_words(block: bytes, limit: int) -> list[bytes]:
     first, last = block.find(b"\n") + 1, block.rfind(b"\n")
     lines = block[first:last] if first <= last and len(block) == BLOCK else block
     found: list[bytes] = []
-    separators = _SEPARATORS_AND_BAR if _is_delimited_by_bars(lines) else _SEPARATORS
+    pattern = _WORDS_BETWEEN_BARS if _is_delimited_by_bars(lines) else _WORDS
     for line in lines.splitlines():
         if line.isascii():
             continue
-        words = [word for word in separators.split(line) if not word.isascii()]
+        words = pattern.findall(line)
         found += words
         limit -= sum(map(len, words))
         if limit <= 0:
@@ -309,6 +318,8 @@ def _high_words(block: bytes, limit: int) -> list[bytes]:
 
 def _is_delimited_by_bars(lines: bytes) -> bool:
     """Whether all lines hold as many vertical bars: halves of pairs are not so regular."""
+    if b"|" not in lines:
+        return False
     counts = {line.count(b"|") for line in lines.splitlines()[:_LINES]}
     return len(counts) == 1 and counts != {0}
 

@@ -157,8 +157,10 @@ class _Words:
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
-        places = Counter(zip(b"\n" + raw, raw, raw[1:] + b"\n", strict=False))
-        self._around = {place: n for place, n in places.items() if place[1] > 0x7F}
+        around = zip(b"\n" + raw, raw, raw[1:] + b"\n", strict=False)
+        places = [place for place in around if place[1] > 0x7F]
+        self._around = Counter(places)
+        self._sides = [bytes(place[side] for place in places) for side in range(3)]
         self._pairs = Counter(pairwise(raw))
         self._rows = sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(raw))
         self._shapes: dict[str, tuple[float, float, float]] = {}
@@ -170,7 +172,7 @@ class _Words:
         if isinstance(letters, _Script):
             return _pair_bits(_decoded(self._raw, encoding), encoding, letters)
         if encoding not in self._shapes:
-            self._shapes[encoding] = _shape_bits(self._raw, self._around, encoding)
+            self._shapes[encoding] = _shape_bits(self._around, self._sides, encoding)
         common, stranger, crowd = self._shapes[encoding]
         if letters.mixed:
             return least.bits + common + crowd + self._rows
@@ -293,14 +295,14 @@ def _particular(encoding: str) -> frozenset[int]:
 
 
 def _shape_bits(
-    raw: bytes, around: Mapping[tuple[int, int, int], int], encoding: str
+    around: Mapping[tuple[int, int, int], int], sides: Sequence[bytes], encoding: str
 ) -> tuple[float, float, float]:
     """What is unlikely in a text of any language: capitals inside words and wedged symbols,
     ASCII letters beside others, and letters above ASCII that stand alone.
 
     Args:
-        raw: the text.
         around: how often each byte above ASCII stands between which two others.
+        sides: the bytes before them, themselves, and the bytes after them.
         encoding: in which each byte is a character.
     """
     inside = stranger = crowd = 0.0
@@ -311,11 +313,10 @@ def _shape_bits(
             inside += MISPLACED_BITS * _misplaced(before, here, after) * times
             if combining(here):
                 inside += BROKEN_BITS * (before.lower() not in _WITH_TONE) * times
-    roles = b"\0" + raw.translate(_roles(encoding)) + b"\0"
-    for place, times in Counter(zip(roles, roles[1:], roles[2:], strict=False)).items():
+    roles = _roles(encoding)
+    kinds = Counter(zip(*(side.translate(roles) for side in sides), strict=True))
+    for place, times in kinds.items():
         before, here, after = _ROLES[place[0]], _ROLES[place[1]], _ROLES[place[2]]
-        if here.isascii():
-            continue
         if here.isalpha():
             if (before.islower() and here.isupper()) or (here.islower() and after.isupper()):
                 inside += CAPITAL_INSIDE_BITS * times

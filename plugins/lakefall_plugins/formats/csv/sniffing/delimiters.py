@@ -65,25 +65,35 @@ def others_in(text: str, preferred: Sequence[str]) -> list[str]:
     quoted cells."""
     lines = [line for line in text.split("\n")[:_LINES] if line.strip()]
     joined = "\n".join(lines)
+    bare = [joined, *(p.sub("", joined) for quote, p in _QUOTED if quote in joined)]
     quoted = Counter(a or b for a, b in _BETWEEN_QUOTES.findall(joined))
-    bare = [lines]
-    bare += [pattern.sub("", joined).split("\n") for quote, pattern in _QUOTED if quote in joined]
     found: list[str] = []
     for d in _OTHER:
         if d in preferred or d not in text:
             continue
-        counts = [[line.count(d) for line in kind] for kind in bare]
-        if d == " ":
-            counts += [[len(line.split()) - 1 for line in kind] for kind in bare]
-        if 2 * quoted[d] >= len(lines) or any(map(_agree, counts)):
+        if 2 * quoted[d] >= len(lines) or any(_agree(d, kind) for kind in bare):
             found.append(d)
     return found
 
 
-def _agree(counts: Sequence[int]) -> bool:
-    """Whether half of the lines or more have the same number of delimiters."""
+def _agree(delimiter: str, text: str) -> bool:
+    """Whether half of the lines or more have the same number of delimiters, or of words."""
+    lines = text.split("\n")
+    few = 2 * text.count(delimiter) < len(lines)
+    if not few and _are_alike([line.count(delimiter) for line in lines]):
+        return True
+    return delimiter == " " and _are_alike([len(line.split()) - 1 for line in lines])
+
+
+def _are_alike(counts: Sequence[int]) -> bool:
+    """Whether half of the numbers or more are the same, and not 0."""
     times = max((n for count, n in Counter(counts).items() if count), default=0)
     return times >= 2 and len(counts) <= 2 * times
+
+
+def may_be_evident(way: Way, split: Split) -> bool:
+    """Whether rows may agree on a delimiter, as far as their widths tell."""
+    return way.delimiter not in INNER or max(split.widths, default=1) > 2
 
 
 def is_evident(scored: Scored, cells: Cells) -> bool:

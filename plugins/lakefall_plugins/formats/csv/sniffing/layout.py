@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from statistics import median_low
 
 from lakefall_plugins.formats.csv.reading.parsing import is_remark
@@ -141,7 +142,7 @@ def _is_pair(row: Row, width: int) -> bool:
 def _names_below(rows: Sequence[Row], index: int, width: int, used: int) -> bool:
     """Whether the first row below an index that is no title and no pair names all columns, right
     above values."""
-    below = [row for row in rows[index + 1 :] if row.filled][: _MOST_PAIRS + 2]
+    below = list(islice((row for row in rows[index + 1 :] if row.filled), _MOST_PAIRS + 2))
     wide = next((n for n, row in enumerate(below) if row.filled > 2), None)
     if wide is None or wide > _MOST_PAIRS or wide + 1 == len(below):
         return False

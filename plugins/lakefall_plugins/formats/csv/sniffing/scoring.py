@@ -266,7 +266,8 @@ def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) ->
     if len(row) == 1:
         return ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + cells.line(row[0]).text_bits
     bits = ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + (len(row) - 1) * max(use, _ODD_ROW_USE_BITS)
-    return bits + sum(min(cells[text].bits + MISFIT_BITS, cells[text].text_bits) for text in row)
+    known = map(cells.__getitem__, row)
+    return bits + sum(min(typed + MISFIT_BITS, free) for _, typed, free in known)
 
 
 def _column_bits(column: Iterable[str], cells: Cells, delimiter: str, *, single: bool) -> float:

@@ -20,6 +20,7 @@ from lakefall_plugins.formats.csv.sniffing.delimiters import (
     is_headed,
     is_set_apart,
     is_whole,
+    may_be_evident,
     may_show,
     others_in,
     preferred_in,
@@ -201,10 +202,15 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
         rivals.extend(settled.rivals)
         return [(each.way, each.split) for each in settled.ways]
 
-    def scores(read: Sequence[tuple[Way, Split]]) -> list[Scored]:
-        return [score(way, rows, cells, preferred, sample.rest) for way, rows in read]
+    known: dict[Way, Scored] = {}
 
-    refused: list[Scored] = []
+    def scores(read: Sequence[tuple[Way, Split]]) -> list[Scored]:
+        for way, rows in read:
+            if way not in known:
+                known[way] = score(way, rows, cells, preferred, sample.rest)
+        return [known[way] for way, _ in read]
+
+    refused: list[tuple[Way, Split]] = []
     if delimiter is not None:
         scored = scores(read([delimiter]))
     elif before is not None and before.doubt.second is not None and _divides(before.best):
@@ -220,9 +226,11 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
             others = read(candidates)
             shown = [o for o in others if is_headed(*o, cells) or is_set_apart(o[1])]
             scored += [as_preferred(s, preferred) for s in scores(shown)]
-            rest = [] if plain else scores([o for o in others if o not in shown])
-            scored += [s for s in rest if is_evident(s, cells)]
-            refused = [s for s in rest if s not in scored]
+            rest = [] if plain else [o for o in others if o not in shown]
+            judged = scores([o for o in rest if may_be_evident(*o)])
+            evident = [s for s in judged if is_evident(s, cells)]
+            scored += evident
+            refused = [o for o in rest if o[0] not in {s.way for s in evident}]
     if any(_reaches_beyond(each) for each in scored):
         # Lines inside of one long cell are no column of their own.
         scored = [each for each in scored if each.width > 1]
@@ -235,7 +243,8 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
         way = Way(several)
         best = score(way, split(text, way), cells, (*preferred, several))
     like = [(r.way, r.split) for r in rivals if r.way.delimiter == best.way.delimiter]
-    return Found(sample, cells, best, _doubt(best, scored, refused, scores(like)))
+    unproven = scores(refused) if best.width == 1 else []
+    return Found(sample, cells, best, _doubt(best, scored, unproven, scores(like)))
 
 
 def _without(text: str, lines: int, comment: str | None) -> str:
@@ -310,15 +319,15 @@ def _doubt(
     Args:
         best: the way that won.
         scored: all that took part, the cheapest first.
-        refused: ways that did not take part, because their own rows are the only evidence.
+        refused: ways that did not take part, because their own rows are the only evidence; they
+            are rivals of a single column.
         rivals: ways with the same delimiter that only a mark decides against.
     """
     if len(best.way.delimiter) > 1:
         # A part of the delimiter divides the rows, too, and is no rival of the whole.
         scored = [s for s in scored if s.way.delimiter not in best.way.delimiter]
     odds = _odds(best, scored)
-    if best.width == 1:
-        odds |= {way: REFUSED for way in refused if _divides(way)}
+    odds |= {way: REFUSED for way in refused if _divides(way)}
     odds |= dict.fromkeys(rivals, OPEN)
     second = max(odds, key=lambda way: odds[way], default=None)
     share = round(1 / (1 + sum(odds.values())), 3)
