@@ -156,26 +156,28 @@ def with_late_marks(path: Path, encoding: str, found: Found, options: CsvSniffer
     if not (best.quoted or best.cut) and options.quotechar is None:
         plain, quoted = replace(way, quotechar=""), replace(way, quotechar='"')
         text = around_first(path, encoding, opening(way.delimiter, '"'))
-        way = _better(text, (plain, quoted, replace(quoted, escapechar="\\")), options) or way
+        escaped = replace(quoted, escapechar="\\")
+        way = _better(text, (plain, quoted, escaped), found.cells, options) or way
         if text and not way.quotechar:
             doubt = replace(doubt, confidence=min(doubt.confidence, SURE))
     elif way.quotechar and not way.escapechar and options.escapechar is None:
         escaped = replace(way, escapechar="\\")
         text = around_first(path, encoding, [f"\\{way.quotechar}"])
-        way = _better(text, (way, escaped), options) or way
+        way = _better(text, (way, escaped), found.cells, options) or way
     return replace(found, best=replace(found.best, way=way), doubt=doubt)
 
 
-def _better(text: str, ways: Sequence[Way], options: CsvSnifferOptions) -> Way | None:
+def _better(text: str, ways: Sequence[Way], cells: Cells, options: CsvSnifferOptions) -> Way | None:
     if not text:
         return None
-    read = [Marked.of(way, split(text, way, truncated=True)) for way in ways]
+    # An escape that does not occur changes nothing.
+    used = [way for way in ways if way.escapechar in text]
+    read = [Marked.of(way, split(text, way, truncated=True)) for way in used]
     # A quote that is never closed drops all rows behind it, so that they cost nothing.
     read = [each for each in read if each.split.quoted or not each.split.open_end]
     found = settle_marks(read).ways
     if len(found) == 1:
         return found[0].way
-    cells = Cells()
     scored = [score(each.way, each.split, cells, options.delimiters) for each in found]
     return min(scored, key=_bits).way
 
