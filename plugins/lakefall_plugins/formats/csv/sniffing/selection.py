@@ -51,6 +51,9 @@ ENOUGH_ROWS = 10
 ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
 SURE = 0.9
+LEAST_GAIN = 0.02
+"""Confidence that twice as much text has to add to be followed by more: with less it would take
+more text than is looked at to make sure."""
 DOUBT_BITS = 18.0
 """A way that is so far behind is half as likely: the bits count more than they prove."""
 RIVAL = 1.25
@@ -124,7 +127,8 @@ def _are_comments(text: str) -> bool:
 
 def _is_surer(found: Found, before: Found) -> bool:
     """Whether more text told more than less of it did."""
-    return found.best.way != before.best.way or found.doubt.confidence > before.doubt.confidence
+    gained = found.doubt.confidence - before.doubt.confidence
+    return found.best.way != before.best.way or gained > LEAST_GAIN
 
 
 def _reaches_beyond(scored: Scored) -> bool:
