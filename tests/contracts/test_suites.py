@@ -703,6 +703,7 @@ def test_a_plugin_that_breaks_a_law_fails_it(
     assert failed(wrong(suite, hook, change)) == set(laws.split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("suite", "laws"), SPOILT, ids=[laws.split()[0] for _, laws in SPOILT])
 def test_what_else_breaks_a_law(suite: type, laws: str) -> None:
     assert failed(suite) == set(laws.split())

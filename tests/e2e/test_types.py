@@ -128,6 +128,15 @@ def lake(
         yield lake
 
 
+@pytest.fixture(scope="module")
+def ten(lake: ServerLake) -> str:
+    """A table of ten records that are as they should be."""
+    lake.configure(type_inferer=options())
+    lake.put("ten/a.csv", csv([record(n) for n in range(11, 21)]))
+    lake.run()
+    return "ten"
+
+
 def described(lake: ServerLake, table: str) -> dict[str, str]:
     """Trino's types of the table's own columns."""
     rows = lake.servers.trino(f"SHOW COLUMNS FROM {lake.namespace}.{table}")
@@ -168,14 +177,11 @@ def test_types_values_and_rejects_are_the_same_in_both_sinks(lake: ServerLake) -
     assert "UUID" in reasons["key"] and "JSON" in reasons["doc"]
 
 
-def test_typed_values_work_in_queries(lake: ServerLake) -> None:
+def test_typed_values_work_in_queries(lake: ServerLake, ten: str) -> None:
     """Trino compares and reckons with them; what is text in Iceberg parses as what it is."""
-    lake.configure(type_inferer=options())
-    lake.put("asked/a.csv", csv([record(n) for n in range(11, 21)]))
-    lake.run()
     found = lake.servers.trino(
         f"SELECT sum(price), max(at), json_extract_scalar(max(doc), '$.n[0]') "
-        f"FROM {lake.namespace}.asked WHERE key > UUID '123e4567-e89b-12d3-a456-426614174012' "
+        f"FROM {lake.namespace}.{ten} WHERE key > UUID '123e4567-e89b-12d3-a456-426614174012' "
         "AND seen > TIMESTAMP '2024-01-16 02:14:30 +01:00' AND at >= TIME '21:16:00'"
     )
     expected = sum((values(n)[3] for n in range(16, 21)), Decimal())
@@ -209,13 +215,11 @@ def test_changed_widened_and_new(lake: ServerLake) -> None:
     assert found[2] == first
 
 
-def test_a_later_file_cannot_contradict_the_tables_format(lake: ServerLake) -> None:
+def test_a_later_file_cannot_contradict_the_tables_format(lake: ServerLake, ten: str) -> None:
     """Where the table's types govern."""
     lake.configure(type_inferer=options(), sink={"on_type_conflict": "widen"})
-    lake.put("kept/a.csv", csv([record(n) for n in range(11, 21)]))
-    lake.run()
-    lake.put("kept/b.csv", csv([record(n, day=f"01/{n}/2024") for n in range(13, 23)]))
-    outcome = lake.run(ok=False).of("kept/b.csv")
+    lake.put(f"{ten}/b.csv", csv([record(n, day=f"01/{n}/2024") for n in range(13, 23)]))
+    outcome = lake.run(ok=False).of(f"{ten}/b.csv")
     assert outcome["status"] == "failed"
     assert "%d.%m.%Y" in outcome["error"] and "%m/%d/%Y" in outcome["error"]
 

@@ -519,6 +519,7 @@ def test_an_archive_that_holds_itself_is_opened_once(out: Path) -> None:
     refused(out, "t/r.zip", quine, r"reads: 1 \.zip$")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["t/a.zip", "t/bzip2.zip", "t/a.tar.gz", "t/a.tar.xz", "t/a.tar"])
 def test_memory_is_bounded(out: Path, key: str) -> None:
     content = WRITERS[key]([("a.csv", BOMB), ("b.csv", BOMB)])

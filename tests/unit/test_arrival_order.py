@@ -164,6 +164,7 @@ def test_a_column_without_values_has_no_type_yet(tmp_path: Path) -> None:
     assert lake.types() == "double"
 
 
+@pytest.mark.slow
 def test_a_repair_is_one_commit_and_says_so(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.run({"t/jan.csv": csv("integers")})
@@ -177,6 +178,7 @@ def test_a_repair_is_one_commit_and_says_so(tmp_path: Path) -> None:
     assert {o.status for o in quiet.outcomes} == {Status.UNCHANGED}
 
 
+@pytest.mark.slow
 def test_other_files_are_read_again_only_when_the_decision_changes(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.run({"t/jan.csv": csv("integers")})
@@ -219,6 +221,7 @@ def test_a_repair_whose_files_are_gone_fails_and_changes_nothing(tmp_path: Path)
     assert lake.table("t") == before
 
 
+@pytest.mark.slow
 def test_a_table_that_takes_every_value_stays_where_it_cannot_be_rebuilt(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.configure(deletes="keep")
@@ -229,6 +232,7 @@ def test_a_table_that_takes_every_value_stays_where_it_cannot_be_rebuilt(tmp_pat
     assert lake.types() == "string"
 
 
+@pytest.mark.slow
 def test_repair_limit_bounds_what_is_read_again(tmp_path: Path) -> None:
     lake = Lake(tmp_path, repair_limit="10B")
     lake.run({"t/jan.csv": csv("integers")})
@@ -247,6 +251,7 @@ def test_frozen_types_are_not_repaired(tmp_path: Path) -> None:
     assert outcome(report, "t/feb.csv").cells_nulled == 2
 
 
+@pytest.mark.slow
 def test_a_file_that_failed_stays_failed_through_a_repair(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.run({"t/jan.csv": csv("integers"), "t/bad.csv": "\0\0\0"})
@@ -280,6 +285,7 @@ def unrecorded(lake: Lake) -> Iterator[tuple[Held, Future[RunReport]]]:
         yield held, one
 
 
+@pytest.mark.slow
 def test_a_load_beside_another_waits_until_that_is_recorded(tmp_path: Path) -> None:
     """What 0 and 1 are depends on the 7 that comes at the same time."""
     lake = Lake(tmp_path)
@@ -292,6 +298,7 @@ def test_a_load_beside_another_waits_until_that_is_recorded(tmp_path: Path) -> N
     assert len(lake.table("t")[1]) == 5
 
 
+@pytest.mark.slow
 def test_a_load_beside_one_that_is_never_recorded_is_tried_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -150,6 +150,7 @@ def test_a_rebuild_leaves_out_what_a_run_does(tmp_path: Path) -> None:
     assert any("t/a.csv: left out: has the same content" in w for w in runner.warnings)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("policy", "counts"), [
     ("warn", {"success": 4}), ("skip", {"success": 3}), ("fail", {"success": 3, "failed": 1}),
 ])  # fmt: skip

@@ -148,6 +148,7 @@ def listed(lake: Lake, key: str, content: str | bytes) -> Any:
     return lake.steps().filter(lake.steps().scan(keys=[key]))[0]
 
 
+@pytest.mark.slow
 def test_each_step_fails_with_its_own_reason(lake: Lake) -> None:
     def error_of(step: str, work: Any) -> LakefallError:
         with pytest.raises(LakefallError) as caught:
@@ -256,6 +257,7 @@ def test_a_newer_version_that_another_run_loaded_wins(lake: Lake) -> None:
     assert lake.rows("t")[1][1:] == (3, 4)
 
 
+@pytest.mark.slow
 def test_a_worker_that_died_is_recorded_at_the_end_and_the_file_taken_up(lake: Lake) -> None:
     works = [listed(lake, "t/a.csv", "a,b\n1,2\n")]
     closing = lake.steps().close(works, [])
@@ -331,6 +333,7 @@ def test_the_time_of_the_listing_travels(lake: Lake) -> None:
     assert work.listed_at.utcoffset() == timedelta(0)
 
 
+@pytest.mark.slow
 def test_a_sink_that_works_in_statements_is_asked_ahead_of_the_load(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

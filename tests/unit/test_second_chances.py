@@ -97,6 +97,7 @@ def test_what_is_rejected_is_counted_by_file(folder: Path) -> None:
         }
 
 
+@pytest.mark.slow
 def test_only_files_with_rejects_are_loaded_again_and_what_is_won_is_told(folder: Path) -> None:
     report = retry_rejected.retry(Runner(opened(folder, NULLS, FILL)))
     assert {o.file.key: o.status for o in report.run.outcomes} == {
@@ -114,6 +115,7 @@ def test_only_files_with_rejects_are_loaded_again_and_what_is_won_is_told(folder
         assert set(retry_rejected.rejected(run)) == {"t/cells.csv"}
 
 
+@pytest.mark.slow
 def test_the_plan_says_the_same_before_and_writes_nothing(folder: Path) -> None:
     planned = planning.plan(Runner(opened(folder, NULLS, FILL)), rejected=True)
     with Runner(opened(folder)).start() as run:
@@ -171,6 +173,7 @@ def test_options_that_win_nothing_change_nothing(folder: Path) -> None:
     assert report.run.count(Status.SUCCESS) == 2
 
 
+@pytest.mark.slow
 def test_options_that_lose_say_so(folder: Path) -> None:
     report = retry_rejected.retry(Runner(opened(folder, "reader.on_misfit=reject")))
     found = {c.key: (c.rows_won, c.cells_won) for c in report.chances}
@@ -206,6 +209,7 @@ def test_a_file_that_fails_now_keeps_its_rows_and_wins_nothing(folder: Path) -> 
 # --- commands ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_retry_tells_records_and_values_won(command: Command) -> None:
     code, objects, _ = command("retry", "--rejected", "--json", "--set", NULLS, "--set", FILL)
     assert code == 0
@@ -215,6 +219,7 @@ def test_retry_tells_records_and_values_won(command: Command) -> None:
     assert list(objects[0])[-5:] == ["error", "rows_won", "rows_left", "cells_won", "cells_left"]
 
 
+@pytest.mark.slow
 def test_retry_as_a_table(command: Command) -> None:
     code, _, output = command("retry", "--rejected", "--set", NULLS, "--set", FILL)
     assert code == 0

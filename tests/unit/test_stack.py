@@ -157,6 +157,7 @@ class Fake(Server):
         return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "seconds", "why"),
     [

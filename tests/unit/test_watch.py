@@ -155,6 +155,7 @@ def until(holds: Callable[[], object], timeout: float = 20.0) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_files_put_into_a_folder_are_loaded_when_they_are_whole(place: Place) -> None:
     place.put("orders/before.csv")
     with place.watching(FOLDER):
@@ -229,6 +230,7 @@ def test_a_notifier_that_fails_begins_anew_and_the_source_is_listed(
         until(lambda: place.loaded() == ["t/a.csv"])
 
 
+@pytest.mark.slow
 def test_a_file_that_fails_for_now_is_tried_again(place: Place) -> None:
     place.put("t/a.csv")
     with place.watching("catalog_registrar: doubting") as watcher:

@@ -95,6 +95,7 @@ def download(store: Store, folder: Path) -> bytes:
     return path.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("store", ["right", "whole", "garbled"], indirect=True)
 def test_the_object_is_whole_whatever_parts_are_answered(store: Store, tmp_path: Path) -> None:
     """RFC 9110 allows an answer of 200 with the whole object; wrong bytes are not the MD5."""

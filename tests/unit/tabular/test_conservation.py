@@ -148,6 +148,7 @@ def test_a_reader_that_lies(tmp_path: Path, lie: str, words: str) -> None:
     assert_refused(tmp_path, outcome, "t/a.csv", "reader 'liar'", words, "nothing was loaded")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "lie", "words"),
     {
@@ -180,6 +181,7 @@ def test_a_converter_that_tells_the_truth(tmp_path: Path) -> None:
     assert (outcome.status, outcome.rows_loaded, outcome.rows_rejected) == (Status.SUCCESS, 3, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("lie", "words"),
     {

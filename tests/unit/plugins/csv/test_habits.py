@@ -16,6 +16,7 @@ from lakefall_plugins.formats.csv.options import CsvSnifferOptions
 from lakefall_plugins.formats.csv.sniffing.dialect import detect
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("habit", HABITS)
 def test_the_table_that_was_written_is_the_one_that_is_read(tmp_path: Path, habit: str) -> None:
     for seed in range(2):

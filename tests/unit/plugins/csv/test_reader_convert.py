@@ -172,6 +172,7 @@ def test_text_keeps_what_it_is(tmp_path: Path) -> None:
     assert [tuple(row.values()) for row in result.rows] == [(" 'x' ", ""), (None, "é")]
 
 
+@pytest.mark.slow
 def test_wide_files(tmp_path: Path) -> None:
     names = [f"n{i}" for i in range(400)]
     data = ",".join(names) + "\n" + ",".join(map(str, range(399))) + ",x\n"

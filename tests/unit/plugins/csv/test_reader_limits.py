@@ -32,6 +32,7 @@ def script(folder: Path, body: str) -> list[str]:
     return [sys.executable, "-c", prelude + textwrap.dedent(body)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("where", ["transcode", "repair", "convert"])
 def test_file_size_limit(tmp_path: Path, where: str) -> None:
     body = f"""
@@ -64,6 +65,7 @@ def test_file_size_limit(tmp_path: Path, where: str) -> None:
     assert not [name for name in left if name.endswith((".csv", ".parquet"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["plain", "repair"])
 def test_interrupt_stops_promptly(tmp_path: Path, way: str) -> None:
     body = f"""
@@ -113,6 +115,7 @@ def test_long_queries_are_interrupted(tmp_path: Path) -> None:
     assert errors.rstrip().endswith("KeyboardInterrupt"), errors
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.lists(

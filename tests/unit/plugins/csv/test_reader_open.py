@@ -207,6 +207,7 @@ def test_odd_headers_and_wide_files(tmp_path: Path) -> None:
     assert opened.rows == [tuple(map(str, range(2000)))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", [b"", b"1\n"])
 def test_large_cells(tmp_path: Path, damage: bytes) -> None:
     big = "é\n" * 1_700_000

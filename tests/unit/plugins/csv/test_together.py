@@ -118,6 +118,7 @@ def test_files_converted_together_are_as_if_converted_alone(
         assert each.rejects is None
 
 
+@pytest.mark.slow
 @given(files=st.lists(st.lists(GOOD, min_size=1, max_size=5), min_size=2, max_size=5))
 @settings(deadline=None, max_examples=10)
 def test_nothing_is_left_out_where_nothing_has_to_be_told(

@@ -136,6 +136,7 @@ def test_only_what_nobody_else_names_goes(lakehouse: Lakehouse, seed: int) -> No
         assert files_of(found, gone) == expected
 
 
+@pytest.mark.slow
 def test_nothing_is_left_behind_and_nothing_missing(lakehouse: Lakehouse) -> None:
     history(lakehouse, 5)
     load(lakehouse, source("orders/b.csv"), source("orders/c.csv"))

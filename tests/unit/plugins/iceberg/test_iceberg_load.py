@@ -73,6 +73,7 @@ def test_schema_evolution_and_rows_are_one_commit(lakehouse: Lakehouse) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_files_are_committed_together(lakehouse: Lakehouse) -> None:
     run = lakehouse.run()
     files = [source(f"orders/{'k' * 800}{i}.csv") for i in range(20)]

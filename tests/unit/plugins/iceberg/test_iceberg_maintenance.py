@@ -49,6 +49,7 @@ def fill(lakehouse: Lakehouse, number: int = 6, *, times: int = 1) -> None:
     filled(lakehouse, f"{number}-files-{times}", load)
 
 
+@pytest.mark.slow
 def test_small_data_files_become_one_and_every_row_stays(lakehouse: Lakehouse) -> None:
     fill(lakehouse)
     for name in TABLES:
@@ -356,7 +357,7 @@ def test_many_manifests_become_few(lakehouse: Lakehouse, number: int) -> None:
         {"commit.manifest-merge.enabled": "false"}
     ).commit_transaction()
     for i in range(number):
-        lakehouse.load(source(f"orders/{i}.csv"), ID, "SELECT 1 FROM range(5000)")
+        lakehouse.load(source(f"orders/{i}.csv"), ID, "SELECT 1 FROM range(50)")
     options = {"small_file": 1, "target_file": 1}
     before = rows(lakehouse)
     assert len(table(lakehouse).current_snapshot().manifests(table(lakehouse).io)) == number

@@ -160,6 +160,7 @@ def load_with_little_room(folder: Path, room: int) -> None:
         os._exit(8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("room", [100, 1000, 4000])
 def test_a_full_disk_leaves_the_old_rows_and_no_debris(
     tmp_path: Path, processes: Any, room: int

@@ -250,6 +250,7 @@ def test_a_file_that_contradicts_the_tables_moments_fails_and_names_both(
     assert str(error.value).startswith("t/a.csv, line ")
 
 
+@pytest.mark.slow
 def test_two_files_of_a_new_table_are_decided_together(infer: Infer) -> None:
     found = infer("at\n01/02/2024 9:00\n", "at\n01/25/2024 9:00\n").columns[0]
     assert (found.type, found.format, found.ambiguous) == (

@@ -23,6 +23,7 @@ def infer(tmp_path: Path) -> Infer:
     return inferer(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("values", "formats", "type_name", "chosen"),
     [
@@ -290,6 +291,7 @@ def test_formats_that_are_not_certain_are_text(infer: Infer) -> None:
     )
 
 
+@pytest.mark.slow
 def test_one_file_may_show_what_the_other_means(infer: Infer) -> None:
     doubtful, comma, point = (f'v\n"{each}"\n' for each in ("1,234", "12,5", "12.5"))
     for text, format in ((comma, "1234,5"), (point, "1,234.5")):

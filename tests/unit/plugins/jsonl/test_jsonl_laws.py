@@ -86,6 +86,7 @@ def compare(cell: Any, value: Any) -> None:
         assert cell == (str(value) if isinstance(value, Number) else value)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 def test_every_line_is_what_the_oracle_says(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

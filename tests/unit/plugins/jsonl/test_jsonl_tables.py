@@ -54,6 +54,7 @@ def rejects(inbox: Path) -> list[tuple[str, int, str, str, str]]:
         return sorted((r.key, r.line, r.column, r.reason, r.text) for r in stored)
 
 
+@pytest.mark.slow
 def test_one_table_of_csv_and_json(inbox: Path) -> None:
     (inbox / "a.csv").write_text("id,day,ok\n1,13/01/2024,true\n2,14/02/2024,false\n")
     load(inbox)

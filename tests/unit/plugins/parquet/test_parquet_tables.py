@@ -106,6 +106,7 @@ def test_one_table_of_csv_and_parquet(inbox: Path) -> None:
     assert rows(inbox, "t/b.parquet").num_rows == 2
 
 
+@pytest.mark.slow
 def test_a_repair_of_one_column_widens_another(inbox: Path) -> None:
     import pyarrow as pa
 

@@ -284,6 +284,7 @@ written_times = st.tuples(st.times(), st.sampled_from(CLOCKS), st.booleans()).ma
 )
 
 
+@pytest.mark.slow
 @given(
     texts=st.lists(
         st.one_of(
