@@ -491,12 +491,13 @@ class Amount(TypePlugin[NoOptions]):
         plain = TypeCandidate(
             "AMOUNT", 1, "int", "INTEGER", whole("-?([1-9][0-9]{0,8}|0)"), "plain",
             telltale=lambda text: f"({text} GLOB '*[0-9]*')",
+            text=lambda value: f"CAST({value} AS VARCHAR)",
             signs=(barring("0[0-9]*"),),
             examples=("1", "-20", "300"),
             counter_examples=("x", "1.5", "007"),
         )  # fmt: skip
         signed = whole("[+-]?([1-9][0-9]{0,8}|0)")
-        return [plain, replace(plain, format="signed", parse=signed, extends=("plain",))]
+        return [plain, replace(plain, format="signed", parse=signed, text=None, extends=("plain",))]
 
 
 def barring(pattern: str) -> Sign:
@@ -538,7 +539,15 @@ TYPE = [
     (*candidates(lambda c: replace(c, counter_examples=("7",))), "no_counter_example_parses"),
     (*parsing("CASE WHEN {0} IS NULL THEN 0 ELSE {1} END"), "null_stays_null"),
     (*parsing("CAST({1} AS BIGINT)"), "length_and_type_are_exact"),
-    (*parsing("CAST({1} + count(*) OVER () AS INTEGER)"), "each_value_is_judged_alone"),
+    (
+        *parsing("CAST({1} + count(*) OVER () AS INTEGER)"),
+        "each_value_is_judged_alone the_text_of_a_value_is_read_as_that_value",
+    ),
+    (
+        *candidates(lambda c: c if c.text is None else
+                    replace(c, text=lambda value: f"CAST({value} + 1 AS VARCHAR)")),
+        "the_text_of_a_value_is_read_as_that_value",
+    ),
     (
         *parsing("CASE WHEN regexp_full_match({0}, '-2.+0') THEN CAST(error('?') AS INTEGER)"
                  " ELSE {1} END"),

@@ -203,7 +203,7 @@ def test_a_plan_shows_the_repair_and_what_it_costs(tmp_path: Path) -> None:
 def test_a_repair_whose_files_are_gone_fails_and_changes_nothing(tmp_path: Path) -> None:
     lake = Lake(tmp_path)
     lake.configure(deletes="keep")
-    lake.run({"t/jan.csv": csv("day_first")})
+    lake.run({"t/jan.csv": csv("day_first", 600)})
     before = lake.table("t")
     report = lake.run({"t/jan.csv": None, "t/feb.csv": csv("texts")})
     failed = outcome(report, "t/feb.csv")

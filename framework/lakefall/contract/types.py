@@ -95,6 +95,9 @@ class TypeCandidate:
     """Whether blanks around a value are ignored."""
     udf: Udf | None = None
     """What ``parse`` calls."""
+    text: Callable[[str], str] | None = None
+    """SQL of a value -> SQL of the text that is most often written for it; None where nobody needs
+    it. A file whose every text is the one of its value can be told from its typed values."""
     examples: tuple[str, ...] = field(default=())
     counter_examples: tuple[str, ...] = field(default=())
 

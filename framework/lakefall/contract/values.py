@@ -326,6 +326,10 @@ class Schema:
     evidence: Mapping[str, str] = field(default_factory=dict)
     """By a file's name: what its values are evidence for, in the inferer's own words. It comes
     back as ``known`` while the table has rows of the file."""
+    exact: Mapping[str, Mapping[str, tuple[str, str]]] = field(default_factory=dict)
+    """By a file's name and a column's: type and format of which every cell is NULL or the text that
+    ``TypeCandidate.text`` gives of its value; twice ``''`` where all are NULL. Columns of which
+    that is not known are left out."""
     unsettled: tuple[str, ...] = ()
     """Columns whose type the evidence of the table's other files does not settle: they have to be
     read again together with these."""
@@ -497,6 +501,9 @@ class Contribution:
     size: int
     evidence: str
     """``Outcome.evidence`` of its load; ``''`` where that is not known."""
+    modified: datetime | None = None
+    """``SourceFile.modified`` and ``origin`` of its load, where they are known."""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)

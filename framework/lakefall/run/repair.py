@@ -38,28 +38,39 @@ class Cost:
 
     files: int
     bytes: int
+    gone: int = 0
+    """Of these files, how many the source has no more."""
 
     def __str__(self) -> str:
         return f"{self.files:,} {'file' if self.files == 1 else 'files'} ({self.bytes:,} bytes)"
 
+    @property
+    def from_rows(self) -> str:
+        """What is said of files that are gone."""
+        if not self.gone:
+            return ""
+        return f", {self.gone:,} of them from the table's rows, as the source has it no more"
 
-def cost(known: Sequence[Contribution], loading: Collection[str]) -> Cost:
+
+def cost(
+    known: Sequence[Contribution], loading: Collection[str], gone: Sequence[Contribution]
+) -> Cost:
     """What the files of the table are that are not loaded anyway."""
     others = [each for each in known if each.key not in loading]
-    return Cost(len(others), sum(each.size for each in others))
+    return Cost(len(others), sum(each.size for each in others), len(gone))
 
 
 def notes(plan: TablePlan, price: Cost, unsettled: Sequence[str] = ()) -> tuple[str, ...]:
     """The plan's own notes, and what each repaired column becomes or, ``unsettled``, may become."""
     changed = (
         f"column {c.name!r} of {plan.table!r} becomes {c.from_type or c.type}, it was {c.type}: "
-        f"all files of the table ask for it, and {price} are loaded again"
+        f"all files of the table ask for it, and {price} are loaded again{price.from_rows}"
         for c in plan.repairs
         if c.name not in unsettled
     )
     doubtful = (
         f"column {name!r} of {plan.table!r}: whether its type stays is found out by reading "
-        f"{price} again"
+        f"{price} again{price.from_rows}"
         for name in unsettled
     )
     return (*plan.notes, *changed, *doubtful)
@@ -131,21 +142,33 @@ def about(schema: Schema, state: TableState | None, asked: Collection[str]) -> S
 
 def files_to_read(
     run: Run, table: str, known: Sequence[Contribution], loading: Collection[str]
-) -> tuple[list[SourceFile], str]:
-    """The table's other files as the source has them, and why they cannot be had; ``''`` if so.
+) -> tuple[list[SourceFile], list[Contribution], str]:
+    """The table's other files as the source has them, those that it has no more, and why they
+    cannot be had; ``''`` if so.
 
     A file that has changed meanwhile is taken as it is now: it is loaded by this run anyway.
     """
     others = {each.key: each for each in known if each.key not in loading}
     listed = {f.key: f for f in run.pipeline.discover(run) if not f.unread}
-    if missing := sorted(others.keys() - listed.keys()):
-        shown = ", ".join(map(repr, missing[:_SHOWN]))
-        return [], f"the source has no more {len(missing):,} of its files, such as {shown}"
-    found = [dataclasses.replace(listed[key], table=table) for key in others]
-    size, limit = sum(f.size for f in found), run.pipeline.repair_limit
+    found = [dataclasses.replace(listed[key], table=table) for key in others if key in listed]
+    gone = [each for key, each in others.items() if key not in listed]
+    size, limit = (
+        sum(f.size for f in found) + sum(each.size for each in gone),
+        run.pipeline.repair_limit,
+    )
     if size > limit:
-        return [], (f"its other files have {size:,} bytes, more than sink.repair_limit ({limit:,})")
-    return found, ""
+        why = f"its other files have {size:,} bytes, more than sink.repair_limit ({limit:,})"
+        return [], [], why
+    return found, gone, ""
+
+
+def untold(gone: Sequence[Contribution], columns: Sequence[str]) -> str:
+    """Why types cannot be decided: of files that cannot be read again, too little is kept."""
+    shown = ", ".join(repr(each.key) for each in gone[:_SHOWN])
+    return (
+        f"the source has no more {len(gone):,} of its files, such as {shown}, and what was counted "
+        f"of them does not settle the type of column {columns[0]!r}"
+    )
 
 
 def keys_in(run: Run, table: str) -> set[str | None]:

@@ -30,7 +30,7 @@ from lakefall.contract.values import (
     Status,
     TablePlan,
 )
-from lakefall.run import outcomes, unended
+from lakefall.run import outcomes, typed_rows, unended
 from lakefall.run.schema_cache import Schemas
 from lakefall.run.table_planning import TablePlanning, age, files_of
 from lakefall.tabular import conversion
@@ -222,6 +222,8 @@ class TableLoad(TablePlanning):
                     plan, converted = fresh, {}
                 broken = self._convert_all([*others, *remaining], plan, converted, schema)
             _refuse_broken(broken, others, plan)
+            for each in others:
+                typed_rows.refuse_losses(each, converted[each.local.name], plan.table)
             if not broken:
                 every = sorted([*others, *remaining], key=age)
                 files = self._per_file(every, converted)
@@ -243,7 +245,15 @@ class TableLoad(TablePlanning):
             loaded = check_loaded(self.pipeline.sink, files, loaded)
         self._loaded.append(loaded)
         self._committed += (
-            Contribution(o.file.key, o.file.etag, o.rows_loaded, o.file.size, self._evidence_of(o))
+            Contribution(
+                o.file.key,
+                o.file.etag,
+                o.rows_loaded,
+                o.file.size,
+                self._evidence_of(o),
+                o.file.modified,
+                o.file.origin,
+            )
             for o in loaded.outcomes
             if o.status is Status.SUCCESS
         )

@@ -33,11 +33,12 @@ from lakefall.contract.values import (
     TablePlan,
     TableState,
 )
-from lakefall.run import outcomes, repair, unended
+from lakefall.run import outcomes, repair, typed_rows, unended
 from lakefall.run.schema_cache import Known, Remembered, Schemas
+from lakefall.run.typed_rows import RowsDoNotTell
 from lakefall.tabular import declared
 from lakefall.tabular.conservation import opened
-from lakefall.tabular.evidence import unpack
+from lakefall.tabular.evidence import parts, unpack
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -115,10 +116,10 @@ class TablePlanning:
         if known is None or not (schema.unsettled or plan.repairs):
             return schema, plan
         loading = {r.local.file.key for r in records}
-        _, why = repair.files_to_read(self.run, self.table, known, loading)
+        _, gone, why = repair.files_to_read(self.run, self.table, known, loading)
         if why:
             return schema, self._left_alone(plan, schema, records, why)
-        told = repair.notes(plan, repair.cost(known, loading), schema.unsettled)
+        told = repair.notes(plan, repair.cost(known, loading, gone), schema.unsettled)
         return schema, dataclasses.replace(plan, notes=told)
 
     def plan_all(self, records: list[Records]) -> tuple[Schema, TablePlan, list[Records]]:
@@ -141,31 +142,47 @@ class TablePlanning:
         state = self.state()
         known = self._contributions(state)
         schema, plan = self.plan(records, state, known=known)
-        if not (schema.unsettled or plan.repairs):
+        if state is None or known is None or not (schema.unsettled or plan.repairs):
             return schema, plan, []
         loading = {r.local.file.key for r in records}
-        files, why = repair.files_to_read(self.run, self.table, known or (), loading)
+        files, gone, why = repair.files_to_read(self.run, self.table, known, loading)
         if why:
             return schema, self._left_alone(plan, schema, records, why), []
         every = sorted([*self._read_again(files, state), *records], key=age)
         changed = {c.name for c in plan.columns if c.change in (Change.REPAIR, Change.WIDEN)}
         asked = {*schema.unsettled, *changed}
         with self.engine(every):
-            joint = repair.about(self.infer(every, state, rebuild=True), state, asked)
+            joint = self.infer(every, state, rebuild=True, known=gone or None)
+        if untold := sorted(asked.intersection(joint.unsettled)):
+            why = repair.untold(gone, untold)
+            return schema, self._left_alone(plan, schema, records, why), []
+        joint = repair.about(typed_rows.with_columns(joint, state, [*gone, *every]), state, asked)
         others = [r for r in every if r.local.file.key not in loading]
         # A quick look may have been taken again.
         records[:] = [r for r in every if r.local.file.key in loading]
         found = self.prepare_table(joint)
         if not found.repairs:
             return joint, found, []
-        told = repair.notes(found, repair.cost(known or (), loading))
+        told = repair.notes(found, repair.cost(known, loading, gone))
         plan = self.prepare_table(joint, rebuild=True)
-        keys = {r.local.file.key for r in every}
-        if why := repair.rows_of_no_file(self.run, self.table, keys):
+        keys = {*(r.local.file.key for r in every), *(each.key for each in gone)}
+        why = repair.rows_of_no_file(self.run, self.table, keys)
+        if not why:
+            try:
+                others += [self._in_place_of(each, state, plan, joint) for each in gone]
+            except RowsDoNotTell as error:
+                why = str(error)
+        if why:
             return joint, self._left_alone(found, joint, records, why), []
         for note in told:
             self.run.warn(note, table=self.table)
         return joint, dataclasses.replace(plan, repair=True, notes=told), others
+
+    def _in_place_of(
+        self, known: Contribution, state: TableState, plan: TablePlan, schema: Schema
+    ) -> Records:
+        self._evidence[known.key] = parts(known.evidence)
+        return typed_rows.in_place_of(self.run, known, state, plan, schema)
 
     def _left_alone(
         self, plan: TablePlan, schema: Schema, records: Sequence[Records], why: str

@@ -81,6 +81,7 @@ def _with_evidence(
                 {n: kept[n] for n in own if n in kept},
                 tuple(n for n in own if n not in kept),
                 schema.evidence.get(each.local.name, ""),
+                exact=schema.exact.get(each.local.name, {}),
             )
         )
         for each, own in zip(records, names, strict=True)

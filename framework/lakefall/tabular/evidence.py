@@ -29,16 +29,32 @@ class FileEvidence:
     """What the inferer counted of them; ``''`` where that is lost."""
     lost: bool = False
     """Nothing is known of the file."""
+    exact: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """As in ``Schema``: what the file's texts were can be told from these columns' values."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All columns of the file."""
+        return (*self.declared, *self.columns)
 
 
 def pack(evidence: FileEvidence) -> str:
     """One file's evidence as JSON."""
-    return _json([dict(evidence.declared), evidence.columns, evidence.inferred])
+    exact: dict[tuple[str, str], list[str]] = {}
+    for name, kind in evidence.exact.items():
+        exact.setdefault(kind, []).append(name)
+    kinds = [[*kind, *names] for kind, names in exact.items()]
+    return _json([dict(evidence.declared), evidence.columns, evidence.inferred, kinds])
 
 
 def together(files: Mapping[str, str]) -> str:
     """The packed evidence of a source file: of itself, or of an archive's members, by name."""
     return _json({name: json.loads(text) for name, text in files.items() if text})
+
+
+def parts(evidence: str) -> dict[str, str]:
+    """What ``together`` puts together: the packed evidence by name."""
+    return {name: _json(each) for name, each in json.loads(evidence).items()}
 
 
 def _json(value: object) -> str:
@@ -59,8 +75,18 @@ def unpack(contributions: Iterable[Contribution]) -> dict[str, FileEvidence]:
         try:
             parts = json.loads(each.evidence) if each.evidence else {}
             files = {
-                str(name): FileEvidence(dict(declared), tuple(columns), str(inferred))
-                for name, (declared, columns, inferred) in parts.items()
+                str(name): FileEvidence(
+                    dict(declared),
+                    tuple(columns),
+                    str(inferred),
+                    # Earlier versions wrote no more.
+                    exact={
+                        name: (kind, form)
+                        for kind, form, *names in (more[0] if more else ())
+                        for name in names
+                    },
+                )
+                for name, (declared, columns, inferred, *more) in parts.items()
             }
         except (ValueError, TypeError, AttributeError):
             # Written by a version that says it otherwise.

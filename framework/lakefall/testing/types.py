@@ -194,6 +194,20 @@ class TypeContract(PluginContract):
                         f"but {text!r} is {value!r}",
                     )
 
+    def test_the_text_of_a_value_is_read_as_that_value(self) -> None:
+        for candidate in self.candidates():
+            if candidate.text is None:
+                continue
+            values = self.parse(candidate, candidate.examples)
+            written = candidate.text(candidate.parse("x"))
+            texts = self._column(written, candidate.examples).to_pylist()
+            again = self.parse(candidate, texts)
+            for text, value, other in zip(texts, values, again, strict=True):
+                expect(
+                    other == value,
+                    f"{candidate.type}: the text of {value!r} is {text!r}, which is {other!r}",
+                )
+
     def test_a_vetoed_value_does_not_parse(self) -> None:
         for candidate in self.candidates():
             texts = [*candidate.examples, *candidate.counter_examples, *HOSTILE]

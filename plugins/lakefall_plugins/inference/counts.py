@@ -68,6 +68,10 @@ class Tally:
     """Name -> values with a sign that a reading looks for; only those counted."""
     tokens: Mapping[str, int] = field(default_factory=dict)
     """Null tokens that nobody asked for by name -> cells; they count as empty."""
+    texts: Mapping[int, int] = field(default_factory=dict)
+    """Reading -> values that are written as the reading's ``text`` has them; of one file alone."""
+    blank: int = 0
+    """Cells that hold no value, and are not NULL: null tokens and blanks; of one file alone."""
     differing: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """Two readings -> values that they take differently; only those compared."""
     sampled: bool = False
@@ -163,8 +167,14 @@ class Profiler:
         """Count what has no telltale; for each column the readings whose telltale is there."""
         plain = [i for i, r in enumerate(self.readings) if r.telltale is None]
         telltales = self._telltales()
-        vetoes, signs = self._vetoes(), self.signs(plain)
-        judged = [*(self.misfit(i) for i in plain), *telltales, *signs.values(), *vetoes.values()]
+        vetoes, signs, texts = self._vetoes(), self.signs(plain), self._texts(plain)
+        judged = [
+            *(self.misfit(i) for i in plain),
+            *texts.values(),
+            *telltales,
+            *signs.values(),
+            *vetoes.values(),
+        ]
         firsts = range(len(judged) - len(vetoes), len(judged))
         counts = [f"min(row) FILTER (j{i}), arg_min(x, row) FILTER (j{i})" for i in firsts]
         counts.append("arg_min(x, row)")
@@ -176,6 +186,7 @@ class Profiler:
         for position, filled, *answer in self._judged(cells, positions, judged, counts):
             numbers = iter(answer)
             fits = {reading: filled - next(numbers) for reading in plain}
+            written = {reading: next(numbers) for reading in texts}
             for readings in telltales.values():
                 if next(numbers):
                     hopeful.setdefault(position, set()).update(readings)
@@ -192,22 +203,24 @@ class Profiler:
                 fits=fits,
                 vetoes=hits,
                 signs=shown,
+                texts=written,
                 example=next(numbers),
             )
         for position, counted in self._tokens(cells, found).items():
-            found[position] = replace(found[position], tokens=counted)
+            told = {token: n for token, n in counted.items() if token in self.told}
+            found[position] = replace(found[position], tokens=told, blank=sum(counted.values()))
         return found, hopeful
 
     def _tokens(self, cells: Cells, tallies: Mapping[int, Tally]) -> dict[int, dict[str, int]]:
         """How often each null token stands in the columns that have empty cells."""
         positions = [p for p, tally in tallies.items() if tally.empty]
-        if not (positions and self.told):
+        if not (positions and self.null_values):
             return {}
         found: dict[int, dict[str, int]] = {}
         text = trimmed("x")
         query = (
             f"{cells.values(positions)} SELECT k, {text}, count(*) FROM cells"
-            f" WHERE {token(text, self.told)} GROUP BY ALL ORDER BY ALL"
+            f" WHERE {token(text, self.null_values)} GROUP BY ALL ORDER BY ALL"
         )
         for position, each, count in cells.ask(query):
             found.setdefault(position, {})[each] = count
@@ -227,17 +240,21 @@ class Profiler:
         readings = sorted({r for some in asked.values() for r in some})
         if not readings:
             return {}
-        signs = self.signs(readings)
-        judged = [*(self.misfit(r) for r in readings), *signs.values()]
+        signs, texts = self.signs(readings), self._texts(readings)
+        judged = [*(self.misfit(r) for r in readings), *texts.values(), *signs.values()]
         more: dict[int, Tally] = {}
         for position, filled, *answer in self._judged(cells, list(asked), judged):
             numbers = iter(answer)
             fits = {r: filled - next(numbers) for r in readings}
+            written = {r: next(numbers) for r in texts}
             shown = {name: next(numbers) for name in signs}
             tally = found[position]
             kept = {r: n for r, n in fits.items() if r in asked[position]}
             more[position] = replace(
-                tally, fits={**tally.fits, **kept}, signs={**tally.signs, **shown}
+                tally,
+                fits={**tally.fits, **kept},
+                signs={**tally.signs, **shown},
+                texts={**tally.texts, **written},
             )
         return more
 
@@ -253,6 +270,16 @@ class Profiler:
         """SQL boolean over ``t``, a trimmed text, and ``x``, the cell."""
         candidate = self.readings[reading]
         return f"({candidate.parse('t' if candidate.trim else 'x')}) IS NULL"
+
+    def _texts(self, readings: Iterable[int]) -> dict[int, str]:
+        """Reading -> SQL boolean: the cell is the text of its value."""
+        found = {}
+        for number in readings:
+            reading = self.readings[number]
+            if reading.text is not None:
+                text = reading.text(reading.parse("t" if reading.trim else "x"))
+                found[number] = f"coalesce({text} = x, false)"
+        return found
 
     def _judged(
         self,

@@ -90,6 +90,22 @@ class Survey:
         proved = self.verify and (alone.tally.sampled is False or alone.reading == chosen)
         return counted(alone.reading, tally, complete=every is not None, proved=proved)
 
+    def exact(self) -> dict[str, tuple[str, str]]:
+        """As in ``Schema``; of a file of which the first rows are not all nothing is known."""
+        found = {}
+        for position, name in enumerate(self.names):
+            tally, reading = self._known[position], self._alone[name].reading
+            if tally.sampled or tally.blank:
+                continue
+            if not tally.filled:
+                found[name] = ("", "")
+            elif reading is not None and tally.texts.get(reading) == tally.filled:
+                found[name] = (
+                    self.chooser.readings[reading].type,
+                    self.chooser.readings[reading].format,
+                )
+        return found
+
     def compared(self, name: str, tally: Tally, reading: int) -> Tally:
         """The tally of a column, with what readings that contradict ``reading`` take otherwise."""
         position = self.names.index(name)

@@ -122,6 +122,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                 settings,
                 {s.counter.records.local.name: s.counter.nulls for s in surveys if s.counter.nulls},
                 kept(surveys, verdicts, keeper),
+                {s.key: exact for s in surveys if (exact := s.exact())},
                 tuple(name for name, verdict in verdicts.items() if verdict.unsettled),
             )
 

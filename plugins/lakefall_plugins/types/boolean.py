@@ -39,6 +39,8 @@ class Boolean(TypePlugin[NoOptions]):
             iceberg="boolean",
             duckdb="BOOLEAN",
             parse=parse,
+            # Words are seldom what another type reads.
+            text=lambda value: f"CASE {value} WHEN true THEN '1' WHEN false THEN '0' END",
             signs=tuple(_sign(meaning, truth) for truth in (True, False)),
             examples=("true", "FALSE", "Yes", "no", *(DIGITS if digits else ())),
             counter_examples=(

@@ -7,6 +7,7 @@ from functools import partial
 
 from typing_extensions import override
 
+from lakefall.common.sql import literal
 from lakefall.contract.plugin import NoOptions
 from lakefall.contract.types import TypeCandidate, TypePlugin, TypeSettings
 from lakefall_plugins.types.layouts import ISO, Layout
@@ -51,6 +52,7 @@ def _candidate(date_format: str, order: int, *, doubted: bool) -> TypeCandidate:
         family=FAMILY,
         extends=layout.extends,
         telltale=None if date_format == ISO else layout.telltale,
+        text=lambda value: f"strftime({value}, {literal(date_format)})",
         examples=examples,
         counter_examples=counter_examples,
     )

@@ -145,6 +145,7 @@ class Number(TypePlugin[O_co]):
             layout="",
             extends=written.extends,
             telltale=written.telltale,
+            text=None,
             examples=good,
             counter_examples=bad,
         )
@@ -183,6 +184,7 @@ class Integer(Number[NoOptions]):
             iceberg="int",
             duckdb="INTEGER",
             parse=_whole("INTEGER", settings),
+            text=as_text,
             signs=leading_zeros(settings),
             examples=("0", "-0", "42", "-7", "2147483647", "-2147483648"),
             counter_examples=("2147483648", "-2147483649", *NOT_WHOLE, *_zero_led(settings)),
@@ -215,6 +217,7 @@ class Bigint(Number[NoOptions]):
             iceberg="long",
             duckdb="BIGINT",
             parse=_whole("BIGINT", settings),
+            text=as_text,
             signs=(*leading_zeros(settings), Sign(BEYOND_BIGINT, _beyond_bigint, Role.NO_NUMBER)),
             examples=("0", "-0", "42", "9999999999", "-9223372036854775808", "9223372036854775807"),
             counter_examples=(
@@ -255,6 +258,7 @@ class Double(Number[NoOptions]):
             iceberg="double",
             duckdb="DOUBLE",
             parse=_double(settings),
+            text=as_text,
             signs=(*leading_zeros(settings), *_exponents(settings), _ROUNDED),
             examples=("0", "-0", "0.5", "3.14", "-0.5", "1.2e10", "5.", "1E-3", str(EXACT)),
             counter_examples=(
@@ -298,6 +302,11 @@ def _careful(candidate: TypeCandidate, written: NumberFormat) -> TypeCandidate:
 
 
 NOT_WHOLE = ("10.75", "5.", "1e3", "+5", "1_000", "0x1F", "0b11", "5 ", " 5", "5\n", "", "-", "--5")
+
+
+def as_text(value: str) -> str:
+    """SQL of a value as the engine writes it."""
+    return f"CAST({value} AS VARCHAR)"
 
 
 def may_be_number(text: str) -> str:

@@ -56,7 +56,8 @@ class LakeOptions(SinkOptions):
     """When the files of a table together ask for another type of a column: `repair` the table, so
     that types and rows are those that one load of all its files would give, whatever their order:
     the column is widened where Iceberg allows it, else the table is rebuilt from its files in one
-    commit. Otherwise the table's type governs: `widen` the column where Iceberg allows it, else as
+    commit; rows stand for files that the source has no more, where they tell the files' values.
+    Otherwise the table's type governs: `widen` the column where Iceberg allows it, else as
     `null`; `null` (the letter of the specification): the value becomes NULL and a reject; `reject`:
     the whole record is rejected; `fail`: the file fails."""
     repair_limit: Size = Field(default=10_000_000_000, ge=0)

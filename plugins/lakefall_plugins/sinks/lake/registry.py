@@ -107,7 +107,15 @@ def contributions(rows: Iterable[Row]) -> list[Contribution]:
     """The files of which a table has rows, by key, as far as its ``rows``, oldest first, know."""
     _, loaded = standing(rows)
     return [
-        Contribution(key, r.etag, r.rows_loaded or 0, r.size or 0, r.evidence or "")
+        Contribution(
+            key,
+            r.etag,
+            r.rows_loaded or 0,
+            r.size or 0,
+            r.evidence or "",
+            r.modified,
+            r.origin or "",
+        )
         for key, r in sorted(loaded.items())
     ]
 
