@@ -88,5 +88,6 @@ lock: ## write the lock files anew (with uv)
 	$(COMPILE) --output-file stack/requirements-tools.lock stack/requirements-tools.in
 	$(COMPILE) --output-file stack/requirements-superset.lock stack/requirements-superset.in
 	$(COMPILE) --output-file benchmarks/dlt_side/requirements.lock benchmarks/dlt_side/requirements.in
+	$(COMPILE) --output-file benchmarks/peers_side/requirements.lock benchmarks/peers_side/requirements.in
 	$(COMPILE) --extra all --output-file stack/requirements-airflow.lock \
 	  stack/requirements-airflow.in pyproject.toml

@@ -33,6 +33,7 @@ from measuring import Figures, command, copy_job, measure, run_job  # noqa: E402
 PIPELINE = ROOT / "pipelines" / "csv_auto_ingest.yaml"
 BY_TRINO = ROOT / "pipelines" / "csv_auto_ingest_trino.yaml"
 DLT = ROOT / "benchmarks" / "dlt_side"
+PEERS = ROOT / "benchmarks" / "peers_side"
 ROWS = 1_000_000
 INSERTED = 20_000
 """Rows that the specification's INSERTs are measured on; the rest is extrapolated."""
@@ -156,33 +157,77 @@ def large(bench: Bench) -> None:
     )
 
 
-def dlt(bench: Bench, objects: Mapping[str, Path | bytes]) -> list[float]:
-    """Seconds of dlt's runs; none where its environment cannot be made."""
+def environment(bench: Bench, name: str, folder: Path) -> Path | None:
+    """The interpreter of another side, with what its lock file names; None where none is made."""
     from stack.errors import StackError
     from stack.home import Home, install
     from stack.versions import digest
 
-    lock = DLT / "requirements.lock"
+    lock = folder / "requirements.lock"
     try:
-        folder = Home.default(print).once(
-            f"dlt-{digest(lock)}", "dlt", lambda made: install(sys.executable, lock, made)
+        made = Home.default(print).once(
+            f"{name}-{digest(lock)}", name, lambda made: install(sys.executable, lock, made)
         )
     except StackError as error:
-        bench.tell("  dlt", f"left out: {error}")
-        return []
+        bench.tell(f"  {name}", f"left out: {error}")
+        return None
+    return made / "bin" / "python"
+
+
+def other_side(bench: Bench, python: Path, *words: str) -> dict[str, float]:
+    """What a program in another environment says of its work, in its last line."""
+    done = subprocess.run(
+        [python, *words],
+        env={**os.environ, **bench.servers.env},
+        check=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
+    return told
+
+
+def dlt(bench: Bench, objects: Mapping[str, Path | bytes]) -> list[float]:
+    """Seconds of dlt's runs; none where its environment cannot be made."""
+    python = environment(bench, "dlt", DLT)
     taken: list[float] = []
-    for _ in range(bench.runs):
+    for _ in range(bench.runs if python else 0):
         with bench.lake(objects) as (_, env), bench.servers.bucket() as target:
-            done = subprocess.run(
-                [folder / "bin" / "python", DLT / "load.py", env["S3_INGEST_BUCKET"], target],
-                env={**os.environ, **bench.servers.env},
-                check=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                text=True,
-            )
-            taken.append(json.loads(done.stdout.splitlines()[-1])["seconds"])
+            assert python is not None
+            words = (str(DLT / "load.py"), env["S3_INGEST_BUCKET"], target)
+            taken.append(other_side(bench, python, *words)["seconds"])
     return taken
+
+
+def peers(bench: Bench) -> None:
+    """One file of 131 MB in S3 beside Polars and DuckDB with httpfs, which write Parquet to S3."""
+    python = environment(bench, "peers", PEERS)
+    if python is None:
+        return
+    source = bench.folder / "peers.csv"
+    files.mixed(source, ROWS)
+    objects = {"events/rows.csv": source}
+
+    def other(name: str) -> Figures:
+        with bench.lake(objects) as (_, env), bench.servers.bucket() as target:
+            uris = (f"s3://{env['S3_INGEST_BUCKET']}/events/rows.csv", f"s3://{target}/out.parquet")
+            words = (str(PEERS / "load.py"), name, *uris, str(bench.threads))
+            told = other_side(bench, python, *words)
+            return Figures(told["seconds"], told["cpu"], 0.0, ROWS)
+
+    ours, polars, httpfs = bench.turns(
+        lambda: bench.load(objects), lambda: other("polars"), lambda: other("httpfs")
+    )
+    for what, name, most in (("seconds", "wall", 1.35), ("cpu", "own CPU", 1.4)):
+        taken = [middle(side, what) for side in (ours, polars, httpfs)]
+        found = taken[0] / min(taken[1:])
+        bench.tell(
+            f"the same file, S3 to S3: {name} of lakefall / the faster peer",
+            f"{found:.2f}; {taken[0]:.2f} s, Polars {taken[1]:.2f} s, httpfs {taken[2]:.2f} s",
+            f"at most {most}",
+            kept=found <= most,
+        )
 
 
 def growing(bench: Bench) -> None:
@@ -345,7 +390,7 @@ def several(bench: Bench) -> None:
     )
 
 
-EVERY = (large, growing, shapes, many, unchanged, crowd, nothing, several)
+EVERY = (large, peers, growing, shapes, many, unchanged, crowd, nothing, several)
 
 
 def markdown(lines: Sequence[Line]) -> str:

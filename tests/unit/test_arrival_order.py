@@ -205,7 +205,7 @@ def test_a_repair_whose_files_are_gone_fails_and_changes_nothing(tmp_path: Path)
     lake.configure(deletes="keep")
     lake.run({"t/jan.csv": csv("day_first", 600)})
     before = lake.table("t")
-    report = lake.run({"t/jan.csv": None, "t/feb.csv": csv("texts")})
+    report = lake.run({"t/jan.csv": None, "t/feb.csv": csv("texts", 600)})
     failed = outcome(report, "t/feb.csv")
     assert failed.status is Status.FAILED
     for word in (

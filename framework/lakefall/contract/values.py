@@ -504,6 +504,8 @@ class Contribution:
     modified: datetime | None = None
     """``SourceFile.modified`` and ``origin`` of its load, where they are known."""
     origin: str = ""
+    rejected: int = 0
+    """Records and cells among the rejects."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,7 +49,7 @@ class Cost:
         """What is said of files that are gone."""
         if not self.gone:
             return ""
-        return f", {self.gone:,} of them from the table's rows, as the source has it no more"
+        return f", {self.gone:,} of them, gone from the source, from the table's rows"
 
 
 def cost(
@@ -160,15 +160,6 @@ def files_to_read(
         why = f"its other files have {size:,} bytes, more than sink.repair_limit ({limit:,})"
         return [], [], why
     return found, gone, ""
-
-
-def untold(gone: Sequence[Contribution], columns: Sequence[str]) -> str:
-    """Why types cannot be decided: of files that cannot be read again, too little is kept."""
-    shown = ", ".join(repr(each.key) for each in gone[:_SHOWN])
-    return (
-        f"the source has no more {len(gone):,} of its files, such as {shown}, and what was counted "
-        f"of them does not settle the type of column {columns[0]!r}"
-    )
 
 
 def keys_in(run: Run, table: str) -> set[str | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -33,6 +33,7 @@ from lakefall.contract.values import (
 from lakefall.run import outcomes, typed_rows, unended
 from lakefall.run.schema_cache import Schemas
 from lakefall.run.table_planning import TablePlanning, age, files_of
+from lakefall.run.typed_rows import RowsDoNotTell
 from lakefall.tabular import conversion
 from lakefall.tabular.conservation import check_loaded
 from lakefall.tabular.evidence import together
@@ -222,8 +223,8 @@ class TableLoad(TablePlanning):
                     plan, converted = fresh, {}
                 broken = self._convert_all([*others, *remaining], plan, converted, schema)
             _refuse_broken(broken, others, plan)
-            for each in others:
-                typed_rows.refuse_losses(each, converted[each.local.name], plan.table)
+            if not broken and self._rows_lose(others, converted):
+                continue
             if not broken:
                 every = sorted([*others, *remaining], key=age)
                 files = self._per_file(every, converted)
@@ -236,6 +237,16 @@ class TableLoad(TablePlanning):
             remaining = [r for r in remaining if r.local.file.key not in keys]
         assert plan is not None  # noqa: S101 -- at least one round was made
         return _Ready(plan, (), (), tuple(failed))
+
+    def _rows_lose(self, others: Sequence[Records], converted: Mapping[str, Converted]) -> bool:
+        """Whether rows of the table cannot stand for a file after all; the next plan knows it."""
+        try:
+            for each in others:
+                typed_rows.refuse_losses(each, converted[each.local.name])
+        except RowsDoNotTell as error:
+            self._untold = str(error)
+            return True
+        return False
 
     def _load(self, plan: TablePlan, files: Sequence[Converted]) -> Loaded:
         if plan.created and self._part:
@@ -253,6 +264,7 @@ class TableLoad(TablePlanning):
                 self._evidence_of(o),
                 o.file.modified,
                 o.file.origin,
+                o.rows_rejected + o.cells_nulled,
             )
             for o in loaded.outcomes
             if o.status is Status.SUCCESS

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from time import perf_counter
@@ -84,6 +84,8 @@ class TablePlanning:
         """Whether those inferred last do."""
         self._evidence: dict[str, dict[str, str]] = {}
         """By key what its files are evidence for, by name."""
+        self._untold = ""
+        """Why rows of the table cannot stand for its files that are gone, once that is known."""
         self._others: dict[tuple[str, str], list[Records]] = {}
         """Files of the table that are read again, by key and ETag."""
 
@@ -113,10 +115,14 @@ class TablePlanning:
         state = self.state()
         known = self._contributions(state)
         schema, plan = self.plan(records, state, known=known)
-        if known is None or not (schema.unsettled or plan.repairs):
+        if state is None or known is None or not (schema.unsettled or plan.repairs):
             return schema, plan
         loading = {r.local.file.key for r in records}
         _, gone, why = repair.files_to_read(self.run, self.table, known, loading)
+        try:
+            self._facts(gone, state, _asked(schema, plan))
+        except RowsDoNotTell as error:
+            why = why or str(error)
         if why:
             return schema, self._left_alone(plan, schema, records, why)
         told = repair.notes(plan, repair.cost(known, loading, gone), schema.unsettled)
@@ -142,21 +148,29 @@ class TablePlanning:
         state = self.state()
         known = self._contributions(state)
         schema, plan = self.plan(records, state, known=known)
-        if state is None or known is None or not (schema.unsettled or plan.repairs):
+        if state is None or not (schema.unsettled or plan.repairs):
             return schema, plan, []
+        # Where another run has not recorded its files yet, the table's rows say so.
+        known = known or ()
         loading = {r.local.file.key for r in records}
         files, gone, why = repair.files_to_read(self.run, self.table, known, loading)
         if why:
             return schema, self._left_alone(plan, schema, records, why), []
-        every = sorted([*self._read_again(files, state), *records], key=age)
-        changed = {c.name for c in plan.columns if c.change in (Change.REPAIR, Change.WIDEN)}
-        asked = {*schema.unsettled, *changed}
+        asked = _asked(schema, plan)
+        try:
+            facts = self._facts(gone, state, asked)
+            rows = [
+                (typed_rows.read(self.run, each, state, found), found)
+                for each, found in zip(gone, facts, strict=True)
+            ]
+        except RowsDoNotTell as error:
+            return schema, self._left_alone(plan, schema, records, str(error)), []
+        again = [*self._read_again(files, state), *(found for found, _ in rows)]
+        every = sorted([*again, *records], key=age)
         with self.engine(every):
-            joint = self.infer(every, state, rebuild=True, known=gone or None)
-        if untold := sorted(asked.intersection(joint.unsettled)):
-            why = repair.untold(gone, untold)
-            return schema, self._left_alone(plan, schema, records, why), []
-        joint = repair.about(typed_rows.with_columns(joint, state, [*gone, *every]), state, asked)
+            joint = repair.about(self.infer(every, state, rebuild=True), state, asked)
+        # What was counted of rows is not what is known of the file.
+        self._evidence |= {each.key: parts(each.evidence) for each in gone}
         others = [r for r in every if r.local.file.key not in loading]
         # A quick look may have been taken again.
         records[:] = [r for r in every if r.local.file.key in loading]
@@ -165,24 +179,35 @@ class TablePlanning:
             return joint, found, []
         told = repair.notes(found, repair.cost(known, loading, gone))
         plan = self.prepare_table(joint, rebuild=True)
-        keys = {*(r.local.file.key for r in every), *(each.key for each in gone)}
+        if gone and plan.snapshot != state.snapshot:
+            raise UnrecordedFilesError(
+                f"table {self.table!r} changed while its rows were read; the next run tries again"
+            )
+        keys = {r.local.file.key for r in every}
         why = repair.rows_of_no_file(self.run, self.table, keys)
-        if not why:
-            try:
-                others += [self._in_place_of(each, state, plan, joint) for each in gone]
-            except RowsDoNotTell as error:
-                why = str(error)
+        try:
+            typed = [typed_rows.under(self.run, *each, plan, joint) for each in rows]
+        except RowsDoNotTell as error:
+            why = str(error)
         if why:
             return joint, self._left_alone(found, joint, records, why), []
         for note in told:
             self.run.warn(note, table=self.table)
+        vanished = {each.key for each in gone}
+        others = [r for r in others if r.local.file.key not in vanished] + typed
         return joint, dataclasses.replace(plan, repair=True, notes=told), others
 
-    def _in_place_of(
-        self, known: Contribution, state: TableState, plan: TablePlan, schema: Schema
-    ) -> Records:
-        self._evidence[known.key] = parts(known.evidence)
-        return typed_rows.in_place_of(self.run, known, state, plan, schema)
+    def _facts(
+        self, gone: Sequence[Contribution], state: TableState, asked: Collection[str]
+    ) -> list[dict[str, typed_rows.Facts]]:
+        """What is known of the columns of files that are gone.
+
+        Raises:
+            RowsDoNotTell: not enough.
+        """
+        if gone and self._untold:
+            raise RowsDoNotTell(self._untold)
+        return [typed_rows.facts_of(self.run, each, state, asked) for each in gone]
 
     def _left_alone(
         self, plan: TablePlan, schema: Schema, records: Sequence[Records], why: str
@@ -416,6 +441,12 @@ class TablePlanning:
         interrupts.check()
         known = self.errors[file.key] = as_foreseen(error)
         return outcomes.failed(file, known, records)
+
+
+def _asked(schema: Schema, plan: TablePlan) -> set[str]:
+    """Columns whose types are in question."""
+    changed = {c.name for c in plan.columns if c.change in (Change.REPAIR, Change.WIDEN)}
+    return {*schema.unsettled, *changed}
 
 
 def files_of(records: Sequence[Records]) -> list[SourceFile]:

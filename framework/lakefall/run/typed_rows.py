@@ -10,14 +10,13 @@ integers that only become numbers of another kind.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from lakefall.common import naming, sql
-from lakefall.contract.errors import TypeConflictError
-from lakefall.contract.plugin import Stage
 from lakefall.contract.values import (
     Column,
     Contribution,
@@ -33,6 +32,7 @@ from lakefall.contract.values import (
     StoredReject,
     TablePlan,
     TableState,
+    TypeSettings,
     text_column,
 )
 from lakefall.tabular import nested
@@ -51,18 +51,9 @@ T = TypeVar("T")
 _TEXT = "VARCHAR"
 _WHOLE = ("INTEGER", "BIGINT")
 _NUMBERS = (*_WHOLE, "DOUBLE", "DECIMAL")
-_EXACT = 2**53
-"""Up to here a DOUBLE holds every integer (IEEE 754)."""
-_MOST_BYTES = 1 << 30
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MOST_BYTES, MOST_CELLS = 256 << 20, 20_000_000
 """Of a file whose rows are read into memory."""
-_HOLDS = {
-    "BOOLEAN": ("BOOLEAN",),
-    "INTEGER": _NUMBERS,
-    "BIGINT": _NUMBERS,
-    "DOUBLE": ("DOUBLE",),
-    "DATE": ("DATE",),
-}
-"""Type of a file's values -> types of columns that hold them as they are."""
 
 
 class RowsDoNotTell(Exception):  # noqa: N818 -- an answer, and no fault
@@ -80,17 +71,17 @@ class TypedRows(Format):
 
 
 @dataclass(frozen=True, slots=True)
-class _Facts:
-    """What is known of a file's column besides its rows."""
+class Facts:
+    """What is known of a column of a file that is gone."""
 
     have: Column
     """As the table has it."""
-    planned: PlannedColumn
-    """As it will be."""
+    value: str
+    """SQL of its stored values."""
     exact: tuple[str, str] | None
     """As in ``Schema``."""
-    declared: str
-    """The type that the file declared; ``''`` for text."""
+    declared: str | None
+    """The type that the file declared; None for text."""
     lost: bool
     """Some of its values are NULL because they did not parse."""
 
@@ -101,79 +92,93 @@ def file_of(known: Contribution, table: str) -> SourceFile:
         key=known.key,
         etag=known.etag,
         size=known.size,
-        modified=known.modified or datetime.fromtimestamp(0, UTC),
+        modified=known.modified or EPOCH,
         folder=known.key.partition("/")[0],
         table=table,
         origin=known.origin,
     )
 
 
-def with_columns(
-    schema: Schema, state: TableState, files: Sequence[Records | Contribution]
-) -> Schema:
-    """The schema with columns that only files have which are gone, in order of first appearance.
+def facts_of(
+    run: Run, known: Contribution, state: TableState, asked: Collection[str]
+) -> dict[str, Facts]:
+    """What is known of each column of a file that is gone, in the order of the table.
 
     Args:
-        files: all files of the table.
+        asked: columns whose types are in question.
+
+    Raises:
+        RowsDoNotTell: not enough is known of them, whatever the rows are.
     """
-    here = {column.name: column for column in schema.columns}
-    there = {column.name: column for column in state.columns}
-    columns: dict[str, Column] = {}
-    for each in sorted(files, key=_age):
-        names = _names(each) if isinstance(each, Contribution) else ()
-        found = (here.get(name) or there.get(name) for name in names)
-        columns |= {c.name: c for c in found if c is not None and c.name not in columns}
-        if isinstance(each, Records):
-            columns |= {n: c for n, c in here.items() if n not in columns}
-    return dataclasses.replace(schema, columns=tuple(columns.values()))
+    of_file = set(_names(known))
+    names = [column.name for column in state.columns if column.name in of_file]
+    if not of_file or known.modified is None:
+        raise RowsDoNotTell(f"{known.key!r} is gone from the source, and little is known of it")
+    if len(names) < len(of_file) or naming.column_names(names) != tuple(names):
+        raise RowsDoNotTell(f"columns of {known.key!r}, which is gone, are no more in the table")
+    if known.size > MOST_BYTES or known.rows * len(names) > MOST_CELLS:
+        raise RowsDoNotTell(f"{known.key!r} is gone from the source, and has too many rows")
+    if any(each.pending for each in run.pipeline.pending(run, [file_of(known, state.table)])):
+        raise RowsDoNotTell(f"{known.key!r} is gone from the source, and recorded in no sure way")
+    rejects = list(run.pipeline.stored_rejects(run, state.table, known.key))
+    lost = {each.column for each in rejects}
+    if "" in lost or len(rejects) != known.rejected:
+        # A record may have been rejected for a value that another type reads.
+        raise RowsDoNotTell(f"{known.key!r} is gone from the source, and had rejects")
+    columns = {column.name: column for column in state.columns}
+    exact = _alike(known, lambda each: each.exact)
+    declared = _alike(known, lambda each: each.declared)
+    facts = {
+        name: Facts(columns[name], f"s.t{at}", exact.get(name), declared.get(name), name in lost)
+        for at, name in enumerate(names)
+    }
+    for name in sorted(asked):
+        if name in facts and not _to_infer(run, facts[name])[1]:
+            raise RowsDoNotTell(_untold(known.key, facts[name]))
+    return facts
 
 
-def in_place_of(
-    run: Run, known: Contribution, state: TableState, plan: TablePlan, schema: Schema
+def read(run: Run, known: Contribution, state: TableState, facts: Mapping[str, Facts]) -> Records:
+    """The records of a file that is gone, for its types to be found.
+
+    Columns are text, as the file had it or as the engine writes it, where that is read alike.
+
+    Raises:
+        RowsDoNotTell: the rows are not all there.
+    """
+    rows = _rows(run, state.table, known, list(facts))
+    rejects = list(run.pipeline.stored_rejects(run, state.table, known.key))
+    cells = {name: _to_infer(run, each)[0] for name, each in facts.items()}
+    return _records(run, file_of(known, state.table), rows, rejects, cells)
+
+
+def under(
+    run: Run, records: Records, facts: Mapping[str, Facts], plan: TablePlan, schema: Schema
 ) -> Records:
-    """The records of a file that is gone, as loading it under the plan would read them.
+    """The same records as loading the file under the plan would read them.
 
     Args:
-        state: the table as it is; ``plan`` was made against it, so that no load succeeds where its
-            rows have changed since.
+        plan: made against the table that the rows were read of, so that no load succeeds where
+            they have changed since.
 
     Raises:
         RowsDoNotTell: values of a column whose type changes cannot be told from the table's rows.
     """
-    if known.size > _MOST_BYTES:
-        raise RowsDoNotTell(f"{known.key!r} has {known.size:,} bytes, too many to take them from")
-    names = _names(known)
-    if not names or naming.column_names(names) != names:
-        raise RowsDoNotTell(f"nothing is known of the columns that {known.key!r} had")
-    columns = {column.name: column for column in state.columns}
     planned = {column.name: column for column in plan.columns}
-    if missing := next((n for n in names if n not in columns or n not in planned), None):
-        raise RowsDoNotTell(f"the table has no column {missing!r} of {known.key!r} any more")
-    file = file_of(known, plan.table)
-    rejects = list(run.pipeline.stored_rejects(run, plan.table, known.key))
-    lost = {each.column for each in rejects}
-    if _rejects_records(run) and "" in lost:
-        lost |= set(names)
-    exact = _alike(known, lambda each: each.exact)
-    declared = _alike(known, lambda each: each.declared)
-    facts = (
-        _Facts(columns[n], planned[n], exact.get(n), declared.get(n, ""), n in lost) for n in names
+    cells: dict[str, tuple[str, str]] = {}
+    for name, each in facts.items():
+        cell = _to_load(run, schema, each, planned[name])
+        if cell is None:
+            raise RowsDoNotTell(_untold(records.local.file.key, each))
+        cells[name] = cell
+    return dataclasses.replace(records, **_shape(records.local.path, cells))
+
+
+def _untold(key: str, facts: Facts) -> str:
+    return (
+        f"{key!r} is gone from the source, and what its values of column {facts.have.name!r} were "
+        f"does not follow from the {facts.have.type} that the table holds"
     )
-    made = [_cell(run, schema, fact, f"s.t{at}") for at, fact in enumerate(facts)]
-    if untold := next((n for n, cell in zip(names, made, strict=True) if cell is None), None):
-        raise RowsDoNotTell(
-            f"{known.key!r} is gone from the source, and what its values of column {untold!r} "
-            f"were does not follow from the {columns[untold].type} that the table holds"
-        )
-    rows = _rows(run, plan.table, known, names)
-    _refuse_large(rows, known, names, columns, planned)
-    cells = {name: cell for name, cell in zip(names, made, strict=True) if cell is not None}
-    return _records(run, file, rows, rejects, cells)
-
-
-def _age(each: Records | Contribution) -> tuple[datetime, str]:
-    file = each.local.file if isinstance(each, Records) else file_of(each, "")
-    return file.modified, file.key
 
 
 def _names(known: Contribution) -> tuple[str, ...]:
@@ -194,17 +199,28 @@ def _alike(known: Contribution, what: Callable[[FileEvidence], Mapping[str, T]])
     return {name: kind for name, kind in first.items() if kind is not None}
 
 
-def _rejects_records(run: Run) -> bool:
-    """Whether a value that does not parse may have cost a record, which another type would not."""
-    readers = run.pipeline.config.uses.get(Stage.READER, ())
-    return any(run.pipeline.on_misfit(use.alias) == "reject" for use in readers)
-
-
-def _cell(run: Run, schema: Schema, facts: _Facts, value: str) -> tuple[str, str] | None:
-    """The type that a column is declared to have, ``''`` for text, and the SQL of its cells; None
-    where the new values do not follow from the stored ones, of which ``value`` is the SQL.
+def _to_infer(run: Run, facts: Facts) -> tuple[tuple[str, str], bool]:
+    """The type that a column is declared to have, ``''`` for text, and the SQL of its cells; and
+    whether types are found in them as in the file's own.
     """
-    have, planned = facts.have, facts.planned
+    have, value = facts.have, facts.value
+    if facts.declared == have.type:
+        return (have.type, value), True
+    if have.type == _TEXT:
+        return ("", value), True
+    if text := _text(run, facts):
+        return ("", text), not facts.lost
+    if have.type in _WHOLE and not have.format:
+        # But for blanks around it, no other text is such an integer.
+        return ("", f"CAST({value} AS VARCHAR)"), not facts.lost
+    return (have.type, value), False
+
+
+def _to_load(
+    run: Run, schema: Schema, facts: Facts, planned: PlannedColumn
+) -> tuple[str, str] | None:
+    """The same for the plan's type; None where its values do not follow from the stored ones."""
+    have, value = facts.have, facts.value
     same = (have.type, have.format) == (planned.type, planned.format)
     if same or facts.declared == have.type:
         # The latter as the file itself would be read.
@@ -213,7 +229,7 @@ def _cell(run: Run, schema: Schema, facts: _Facts, value: str) -> tuple[str, str
         return "", value
     if facts.lost or nested.is_nested(have.type) or nested.is_nested(planned.type):
         return None
-    if text := _text(run, schema, facts, value):
+    if text := _text(run, facts):
         return "", text
     reading = run.pipeline.type_for(planned.type, planned.format, schema.settings)
     alike = have.format in (planned.format, *reading.extends)
@@ -221,15 +237,22 @@ def _cell(run: Run, schema: Schema, facts: _Facts, value: str) -> tuple[str, str
     return (have.type, value) if alike and grows else None
 
 
-def _text(run: Run, schema: Schema, facts: _Facts, value: str) -> str:
-    """SQL of the file's texts; ``''`` where they are not known."""
-    if facts.exact == ("", ""):
-        return f"CAST({value} AS VARCHAR)"
-    holders = _HOLDS.get(facts.exact[0], ()) if facts.exact else ()
-    if facts.exact is None or facts.have.type.partition("(")[0] not in holders:
+def _text(run: Run, facts: Facts) -> str:
+    """SQL of the file's texts; ``''`` where they are not known.
+
+    They are where the column's reading is the one by which each text was that of its value: another
+    one may have taken 01/02/2024 for another day. Integers are the same as any plain number.
+    """
+    have, exact = facts.have, facts.exact
+    if exact == ("", ""):
+        return f"CAST({facts.value} AS VARCHAR)"
+    if exact is None:
         return ""
-    reading = run.pipeline.type_for(*facts.exact, schema.settings)
-    return reading.text(f"CAST({value} AS {reading.duckdb})") if reading.text else ""
+    plain = exact[0] in _WHOLE and have.type.partition("(")[0] in _NUMBERS and not have.format
+    if exact != (have.type, have.format) and not (plain and not exact[1]):
+        return ""
+    reading = run.pipeline.type_for(*exact, TypeSettings())
+    return reading.text(f"CAST({facts.value} AS {reading.duckdb})") if reading.text else ""
 
 
 def _rows(run: Run, table: str, known: Contribution, names: Sequence[str]) -> pa.Table:
@@ -250,31 +273,6 @@ def _rows(run: Run, table: str, known: Contribution, names: Sequence[str]) -> pa
             "loaded: somebody else changed them"
         )
     return rows
-
-
-def _refuse_large(
-    rows: pa.Table,
-    known: Contribution,
-    names: Sequence[str],
-    columns: Mapping[str, Column],
-    planned: Mapping[str, PlannedColumn],
-) -> None:
-    """Refuse an integer that a DOUBLE would round.
-
-    Raises:
-        RowsDoNotTell: there is one.
-    """
-    import pyarrow.compute as pc
-
-    for at, name in enumerate(names):
-        if columns[name].type != "BIGINT" or planned[name].type != "DOUBLE":
-            continue
-        bounds = pc.min_max(rows.column(f"t{at}")).as_py()
-        if any(bound is not None and abs(bound) > _EXACT for bound in bounds.values()):
-            raise RowsDoNotTell(
-                f"{known.key!r} is gone from the source, and has integers beyond 2^53 in column "
-                f"{name!r}, which a DOUBLE cannot hold"
-            )
 
 
 def _records(
@@ -299,34 +297,41 @@ def _records(
             fields = ("line", "column", "reason", "text")
             found.extend([pa.array([getattr(r, f) for r in rejects]) for f in fields])
     whole = sum(not each.column for each in rejects)
-    listed = ", ".join(
-        f"{cell} AS {text_column(at)}" for at, (_, cell) in enumerate(cells.values())
-    )
     return Records(
         local=LocalFile(file, path, path.stat().st_size),
         format=TypedRows(),
-        columns=tuple(FileColumn(name, kind) for name, (kind, _) in cells.items()),
         rows_read=rows.num_rows + whole,
         rows_good=rows.num_rows,
         rows_rejected=whole,
         skipped=(),
-        sql=f"(SELECT {listed} FROM {sql.parquet([path])} AS s)",
         rejects=found.result,
         places=Places(lines, unit="row"),
         cells_nulled=len(rejects) - whole,
+        **_shape(path, cells),
     )
 
 
-def refuse_losses(records: Records, converted: Converted, table: str) -> None:
+def _shape(path: Path, cells: Mapping[str, tuple[str, str]]) -> dict[str, Any]:
+    """Columns and SQL of records, given declared type and SQL of each column."""
+    listed = ", ".join(
+        f"{cell} AS {text_column(at)}" for at, (_, cell) in enumerate(cells.values())
+    )
+    return {
+        "columns": tuple(FileColumn(name, kind) for name, (kind, _) in cells.items()),
+        "sql": f"(SELECT {listed} FROM {sql.parquet([path])} AS s)",
+    }
+
+
+def refuse_losses(records: Records, converted: Converted) -> None:
     """The proof: what was taken from rows of the table loses no value on its way back.
 
     Raises:
-        TypeConflictError: one became NULL, or its record was rejected.
+        RowsDoNotTell: one became NULL, or its record was rejected.
     """
     before = (records.rows_rejected, records.cells_nulled)
     after = (converted.rows_rejected, converted.cells_nulled)
     if isinstance(records.format, TypedRows) and before != after:
-        raise TypeConflictError(
-            f"table {table!r} has to be rebuilt; the source has no more {converted.file.key!r}, "
-            "and values that the table holds of it do not fit the new types"
+        raise RowsDoNotTell(
+            f"{converted.file.key!r} is gone from the source, and values that the table holds of "
+            "it do not fit the new types"
         )

@@ -39,8 +39,7 @@ class Boolean(TypePlugin[NoOptions]):
             iceberg="boolean",
             duckdb="BOOLEAN",
             parse=parse,
-            # Words are seldom what another type reads.
-            text=lambda value: f"CASE {value} WHEN true THEN '1' WHEN false THEN '0' END",
+            text=(lambda value: f"CAST(CAST({value} AS INTEGER) AS VARCHAR)") if digits else None,
             signs=tuple(_sign(meaning, truth) for truth in (True, False)),
             examples=("true", "FALSE", "Yes", "no", *(DIGITS if digits else ())),
             counter_examples=(

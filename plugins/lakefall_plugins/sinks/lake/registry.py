@@ -115,6 +115,7 @@ def contributions(rows: Iterable[Row]) -> list[Contribution]:
             r.evidence or "",
             r.modified,
             r.origin or "",
+            r.rejected or 0,
         )
         for key, r in sorted(loaded.items())
     ]
