@@ -126,6 +126,7 @@ ON_SERVERS = {
     "test_schema_conflict_is_repaired_as_if_both_files_had_come_at_once": Cells(
         "the sink's own way of replacing a table", only=("INTEGER",)
     ),
+    "test_schema_rows_stand_for_files_that_are_gone": Cells("rows read back through the sink"),
     "test_schema_widening_keeps_old_rows_and_takes_new_ones": Cells("ALTER COLUMN"),
     "test_schema_conflict_fail_spares_the_other_files": statements(
         "some files of a commit left out"

@@ -156,6 +156,24 @@ def test_schema_law_of_arrival_on_servers(server_lake: ServerLake) -> None:
         assert lake.rows(table) == lake.rows(f"once_{table}"), table
 
 
+def test_schema_rows_stand_for_files_that_are_gone(lake: Lake) -> None:
+    """Files that the source has no more while their tables' types change; as in
+    ``tests/unit/test_gone_files.py``, on each server's table."""
+    first = {"numbers": ["15", "16"], "days": ["13/02/2024", "14/02/2024"]}
+    second = {"numbers": ["1.5", "2.5"], "days": ["abc", "def"]}
+    for table, values in first.items():
+        lake.put(f"{table}/a.csv", file(values))
+    lake.run()
+    for table, values in second.items():
+        lake.delete(f"{table}/a.csv")
+        lake.put(f"{table}/b.csv", file(values, start=51))
+    lake.run()
+    assert [lake.types(table)["v"] for table in first] == ["DOUBLE", "VARCHAR"]
+    assert lake.column("numbers", "v") == ["15.0", "16.0", "1.5", "2.5"]
+    assert lake.column("days", "v") == ["13/02/2024", "14/02/2024", "abc", "def"]
+    assert {o["status"] for o in lake.run().objects} == {"unchanged"}
+
+
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_schema_conflict_of_files_pending_together_is_decided_together(
     lake: Lake, order: str
