@@ -20,7 +20,7 @@ CHECK = """
 import sys
 import pytest
 from lakefall_my_own import lakefall_plugins
-print([plugin.name for plugin in lakefall_plugins()])
+print(sorted({plugin.name for plugin in lakefall_plugins()}))
 sys.exit(pytest.main(sys.argv[1:]))
 """
 
