@@ -152,10 +152,8 @@ def files_to_read(
     listed = {f.key: f for f in run.pipeline.discover(run) if not f.unread}
     found = [dataclasses.replace(listed[key], table=table) for key in others if key in listed]
     gone = [each for key, each in others.items() if key not in listed]
-    size, limit = (
-        sum(f.size for f in found) + sum(each.size for each in gone),
-        run.pipeline.repair_limit,
-    )
+    size = sum(f.size for f in found) + sum(each.size for each in gone)
+    limit = run.pipeline.repair_limit
     if size > limit:
         why = f"its other files have {size:,} bytes, more than sink.repair_limit ({limit:,})"
         return [], [], why

@@ -120,7 +120,7 @@ class TablePlanning:
         loading = {r.local.file.key for r in records}
         _, gone, why = repair.files_to_read(self.run, self.table, known, loading)
         try:
-            self._facts(gone, state, _asked(schema, plan))
+            self._known_of(gone, state, _asked(schema, plan))
         except RowsDoNotTell as error:
             why = why or str(error)
         if why:
@@ -158,11 +158,8 @@ class TablePlanning:
             return schema, self._left_alone(plan, schema, records, why), []
         asked = _asked(schema, plan)
         try:
-            facts = self._facts(gone, state, asked)
-            rows = [
-                (typed_rows.read(self.run, each, state, found), found)
-                for each, found in zip(gone, facts, strict=True)
-            ]
+            vanished = self._known_of(gone, state, asked)
+            rows = [(typed_rows.read(self.run, each), each) for each in vanished]
         except RowsDoNotTell as error:
             return schema, self._left_alone(plan, schema, records, str(error)), []
         again = [*self._read_again(files, state), *(found for found, _ in rows)]
@@ -193,21 +190,21 @@ class TablePlanning:
             return joint, self._left_alone(found, joint, records, why), []
         for note in told:
             self.run.warn(note, table=self.table)
-        vanished = {each.key for each in gone}
-        others = [r for r in others if r.local.file.key not in vanished] + typed
+        keys = {each.key for each in gone}
+        others = [r for r in others if r.local.file.key not in keys] + typed
         return joint, dataclasses.replace(plan, repair=True, notes=told), others
 
-    def _facts(
+    def _known_of(
         self, gone: Sequence[Contribution], state: TableState, asked: Collection[str]
-    ) -> list[dict[str, typed_rows.Facts]]:
-        """What is known of the columns of files that are gone.
+    ) -> list[typed_rows.Gone]:
+        """What is known of files that are gone.
 
         Raises:
             RowsDoNotTell: not enough.
         """
         if gone and self._untold:
             raise RowsDoNotTell(self._untold)
-        return [typed_rows.facts_of(self.run, each, state, asked) for each in gone]
+        return [typed_rows.known_of(self.run, each, state, asked) for each in gone]
 
     def _left_alone(
         self, plan: TablePlan, schema: Schema, records: Sequence[Records], why: str

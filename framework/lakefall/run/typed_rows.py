@@ -12,7 +12,6 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -36,6 +35,7 @@ from lakefall.contract.values import (
     text_column,
 )
 from lakefall.tabular import nested
+from lakefall.tabular.columns import TEXT
 from lakefall.tabular.evidence import FileEvidence, unpack
 from lakefall.tabular.places import LineMapWriter
 from lakefall.tabular.rejects import RejectWriter
@@ -48,10 +48,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_TEXT = "VARCHAR"
 _WHOLE = ("INTEGER", "BIGINT")
 _NUMBERS = (*_WHOLE, "DOUBLE", "DECIMAL")
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_BYTES, MOST_CELLS = 256 << 20, 20_000_000
 """Of a file whose rows are read into memory."""
 
@@ -86,48 +84,55 @@ class Facts:
     """Some of its values are NULL because they did not parse."""
 
 
-def file_of(known: Contribution, table: str) -> SourceFile:
-    """The file as it was loaded."""
-    return SourceFile(
-        key=known.key,
-        etag=known.etag,
-        size=known.size,
-        modified=known.modified or EPOCH,
-        folder=known.key.partition("/")[0],
-        table=table,
-        origin=known.origin,
-    )
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A file that is gone, and what is known of it."""
+
+    file: SourceFile
+    """As it was loaded."""
+    rows: int
+    facts: Mapping[str, Facts]
+    """By column, in the order of the table."""
+    rejects: Sequence[StoredReject]
 
 
-def facts_of(
-    run: Run, known: Contribution, state: TableState, asked: Collection[str]
-) -> dict[str, Facts]:
-    """What is known of each column of a file that is gone, in the order of the table.
+def known_of(run: Run, known: Contribution, state: TableState, asked: Collection[str]) -> Gone:
+    """What is known of a file that is gone.
 
     Args:
         asked: columns whose types are in question.
 
     Raises:
-        RowsDoNotTell: not enough is known of them, whatever the rows are.
+        RowsDoNotTell: not enough, whatever its rows are.
     """
-    of_file = set(_names(known))
+    members = list(unpack([known]).values())
+    of_file = {name for each in members for name in each.names}
     names = [column.name for column in state.columns if column.name in of_file]
-    if not of_file or known.modified is None:
+    if not of_file or any(each.lost for each in members) or known.modified is None:
         raise RowsDoNotTell(f"{known.key!r} is gone from the source, and little is known of it")
     if len(names) < len(of_file) or naming.column_names(names) != tuple(names):
         raise RowsDoNotTell(f"columns of {known.key!r}, which is gone, are no more in the table")
     if known.size > MOST_BYTES or known.rows * len(names) > MOST_CELLS:
         raise RowsDoNotTell(f"{known.key!r} is gone from the source, and has too many rows")
-    if any(each.pending for each in run.pipeline.pending(run, [file_of(known, state.table)])):
+    file = SourceFile(
+        key=known.key,
+        etag=known.etag,
+        size=known.size,
+        modified=known.modified,
+        folder=known.key.partition("/")[0],
+        table=state.table,
+        origin=known.origin,
+    )
+    if any(each.pending for each in run.pipeline.pending(run, [file])):
         raise RowsDoNotTell(f"{known.key!r} is gone from the source, and recorded in no sure way")
-    rejects = list(run.pipeline.stored_rejects(run, state.table, known.key))
+    rejects = tuple(run.pipeline.stored_rejects(run, state.table, known.key))
     lost = {each.column for each in rejects}
     if "" in lost or len(rejects) != known.rejected:
         # A record may have been rejected for a value that another type reads.
         raise RowsDoNotTell(f"{known.key!r} is gone from the source, and had rejects")
     columns = {column.name: column for column in state.columns}
-    exact = _alike(known, lambda each: each.exact)
-    declared = _alike(known, lambda each: each.declared)
+    exact = _alike(members, lambda each: each.exact)
+    declared = _alike(members, lambda each: each.declared)
     facts = {
         name: Facts(columns[name], f"s.t{at}", exact.get(name), declared.get(name), name in lost)
         for at, name in enumerate(names)
@@ -135,10 +140,10 @@ def facts_of(
     for name in sorted(asked):
         if name in facts and not _to_infer(run, facts[name])[1]:
             raise RowsDoNotTell(_untold(known.key, facts[name]))
-    return facts
+    return Gone(file, known.rows, facts, rejects)
 
 
-def read(run: Run, known: Contribution, state: TableState, facts: Mapping[str, Facts]) -> Records:
+def read(run: Run, gone: Gone) -> Records:
     """The records of a file that is gone, for its types to be found.
 
     Columns are text, as the file had it or as the engine writes it, where that is read alike.
@@ -146,15 +151,11 @@ def read(run: Run, known: Contribution, state: TableState, facts: Mapping[str, F
     Raises:
         RowsDoNotTell: the rows are not all there.
     """
-    rows = _rows(run, state.table, known, list(facts))
-    rejects = list(run.pipeline.stored_rejects(run, state.table, known.key))
-    cells = {name: _to_infer(run, each)[0] for name, each in facts.items()}
-    return _records(run, file_of(known, state.table), rows, rejects, cells)
+    cells = {name: _to_infer(run, each)[0] for name, each in gone.facts.items()}
+    return _records(run, gone, _rows(run, gone), cells)
 
 
-def under(
-    run: Run, records: Records, facts: Mapping[str, Facts], plan: TablePlan, schema: Schema
-) -> Records:
+def under(run: Run, records: Records, gone: Gone, plan: TablePlan, schema: Schema) -> Records:
     """The same records as loading the file under the plan would read them.
 
     Args:
@@ -166,10 +167,10 @@ def under(
     """
     planned = {column.name: column for column in plan.columns}
     cells: dict[str, tuple[str, str]] = {}
-    for name, each in facts.items():
+    for name, each in gone.facts.items():
         cell = _to_load(run, schema, each, planned[name])
         if cell is None:
-            raise RowsDoNotTell(_untold(records.local.file.key, each))
+            raise RowsDoNotTell(_untold(gone.file.key, each))
         cells[name] = cell
     return dataclasses.replace(records, **_shape(records.local.path, cells))
 
@@ -181,18 +182,12 @@ def _untold(key: str, facts: Facts) -> str:
     )
 
 
-def _names(known: Contribution) -> tuple[str, ...]:
-    """All columns of a file, of all members of an archive; none where that is not known."""
-    files = unpack([known]).values()
-    if any(each.lost for each in files):
-        return ()
-    return tuple(dict.fromkeys(name for each in files for name in each.names))
-
-
-def _alike(known: Contribution, what: Callable[[FileEvidence], Mapping[str, T]]) -> dict[str, T]:
+def _alike(
+    members: Sequence[FileEvidence], what: Callable[[FileEvidence], Mapping[str, T]]
+) -> dict[str, T]:
     """What is known of columns, where it is the same in all members of an archive."""
     found: dict[str, list[T | None]] = {}
-    for each in unpack([known]).values():
+    for each in members:
         for name in each.names:
             found.setdefault(name, []).append(what(each).get(name))
     first = {name: kinds[0] for name, kinds in found.items() if len(set(kinds)) == 1}
@@ -206,7 +201,7 @@ def _to_infer(run: Run, facts: Facts) -> tuple[tuple[str, str], bool]:
     have, value = facts.have, facts.value
     if facts.declared == have.type:
         return (have.type, value), True
-    if have.type == _TEXT:
+    if have.type == TEXT:
         return ("", value), True
     if text := _text(run, facts):
         return ("", text), not facts.lost
@@ -225,7 +220,7 @@ def _to_load(
     if same or facts.declared == have.type:
         # The latter as the file itself would be read.
         return have.type, value
-    if have.type == _TEXT:
+    if have.type == TEXT:
         return "", value
     if facts.lost or nested.is_nested(have.type) or nested.is_nested(planned.type):
         return None
@@ -255,36 +250,30 @@ def _text(run: Run, facts: Facts) -> str:
     return reading.text(f"CAST({facts.value} AS {reading.duckdb})") if reading.text else ""
 
 
-def _rows(run: Run, table: str, known: Contribution, names: Sequence[str]) -> pa.Table:
+def _rows(run: Run, gone: Gone) -> pa.Table:
     """The table's rows of a file, in columns ``t0`` .. ``tN``.
 
     Raises:
         RowsDoNotTell: they are not all there.
     """
-    listed = ", ".join(f"{sql.identifier(name)} AS t{at}" for at, name in enumerate(names))
+    key, table = gone.file.key, gone.file.table
+    listed = ", ".join(f"{sql.identifier(name)} AS t{at}" for at, name in enumerate(gone.facts))
     source = sql.identifier(naming.AUDIT_COLUMNS[0])
-    query = (
-        f"SELECT {listed} FROM {sql.identifier(table)} WHERE {source} = {sql.literal(known.key)}"
-    )
+    query = f"SELECT {listed} FROM {sql.identifier(table)} WHERE {source} = {sql.literal(key)}"
     rows = run.pipeline.query(run, query)
-    if rows.num_rows != known.rows:
+    if rows.num_rows != gone.rows:
         raise RowsDoNotTell(
-            f"the table has {rows.num_rows:,} rows of {known.key!r}, of which {known.rows:,} were "
+            f"the table has {rows.num_rows:,} rows of {key!r}, of which {gone.rows:,} were "
             "loaded: somebody else changed them"
         )
     return rows
 
 
-def _records(
-    run: Run,
-    file: SourceFile,
-    rows: pa.Table,
-    rejects: Sequence[StoredReject],
-    cells: Mapping[str, tuple[str, str]],
-) -> Records:
+def _records(run: Run, gone: Gone, rows: pa.Table, cells: Mapping[str, tuple[str, str]]) -> Records:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
+    file, rejects = gone.file, gone.rejects
     scratch = Scratch.of(LocalFile(file, run.workdir, file.size), run.workdir)
     path, lines = scratch.file("rows.parquet"), scratch.file("lines")
     refused = scratch.file("rows-rejects.parquet")

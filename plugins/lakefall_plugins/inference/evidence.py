@@ -100,10 +100,8 @@ class Survey:
             if not tally.filled:
                 found[name] = ("", "")
             elif reading is not None and tally.texts.get(reading) == tally.filled:
-                found[name] = (
-                    self.chooser.readings[reading].type,
-                    self.chooser.readings[reading].format,
-                )
+                candidate = self.chooser.readings[reading]
+                found[name] = candidate.type, candidate.format
         return found
 
     def compared(self, name: str, tally: Tally, reading: int) -> Tally:
