@@ -42,13 +42,19 @@ from lakefall_plugins.sinks.iceberg.errors import (
     leaves_doubt,
     translated,
 )
-from lakefall_plugins.sinks.iceberg.metadata import find_commit, objects_of, schema_of
+from lakefall_plugins.sinks.iceberg.metadata import (
+    find_commit,
+    objects_of,
+    property_of,
+    schema_of,
+)
 from lakefall_plugins.sinks.iceberg.writing import NewFiles, data_folder
-from lakefall_plugins.sinks.lake import commits
+from lakefall_plugins.sinks.lake import commits, names
 
 if TYPE_CHECKING:
     from pyiceberg.manifest import DataFile
     from pyiceberg.table import Table, Transaction
+    from pyiceberg.table.snapshots import Snapshot
 
     from lakefall_plugins.sinks.iceberg.catalog import Lake
     from lakefall_plugins.sinks.iceberg.reading import Removal
@@ -419,13 +425,28 @@ class _Namespace:
         self.find = cache(lake.find)
         self.names = cache(lake.tables)
         self.folder = cache(self._folder)
-        self._referenced: dict[str, set[str]] = {}
+        self._by_others: dict[str, set[str]] = {}
 
-    def referenced(self, table: Table) -> set[str]:
-        """Every file that any snapshot of the table names."""
-        if _id(table) not in self._referenced:
-            self._referenced[_id(table)] = _referenced(table)
-        return self._referenced[_id(table)]
+    def named(self, table: Table, load_id: str) -> set[str]:
+        """Every file of a dead load that a snapshot of the table names, and many others.
+
+        What a snapshot names was named by its parent, or came with it. So a file of the load is
+        named by the load's own snapshot, by one that does not say whose it is, or by one whose
+        parent has been expired, or by none.
+        """
+        snapshots = table.metadata.snapshots
+        if _id(table) not in self._by_others:
+            ids = {snapshot.snapshot_id for snapshot in snapshots}
+            some = [
+                snapshot
+                for snapshot in snapshots
+                if snapshot.parent_snapshot_id not in ids
+                or not property_of(snapshot, names.COMMIT_ID)
+            ]
+            notes = objects_of(table.metadata, snapshots)
+            self._by_others[_id(table)] = notes | _named_by(some, table)
+        own = [s for s in snapshots if property_of(s, names.COMMIT_ID) == load_id]
+        return self._by_others[_id(table)] | _named_by(own, table)
 
     def of_load(self, name: str, ids: set[str]) -> list[Table]:
         """Those that may name the files of a load."""
@@ -459,7 +480,7 @@ def _remove_unused(
     found = there.of_load(name, ids)
     if _was_made(there.lake, name, paths, ids.difference(map(_id, found))):
         return 0
-    used = {path for table in found for path in there.referenced(table)}
+    used = {path for table in found for path in there.named(table, load_id)}
     folders = {there.folder(name), *(data_folder(table.metadata) for table in found)}
     named = re.compile(rf"lakefall-{re.escape(load_id)}-\d+\.(parquet|json)")
     removed = 0
@@ -499,13 +520,12 @@ def _id(table: Table) -> str:
     return str(table.metadata.table_uuid)
 
 
-def _referenced(table: Table) -> set[str]:
-    """Every file that any snapshot of the table names."""
-    used = objects_of(table.metadata, table.metadata.snapshots)
-    manifests = {}
-    for snapshot in table.metadata.snapshots:
-        manifests.update({m.manifest_path: m for m in manifests_of(table, snapshot)})
-    for manifest in manifests.values():
-        entries = entries_of(manifest, table.io, table.name()[-1], deleted=True)
-        used.update(entry.data_file.file_path for entry in entries)
-    return used
+def _named_by(snapshots: Sequence[Snapshot], table: Table) -> set[str]:
+    """Every file that these snapshots of the table name, also as gone."""
+    manifests = {m.manifest_path: m for s in snapshots for m in manifests_of(table, s)}
+    entries = (
+        entry
+        for manifest in manifests.values()
+        for entry in entries_of(manifest, table.io, table.name()[-1], deleted=True)
+    )
+    return {entry.data_file.file_path for entry in entries}

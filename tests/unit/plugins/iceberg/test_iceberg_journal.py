@@ -169,18 +169,53 @@ def test_many_dead_loads_cost_one_look_at_their_table(
             # Or the next load would sweep it.
             for path in lakehouse.sink.lake.local.glob("*.json"):
                 held.enter_context(locks.left_behind(path))
-    looked: list[str] = []
-    look = commit._referenced
+    looked: list[int] = []
+    look = commit._named_by
 
-    def counted(table: Any) -> set[str]:
-        looked.append(table.name()[-1])
-        return look(table)
+    def counted(snapshots: Any, table: Any) -> set[str]:
+        looked.append(len(snapshots))
+        return look(snapshots, table)
 
-    monkeypatch.setattr(commit, "_referenced", counted)
+    monkeypatch.setattr(commit, "_named_by", counted)
     assert sweep(lakehouse) == 2
-    assert looked == ["orders"]
+    # The first snapshot has no parent; then the one that one of the three made.
+    assert sorted(looked) == [0, 0, 1, 1]
     assert rows_of(lakehouse, "lakehouse", "orders") == 4
     assert len(lakehouse.data_files("orders") - before) == 1
+
+
+def committed_and_dead(lakehouse: Lakehouse, processes: Any) -> tuple[Any, Any]:
+    """A table whose last snapshot is that of a load that died; its snapshots."""
+    lakehouse.load(FILE, ID, "SELECT 1 FROM range(3)")
+    dies(processes, lakehouse, after_commit)
+    table = lakehouse.sink.lake.catalog.load_table("lakehouse.orders")
+    return table, [snapshot.snapshot_id for snapshot in table.metadata.snapshots]
+
+
+def test_what_a_dead_load_committed_stays_when_its_snapshot_is_expired(
+    lakehouse: Lakehouse, processes: Any
+) -> None:
+    table, (*_, of_dead) = committed_and_dead(lakehouse, processes)
+    (path,) = lakehouse.sink.lake.local.glob("*.json")
+    with locks.left_behind(path):
+        lakehouse.load(source("orders/b.csv", "e3"), ID, "SELECT 3")
+    table.refresh().maintenance.expire_snapshots().by_id(of_dead).commit()
+    assert sweep(lakehouse) == 0
+    assert rows_of(lakehouse, "lakehouse", "orders") == 5
+
+
+def test_what_a_dead_load_committed_stays_where_others_took_it_up(
+    lakehouse: Lakehouse, processes: Any
+) -> None:
+    table, (before, of_dead) = committed_and_dead(lakehouse, processes)
+    files = [task.file for task in table.scan().plan_files()]
+    table.manage_snapshots().rollback_to_snapshot(before).commit()
+    with table.transaction() as change, change.update_snapshot().fast_append() as taken_up:
+        for file in files:
+            taken_up.append_data_file(file)
+    table.refresh().maintenance.expire_snapshots().by_id(of_dead).commit()
+    assert sweep(lakehouse) == 0
+    assert rows_of(lakehouse, "lakehouse", "orders") == 7
 
 
 @pytest.mark.parametrize("readable", [True, False])
