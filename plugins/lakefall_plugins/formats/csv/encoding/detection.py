@@ -10,10 +10,11 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from lakefall.contract.errors import EmptyFileError, EncodingError, NotTextError
-from lakefall_plugins.formats.csv.encoding.legacy import guess
+from lakefall_plugins.formats.csv.encoding.legacy import guess, some_words
 
 BLOCK = 1 << 20
 HEAD = 1 << 16
@@ -63,7 +64,8 @@ _ESCAPES = re.compile(rb"\x1b\$(?:[@B]|\([@-D]|\)[ACEG])")
 """What calls a set of two-byte characters in ISO-2022-JP, -KR and -CN (RFC 1468, 1557, 1922)."""
 _WORDS_BETWEEN_BARS = _words_between(b',;"|')
 _LINES = 100
-_MOST_HIGH_BYTES = 1 << 14
+_MOST_HIGH_BYTES = 1 << 13
+"""Of the words of a block, however often they come again."""
 _TOLERATED = 100
 """Bytes above ASCII for each one that a legacy encoding may not know: damage."""
 _MOST_STRANGE = 50
@@ -258,24 +260,22 @@ def _narrow(path: Path, name: str) -> Encoding:
 def _not_quite_utf8(path: Path) -> Encoding:
     """UTF-8 with a few damaged bytes, or a legacy encoding."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    whole = damaged = gathered = 0
-    words: list[bytes] = []
+    whole = damaged = 0
+    words: dict[bytes, None] = {}
     for block in _blocks(path):
         text = decoder.decode(block)
         bad = max(text.count("\ufffd") - block.count(b"\xef\xbf\xbd"), 0)
         damaged += bad
         whole += max(_sequences(block) - bad, 0)
-        if gathered < _MOST_HIGH_BYTES and not block.isascii():
-            found = _high_words(block, _MOST_HIGH_BYTES - gathered)
-            words += found
-            gathered += sum(map(len, found))
+        if not block.isascii():
+            words = some_words(chain(words, _high_words(block)))
     if whole >= _DAMAGE * damaged:
         return Encoding(
             "utf-8", (f"utf-8 with damage: {whole:,} sequences whole, {damaged:,} bytes are not",)
         )
     name, reason = guess(words)
     if strange := _strange_words(path, name):
-        second, _ = guess(strange + words)
+        second, _ = guess([*strange, *words])
         if second != name and not _strange_words(path, second):
             name, reason = second, f"{name} does not know all bytes, {second} does"
     return Encoding(name, ("the bytes are not UTF-8", f"{name}: {reason}"))
@@ -295,25 +295,23 @@ def _strange_words(path: Path, encoding: str) -> list[bytes]:
         strange += bad
         for line in block.splitlines() if bad and len(found) < _MOST_STRANGE else ():
             if not line.isascii() and "\ufffd" in line.decode(encoding, errors="replace"):
-                found += _high_words(line, _MOST_HIGH_BYTES)
+                found += _high_words(line)
     return found[:_MOST_STRANGE] if strange * _TOLERATED > high else []
 
 
-def _high_words(block: bytes, limit: int) -> list[bytes]:
+def _high_words(block: bytes) -> Iterator[bytes]:
     """The first words with high bytes, none of them cut by the block's ends."""
     first, last = block.find(b"\n") + 1, block.rfind(b"\n")
     lines = block[first:last] if first <= last and len(block) == BLOCK else block
-    found: list[bytes] = []
     pattern = _WORDS_BETWEEN_BARS if _is_delimited_by_bars(lines) else _WORDS
+    limit = _MOST_HIGH_BYTES
     for line in lines.splitlines():
-        if line.isascii():
-            continue
-        words = pattern.findall(line)
-        found += words
-        limit -= sum(map(len, words))
-        if limit <= 0:
-            break
-    return found
+        if not line.isascii():
+            words = pattern.findall(line)
+            yield from words
+            limit -= sum(map(len, words))
+            if limit <= 0:
+                break
 
 
 def _is_delimited_by_bars(lines: bytes) -> bool:

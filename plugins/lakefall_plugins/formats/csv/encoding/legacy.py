@@ -23,13 +23,14 @@ and towns in 36 languages, a third of them in six lines): 250 at the first try, 
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 from math import inf, log2
-from operator import mul
+from operator import itemgetter, mul
+from typing import NamedTuple
 from unicodedata import combining
 
 from lakefall_plugins.formats.csv.encoding.alphabets import (
@@ -109,14 +110,13 @@ _ODD_NEIGHBOURS = frozenset("!#$%*+<=>@[\\]^_`{|}~")
 _MOST_BYTES = 1500
 
 
-@dataclass(frozen=True, slots=True)
-class _Guess:
+class _Guess(NamedTuple):
     encoding: str
     letters: Alphabet | _Script
     bits: float
 
 
-def guess(words: Sequence[bytes]) -> tuple[str, str]:
+def guess(words: Iterable[bytes]) -> tuple[str, str]:
     """The legacy encoding of words that hold bytes above ASCII.
 
     Returns:
@@ -126,16 +126,22 @@ def guess(words: Sequence[bytes]) -> tuple[str, str]:
     return best.encoding, f"its letters read like {best.letters.language}"
 
 
-def _bounded(words: Sequence[bytes]) -> bytes:
+def _bounded(words: Iterable[bytes]) -> bytes:
     """Distinct words, joined by line ends, up to a length that costs milliseconds."""
-    kept: list[bytes] = []
+    return b"\n".join(some_words(words))
+
+
+def some_words(words: Iterable[bytes]) -> dict[bytes, None]:
+    """The first distinct words, as many as are looked at; no word after them is asked for."""
+    kept: dict[bytes, None] = {}
     length = 0
-    for word in dict.fromkeys(words):
-        kept.append(word)
-        length += len(word)
-        if length > _MOST_BYTES:
-            break
-    return b"\n".join(kept)
+    for word in words:
+        if word not in kept:
+            kept[word] = None
+            length += len(word)
+            if length > _MOST_BYTES:
+                break
+    return kept
 
 
 def _cheapest(raw: bytes) -> _Guess:
@@ -143,12 +149,12 @@ def _cheapest(raw: bytes) -> _Guess:
     takes long, and is looked at for the few that may be the best."""
     words = _Words(raw)
     guesses = sorted((*_by_pairs(raw), *_by_letters(raw)), key=lambda found: found.bits)
-    best = replace(guesses[0], bits=inf)
+    best = guesses[0]._replace(bits=inf)
     for least in guesses:
         if least.bits > best.bits:
             break
         if (bits := words.bits(least)) < best.bits:
-            best = replace(least, bits=bits)
+            best = least._replace(bits=bits)
     return best
 
 
@@ -157,11 +163,10 @@ class _Words:
 
     def __init__(self, raw: bytes) -> None:
         self._raw = raw
-        around = zip(b"\n" + raw, raw, raw[1:] + b"\n", strict=False)
-        places = [place for place in around if place[1] > 0x7F]
-        self._around = Counter(places)
-        self._sides = [bytes(place[side] for place in places) for side in range(3)]
-        self._pairs = Counter(pairwise(raw))
+        text = b"\n" + raw + b"\n"
+        places = [at for at, byte in enumerate(raw, 1) if byte > 0x7F]
+        self._sides = [bytes([text[at + side] for at in places]) for side in (-1, 0, 1)]
+        self._pairs = Counter(pairwise(text))
         self._rows = sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(raw))
         self._shapes: dict[str, tuple[float, float, float]] = {}
         self._unusual: dict[tuple[str, str], float] = {}
@@ -172,7 +177,7 @@ class _Words:
         if isinstance(letters, _Script):
             return _pair_bits(_decoded(self._raw, encoding), encoding, letters)
         if encoding not in self._shapes:
-            self._shapes[encoding] = _shape_bits(self._around, self._sides, encoding)
+            self._shapes[encoding] = _shape_bits(self._pairs, self._sides, encoding)
         common, stranger, crowd = self._shapes[encoding]
         if letters.mixed:
             return least.bits + common + crowd + self._rows
@@ -185,20 +190,24 @@ class _Words:
 def _by_letters(raw: bytes) -> Iterable[_Guess]:
     """What the letters cost, by alphabet and encoding."""
     times = {byte - 0x80: n for byte, n in Counter(raw).items() if byte > 0x7F}
-    for alphabet in ALPHABETS:
-        prior = _RARE_BITS.get(alphabet.language, 0.0)
-        for encoding in alphabet.encodings:
-            costs = map(_byte_costs(alphabet, encoding).__getitem__, times)
-            bits = prior + _prior_bits(encoding, alphabet.mixed)
-            yield _Guess(encoding, alphabet, bits + sum(map(mul, costs, times.values())))
+    held, counts = itemgetter(*times, 0, 0), (*times.values(), 0, 0)
+    for encoding, alphabet, prior, costs in _byte_costs():
+        yield _Guess(encoding, alphabet, prior + sum(map(mul, held(costs), counts)))
 
 
 @cache
-def _byte_costs(alphabet: Alphabet, encoding: str) -> tuple[float, ...]:
-    """Bits of each byte above ASCII."""
-    costs, usual = letter_costs(alphabet), USUAL_PAIR_BITS * bool(alphabet.words)
-    characters = _upper_half(encoding)
-    return tuple(costs[c] - usual if c in costs else _stranger_bits(c) for c in characters)
+def _byte_costs() -> list[tuple[str, Alphabet, float, tuple[float, ...]]]:
+    """By encoding and alphabet: bits of the two, and of each byte above ASCII."""
+    found = []
+    for alphabet in ALPHABETS:
+        costs, usual = letter_costs(alphabet), USUAL_PAIR_BITS * bool(alphabet.words)
+        rare = _RARE_BITS.get(alphabet.language, 0.0)
+        for encoding in alphabet.encodings:
+            characters = _upper_half(encoding)
+            bits = (costs[c] - usual if c in costs else _stranger_bits(c) for c in characters)
+            prior = rare + _prior_bits(encoding, alphabet.mixed)
+            found.append((encoding, alphabet, prior, tuple(bits)))
+    return found
 
 
 _ASCII = bytes(range(0x80)).decode("ascii")
@@ -287,32 +296,51 @@ def _roles(encoding: str) -> bytes:
 
 
 @cache
-def _particular(encoding: str) -> frozenset[int]:
-    """Bytes of characters that stand beside certain others only."""
-    known = {*_FOLLOWERS, *_LEADERS}
-    characters = enumerate(_upper_half(encoding), 0x80)
-    return frozenset(byte for byte, c in characters if c.lower() in known or combining(c))
+def _neighbours(encoding: str) -> tuple[dict[int, frozenset[int]], dict[int, frozenset[int]]]:
+    """Bytes of characters that stand beside certain others only: what may precede and follow."""
+    letters: dict[str, set[int]] = defaultdict(set)
+    for byte, c in enumerate(_ASCII + _upper_half(encoding)):
+        letters[c.lower() if c.isalpha() else "\n"].add(byte)
+
+    def allowed(rules: Mapping[str, Iterable[str]]) -> dict[int, frozenset[int]]:
+        return {
+            byte: frozenset().union(*(letters[c] for c in rules[small] if c in letters))
+            for small in rules
+            for byte in letters.get(small, ())
+        }
+
+    return allowed(_LEADERS), allowed(_FOLLOWERS)
+
+
+@cache
+def _tones(encoding: str) -> tuple[frozenset[int], frozenset[int]]:
+    """Bytes of combining characters, and those of the letters that have them."""
+    characters = list(enumerate(_ASCII + _upper_half(encoding)))
+    tones = frozenset(byte for byte, c in characters if combining(c))
+    return tones, frozenset(byte for byte, c in characters if c.lower() in _WITH_TONE)
 
 
 def _shape_bits(
-    around: Mapping[tuple[int, int, int], int], sides: Sequence[bytes], encoding: str
+    pairs: Mapping[tuple[int, int], int], sides: Sequence[bytes], encoding: str
 ) -> tuple[float, float, float]:
     """What is unlikely in a text of any language: capitals inside words and wedged symbols,
     ASCII letters beside others, and letters above ASCII that stand alone.
 
     Args:
-        around: how often each byte above ASCII stands between which two others.
-        sides: the bytes before them, themselves, and the bytes after them.
+        pairs: how often each byte stands before each other one.
+        sides: the bytes before those above ASCII, themselves, and the bytes after them.
         encoding: in which each byte is a character.
     """
     inside = stranger = crowd = 0.0
-    table, particular = _ASCII + _upper_half(encoding), _particular(encoding)
-    for place, times in around.items():
-        if place[1] in particular:
-            before, here, after = table[place[0]], table[place[1]], table[place[2]]
-            inside += MISPLACED_BITS * _misplaced(before, here, after) * times
-            if combining(here):
-                inside += BROKEN_BITS * (before.lower() not in _WITH_TONE) * times
+    leaders, followers = _neighbours(encoding)
+    tones, vowels = _tones(encoding)
+    for (one, other), times in pairs.items():
+        if one in followers and other not in followers[one]:
+            inside += MISPLACED_BITS * times
+        if other in leaders and one not in leaders[other]:
+            inside += MISPLACED_BITS * times
+        if other in tones and one not in vowels:
+            inside += BROKEN_BITS * times
     roles = _roles(encoding)
     kinds = Counter(zip(*(side.translate(roles) for side in sides), strict=True))
     for place, times in kinds.items():
@@ -365,14 +393,6 @@ def _usual_pairs(words: str) -> frozenset[str]:
 def _plain(text: str) -> str:
     """Small letters without accents: capitals are written without in Greek."""
     return text.lower().translate(_WITHOUT_ACCENTS)
-
-
-def _misplaced(before: str, here: str, after: str) -> bool:
-    small = here.lower()
-    follow, lead = _FOLLOWERS.get(small), _LEADERS.get(small)
-    if follow is not None and (after.lower() if after.isalpha() else "\n") not in follow:
-        return True
-    return lead is not None and before.lower() not in lead
 
 
 # --- Chinese, Japanese, Korean: two bytes a character ---

@@ -10,6 +10,7 @@ whole without it, it is no escape.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,9 +36,8 @@ def ways(
 ) -> list[Way]:
     """The ways of reading to score with these delimiters. Given parts are taken as they are."""
     found: list[Way] = []
-    before = {q: _before(text, q) for q in "\"'"}
     for d in delimiters:
-        opening = [q for q in before if not before[q].isdisjoint({"\n", d or "\n"})]
+        opening = [q for q in "\"'" if _opens(f"\n{text}", d, q)]
         quotes = [quotechar] if quotechar is not None else ["", *opening]
         for q in quotes:
             escapes = [escapechar] if escapechar is not None else _escapes_in(text, d, q)
@@ -46,11 +46,12 @@ def ways(
     return found
 
 
-def _before(text: str, quotechar: str) -> set[str]:
-    """What stands before the quotes of a text: characters, blanks left out and not, and a line end
-    where one begins a line."""
-    parts = f"\n{text}".split(quotechar)[:-1]
-    return {part[-1:] for part in parts} | {part.rstrip(" ")[-1:] for part in parts}
+def _opens(text: str, delimiter: str, quotechar: str) -> bool:
+    """Whether a quote stands right behind a delimiter or a line end, blanks between them or not."""
+    if f"\n{quotechar}" in text or (delimiter and f"{delimiter}{quotechar}" in text):
+        return True
+    behind = f"[\n{re.escape(delimiter)}] +{quotechar}"
+    return f" {quotechar}" in text and re.search(behind, text) is not None
 
 
 def _escapes_in(text: str, delimiter: str, quotechar: str) -> list[str]:

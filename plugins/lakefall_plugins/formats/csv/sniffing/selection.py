@@ -47,6 +47,8 @@ DOUBTFUL_SAMPLE = 1 << 16
 GROWTH, GROWTH_OF_FEW_ROWS = 2, 4
 """How many times as long the next sample is; longer where this one holds next to no rows, or
 comments alone."""
+LEAST_LINES = 4
+"""Fewer decide nothing."""
 ENOUGH_ROWS = 10
 ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
@@ -101,13 +103,15 @@ def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> 
         if not sample.text.strip():
             if not sample.truncated:
                 raise EmptyFileError(f"{name}: no bytes but blank lines; upload a table")
-        else:
+        elif not sample.truncated or sample.lines >= LEAST_LINES or size >= LARGEST_SAMPLE:
             found = _select(sample, options, before)
             rows = len(found.best.split.rows)
-            enough = rows >= ENOUGH_ROWS or (rows > 3 and len(sample.text) >= ENOUGH_TEXT)
+            enough = rows >= ENOUGH_ROWS or (
+                rows >= LEAST_LINES and len(sample.text) >= ENOUGH_TEXT
+            )
             if not sample.truncated or (enough and _is_settled(found)):
                 return found
-            if size >= (DOUBTFUL_SAMPLE if rows > 3 else LARGEST_SAMPLE):
+            if size >= (DOUBTFUL_SAMPLE if rows >= LEAST_LINES else LARGEST_SAMPLE):
                 return found
             if before is not None and not _is_surer(found, before):
                 return found

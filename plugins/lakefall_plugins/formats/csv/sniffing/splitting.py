@@ -144,17 +144,17 @@ def cell_pattern(way: Way) -> re.Pattern[str]:
     nothing).
     """
     q, d = re.escape(way.quotechar), re.escape(way.delimiter)
-    inner = rf"[^{q}]|{q}{q}"
+    inner = rf"[^{q}]*+(?:{q}{q}[^{q}]*+)*+"
     if way.escapechar:
         e = re.escape(way.escapechar)
-        inner = rf"[^{q}{e}]|{e}.|{q}{q}"
+        inner = rf"[^{q}{e}]*+(?:(?:{e}.|{q}{q})[^{q}{e}]*+)*+"
     end = f"[{d}\n]" if d else "\n"
     stop = f"[^{d}\n]" if d else "[^\n]"
     blank = "" if way.delimiter == " " and not way.runs else " *"
     run = " *" if way.runs else ""
     tail = "" if way.delimiter in (" ", "\t") else "[ \t]*"
     return re.compile(
-        rf"(?:{blank}{q}((?:{inner})*+){q}{tail}(?={end}|\Z)|{blank}{q}((?:{inner})*+)\Z|{run}({stop}*))"
+        rf"(?:{blank}{q}({inner}){q}{tail}(?={end}|\Z)|{blank}{q}({inner})\Z|{run}({stop}*))"
         rf"({end}|\Z)",
         re.DOTALL,
     )
