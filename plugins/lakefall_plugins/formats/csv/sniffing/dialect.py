@@ -257,10 +257,11 @@ def _end_of(rows: Sequence[Row], width: int, text: str, way: Way) -> tuple[int, 
     physical = line_count(text)
     footer = footer_lines(rows, width, physical, ended=text.endswith("\n"))
     if footer is None:
-        return None
+        # Nobody quotes cells that a spreadsheet left empty: a program wrote these records.
+        return (0, 0) if way.quotechar and way.quotechar in text else None
     below = "".join(text.split("\n")[physical - footer :])
     if way.quotechar and way.quotechar in below and _WORD.search(below) is None:
-        footer = 0  # nobody quotes cells that a spreadsheet left empty: a program wrote records
+        footer = 0
     return footer, total_lines(rows, width, footer, physical)
 
 

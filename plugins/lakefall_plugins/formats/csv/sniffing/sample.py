@@ -97,7 +97,7 @@ _WINDOW = 1 << 13
 _WINDOW_LINES = _WINDOW // BYTES_A_LINE
 FIRST_TAIL, LARGEST_TAIL = 1 << 13, 1 << 21
 """Bytes at the end of a file: looked at first, and at most, while they are all empty rows."""
-_MANY = 1 << 13
+_MANY = 1 << 10
 """Bytes of empty lines at the end of a file from which on most are counted, and not looked at."""
 
 

@@ -42,8 +42,8 @@ from lakefall_plugins.formats.csv.sniffing.scoring import Scored, as_preferred, 
 from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way, split
 
 LARGEST_SAMPLE = 1 << 20
-DOUBTFUL_SAMPLE = 1 << 16
-"""More text than this settles no doubt, unless it holds next to no rows."""
+DOUBTFUL_SAMPLE, LONGEST_PREAMBLE = 16_000, 1 << 16
+"""More text than this settles no doubt, unless it holds next to no rows, or comments alone."""
 GROWTH, GROWTH_OF_FEW_ROWS = 2, 4
 """How many times as long the next sample is; longer where this one holds next to no rows, or
 comments alone."""
@@ -53,9 +53,6 @@ ENOUGH_ROWS = 10
 ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
 SURE = 0.9
-LEAST_GAIN = 0.02
-"""Confidence that twice as much text has to add to be followed by more: with less it would take
-more text than is looked at to make sure."""
 DOUBT_BITS = 18.0
 """A way that is so far behind is half as likely: the bits count more than they prove."""
 RIVAL = 1.25
@@ -106,16 +103,14 @@ def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> 
         elif not sample.truncated or sample.lines >= LEAST_LINES or size >= LARGEST_SAMPLE:
             found = _select(sample, options, before)
             rows = len(found.best.split.rows)
-            enough = rows >= ENOUGH_ROWS or (
-                rows >= LEAST_LINES and len(sample.text) >= ENOUGH_TEXT
-            )
+            some = rows >= LEAST_LINES
+            enough = rows >= ENOUGH_ROWS or (some and len(sample.text) >= ENOUGH_TEXT)
             if not sample.truncated or (enough and _is_settled(found)):
                 return found
-            if size >= (DOUBTFUL_SAMPLE if rows >= LEAST_LINES else LARGEST_SAMPLE):
-                return found
-            if before is not None and not _is_surer(found, before):
-                return found
             told = enough and not _are_comments(sample.text)
+            most = DOUBTFUL_SAMPLE if told else LONGEST_PREAMBLE if some else LARGEST_SAMPLE
+            if size >= most:
+                return found
             growth, before = (GROWTH, found) if told else (GROWTH_OF_FEW_ROWS, None)
         if size >= LARGEST_SAMPLE:
             raise EmptyFileError(
@@ -127,12 +122,6 @@ def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> 
 def _are_comments(text: str) -> bool:
     """Whether no line of a text says how the records are written."""
     return all(not line.strip() or mark_of(line) for line in text.split("\n"))
-
-
-def _is_surer(found: Found, before: Found) -> bool:
-    """Whether more text told more than less of it did."""
-    gained = found.doubt.confidence - before.doubt.confidence
-    return found.best.way != before.best.way or gained > LEAST_GAIN
 
 
 def _reaches_beyond(scored: Scored) -> bool:
@@ -194,8 +183,8 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
     """Score every way that is worth it, and find the best.
 
     Args:
-        before: what less of the text told. Where its best way divided all rows alike, the
-            delimiters that were in doubt are scored again, and no others.
+        before: what less of the text told. The delimiters that were in doubt are scored again, and
+            no others.
     """
     cells = Cells()
     preferred, text, delimiter = options.delimiters, sample.text, options.delimiter
@@ -204,10 +193,12 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
         text = _without(text, 1, None)
     text = _without(text, options.preamble_lines or 0, options.comment)
 
+    doubted = _doubted(before)
     rivals: list[Marked] = []
 
     def read(delimiters: Sequence[str]) -> list[tuple[Way, Split]]:
-        found = ways(text, delimiters, options.quotechar, options.escapechar)
+        asked = [d for d in delimiters if not doubted or d in doubted]
+        found = ways(text, asked, options.quotechar, options.escapechar)
         settled = settle_marks([Marked.of(w, split(text, w, sample.truncated)) for w in found])
         rivals.extend(settled.rivals)
         return [(each.way, each.split) for each in settled.ways]
@@ -223,9 +214,6 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
     refused: list[tuple[Way, Split]] = []
     if delimiter is not None:
         scored = scores(read([delimiter]))
-    elif before is not None and before.doubt.second is not None and _divides(before.best):
-        doubted = dict.fromkeys((before.best.way.delimiter, before.doubt.second.way.delimiter))
-        scored = scores(read(list(doubted)))
     else:
         scored = scores(read(preferred_in(text, preferred)))
         if not options.strict_delimiters:
@@ -255,6 +243,13 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
     like = [(r.way, r.split) for r in rivals if r.way.delimiter == best.way.delimiter]
     unproven = scores(refused) if best.width == 1 else []
     return Found(sample, cells, best, _doubt(best, scored, unproven, scores(like)))
+
+
+def _doubted(found: Found | None) -> frozenset[str]:
+    """The delimiters between which an outcome leaves a doubt, and none; empty for all."""
+    if found is None or found.doubt.second is None:
+        return frozenset()
+    return frozenset({"", found.best.way.delimiter, found.doubt.second.way.delimiter})
 
 
 def _without(text: str, lines: int, comment: str | None) -> str:
