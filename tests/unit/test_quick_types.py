@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lakefall.cli.parameters import open_pipeline
+from lakefall.common import sql
 from lakefall.contract.values import Outcome
 from lakefall.plugin_loading.pipeline import Pipeline
 from lakefall.run.runner import Runner
+from lakefall_plugins.inference.evidence import Survey
 
 SAMPLE = 4
 PIPELINE = f"""\
@@ -131,6 +133,16 @@ def test_a_misfit_further_down_costs_one_more_look(
     assert rows.column("c0").null_count == 1
 
 
+@pytest.mark.parametrize("truth", ["yes", "0"])
+def test_a_sign_that_comes_further_down_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truth: str
+) -> None:
+    Watched(monkeypatch, quick=True)
+    _, rows, rejects = load(tmp_path, [[*[truth] * 10, "no" if truth == "yes" else "1"]])
+    assert str(rows.schema.field("c0").type) == "bool"
+    assert not rejects
+
+
 def test_clear_files_are_looked_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     watched = Watched(monkeypatch, quick=True)
     (outcome,), rows, _ = load(tmp_path, [[*"12345", "", *"6789"], ["a"] * 10])
@@ -147,3 +159,39 @@ def test_a_value_under_an_empty_head_is_not_lost(
     _, rows, _ = load(tmp_path, [["", "", "", "", "", "7"]])
     assert watched.assumed == [True, False]
     assert rows.column("c0").to_pylist() == [None] * 5 + [7]
+
+
+@given(st.lists(columns(), min_size=2, max_size=2), st.booleans())
+@settings(deadline=None, max_examples=12)
+def test_what_is_said_of_plain_cells_changes_no_row(
+    tmp_path_factory: pytest.TempPathFactory, file: list[list[str]], quick: bool
+) -> None:
+    """Neither where it is wrong, nor where the first rows alone were looked at."""
+    results = []
+    for wrong in (True, False):
+        with pytest.MonkeyPatch.context() as patch:
+            Watched(patch, quick=quick)
+            if wrong:
+                patch.setattr(sql, "WIDE", 0)
+                patch.setattr(Survey, "as_written", lambda survey: survey.names)
+            outcomes, rows, rejects = load(tmp_path_factory.mktemp("plain"), file)
+        results.append((list(map(told, outcomes)), rows.schema, rows.to_pylist(), rejects))
+    assert results[0] == results[1]
+
+
+@pytest.mark.parametrize(("cell", "plain"), [("17", True), (" 17", False), ("NULL", False)])
+def test_a_null_token_is_looked_for_where_one_may_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cell: str, plain: bool
+) -> None:
+    queries: list[str] = []
+    rows = sql.rows
+
+    def noted(connection: Any, query: str) -> Any:
+        queries.append(query)
+        return rows(connection, query)
+
+    monkeypatch.setattr(sql, "rows", noted)
+    _, found, _ = load(tmp_path, [["5", "6", cell]])
+    assert found["c0"].to_pylist() == [5, 6, None if cell == "NULL" else 17]
+    (copy,) = (query for query in queries if query.startswith("COPY (SELECT c0"))
+    assert ("NULL|null" in copy) is not plain

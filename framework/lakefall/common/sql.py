@@ -91,6 +91,8 @@ def connect(
             "temp_directory": str(scratch),
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
+            # It takes seconds for a thousand columns: each is compared with every other.
+            "disabled_optimizers": "common_subexpressions" if columns > WIDE else "",
         },
     )
     functions: set[str] = set()

@@ -330,6 +330,9 @@ class Schema:
     """By a file's name and a column's: type and format of which every cell is NULL or the text that
     ``TypeCandidate.text`` gives of its value; twice ``''`` where all are NULL. Columns of which
     that is not known are left out."""
+    as_written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """By a file's name: columns of which no cell seems to have blanks around its value, or to be a
+    null token. Nothing rests on it but how much SQL is planned."""
     unsettled: tuple[str, ...] = ()
     """Columns whose type the evidence of the table's other files does not settle: they have to be
     read again together with these."""

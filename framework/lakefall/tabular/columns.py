@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lakefall.common import naming, sql
 from lakefall.contract.errors import HeaderLimitError
@@ -42,6 +42,9 @@ class TypedColumn:
     """Nobody has looked at all of its cells yet: one that does not parse ends the conversion."""
     empty: bool = False
     """The same of a cell that is not NULL."""
+    plain: bool = False
+    """Neither blanks nor null tokens are looked for (``Schema.as_written``), and a cell that does
+    not parse as it stands ends the conversion."""
 
     @property
     def name(self) -> str:
@@ -66,7 +69,11 @@ class TypedColumn:
     @property
     def can_misfit(self) -> bool:
         return not (
-            self.position is None or self.candidate.type == TEXT or self.proving or self.kept
+            self.position is None
+            or self.candidate.type == TEXT
+            or self.proving
+            or self.plain
+            or self.kept
         )
 
     @property
@@ -80,6 +87,13 @@ class TypedColumn:
             return f"CASE WHEN {self.text} IS NOT NULL THEN {self._refusal} END"
         if self.candidate.type == TEXT or self.kept:
             return self.text
+        return self._parsed
+
+    @property
+    def _parsed(self) -> str:
+        if self.plain:
+            parsed = self.candidate.parse(self.text)
+            return f"CASE WHEN {self.text} IS NOT NULL THEN coalesce({parsed}, {self._refusal}) END"
         value = expressions.value(self.candidate, self.text, self.null_values)
         if not self.proving:
             return value
@@ -165,6 +179,28 @@ def typed_columns(
             )
         )
     return tuple(columns)
+
+
+def as_plain(
+    columns: Sequence[TypedColumn], schema: Schema, files: Sequence[str]
+) -> tuple[TypedColumn, ...]:
+    """The columns, with less SQL for those whose cells stand in all these files as they are read.
+
+    Half of it has to be planned, which is most of the work for a small file, and a large part for
+    a wide one. Where it has to be repeated because a cell is not so, little is lost: nothing is
+    guessed of a file of which the first rows alone are known, unless it is wide.
+
+    Args:
+        files: their names (``LocalFile.name``).
+    """
+    known = [set(schema.as_written.get(name, ())) for name in files]
+
+    def plain(column: TypedColumn) -> bool:
+        if column.declared or column.empty or (column.proving and len(columns) <= sql.WIDE):
+            return False
+        return all(column.name in each for each in known)
+
+    return tuple(replace(each, plain=True) if plain(each) else each for each in columns)
 
 
 def _candidate(

@@ -11,7 +11,7 @@ from lakefall.contract.errors import UnprovedTypesError
 from lakefall.contract.run import Run
 from lakefall.contract.values import Converted, Records, Schema, TablePlan
 from lakefall.tabular import parquet
-from lakefall.tabular.columns import REFUSED, TypedColumn, typed_columns
+from lakefall.tabular.columns import REFUSED, TypedColumn, as_plain, typed_columns
 from lakefall.tabular.conservation import (
     check_converted,
     check_override,
@@ -44,11 +44,28 @@ def convert(run: Run, records: Records, plan: TablePlan, schema: Schema) -> Conv
     with proving(records):
         converted = run.pipeline.convert(run, records, plan, schema)
         if converted is None:
-            converted = _convert(run, records, plan, columns, schema)
+            converted = _converted(run, records, plan, columns, schema)
         else:
             check_override(run, records, converted, columns)
     judge_rejects(run.pipeline.max_rejected, converted)
     return converted
+
+
+def _converted(
+    run: Run,
+    records: Records,
+    plan: TablePlan,
+    columns: tuple[TypedColumn, ...],
+    schema: Schema,
+) -> Converted:
+    plain = as_plain(columns, schema, [records.local.name])
+    try:
+        return _convert(run, records, plan, plain, schema)
+    except UnprovedTypesError:
+        if plain == columns:
+            raise
+    # What was said of the cells is not so: each is looked at.
+    return _convert(run, records, plan, columns, schema)
 
 
 def _convert(

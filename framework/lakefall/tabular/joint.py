@@ -19,7 +19,7 @@ from lakefall.contract.plugin import OnMisfit
 from lakefall.contract.run import Run
 from lakefall.contract.values import Converted, FileScan, Records, Schema, TablePlan, text_column
 from lakefall.tabular import parquet
-from lakefall.tabular.columns import TypedColumn, typed_columns
+from lakefall.tabular.columns import TypedColumn, as_plain, typed_columns
 from lakefall.tabular.scratch import Scratch, writing
 
 if TYPE_CHECKING:
@@ -120,7 +120,11 @@ class _Group:
     def converted(self) -> Iterator[tuple[Records, Converted]]:
         """Those files that came out whole, every cell of them a value or empty."""
         first = self.records[0]
-        columns = typed_columns(self.run, first, self.plan, self.schema, self.on_misfit)
+        columns = as_plain(
+            typed_columns(self.run, first, self.plan, self.schema, self.on_misfit),
+            self.schema,
+            [each.local.name for each in self.records],
+        )
         if any(
             not _ARROW.fullmatch(c.candidate.duckdb) or (c.can_misfit and c.on_misfit != "null")
             for c in columns

@@ -72,6 +72,8 @@ class Tally:
     """Reading -> values that are written as the reading's ``text`` has them; of one file alone."""
     blank: int = 0
     """Cells that hold no value, and are not NULL: null tokens and blanks; of one file alone."""
+    padded: int = 0
+    """Values with blanks around them; of one file alone."""
     differing: Mapping[tuple[int, int], int] = field(default_factory=dict)
     """Two readings -> values that they take differently; only those compared."""
     sampled: bool = False
@@ -169,6 +171,7 @@ class Profiler:
         telltales = self._telltales()
         vetoes, signs, texts = self._vetoes(), self.signs(plain), self._texts(plain)
         judged = [
+            "t <> x",
             *(self.misfit(i) for i in plain),
             *texts.values(),
             *telltales,
@@ -183,7 +186,7 @@ class Profiler:
             rows, sampled = cells.extent(position)
             found[position] = Tally(rows=rows, sampled=sampled)
         hopeful: dict[int, set[int]] = {}
-        for position, filled, *answer in self._judged(cells, positions, judged, counts):
+        for position, filled, padded, *answer in self._judged(cells, positions, judged, counts):
             numbers = iter(answer)
             fits = {reading: filled - next(numbers) for reading in plain}
             written = {reading: next(numbers) for reading in texts}
@@ -200,6 +203,7 @@ class Profiler:
             found[position] = replace(
                 found[position],
                 filled=filled,
+                padded=padded,
                 fits=fits,
                 vetoes=hits,
                 signs=shown,

@@ -68,10 +68,12 @@ class Survey:
     def is_clear(self, name: str, verdict: Verdict) -> bool:
         """Whether the first rows give a verdict without exception and without a rival."""
         reading, tally = verdict.reading, verdict.tally
-        if reading is None or not tally.sampled:
-            return reading is None or tally.fits_all(reading)
+        alone = reading is None or tally.fits_all(reading)
+        if not tally.sampled:
+            return alone
+        # Text, too, has rivals: `yes` alone is text until there is a `no`.
         contenders = self._contenders(self.names.index(name), tally)
-        return tally.fits_all(reading) and tuple(contenders) == (reading,)
+        return alone and tuple(contenders) == (() if reading is None else (reading,))
 
     def full(self, name: str) -> Tally:
         """A column with every reading counted, over all rows unless the first ones decide."""
@@ -103,6 +105,12 @@ class Survey:
                 candidate = self.chooser.readings[reading]
                 found[name] = candidate.type, candidate.format
         return found
+
+    def as_written(self) -> tuple[str, ...]:
+        """As in ``Schema``."""
+        first = (self._known[position] for position in range(len(self.names)))
+        alike = [not (tally.blank or tally.padded) for tally in first]
+        return tuple(name for name, each in zip(self.names, alike, strict=True) if each)
 
     def compared(self, name: str, tally: Tally, reading: int) -> Tally:
         """The tally of a column, with what readings that contradict ``reading`` take otherwise."""

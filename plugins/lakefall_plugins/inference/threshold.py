@@ -123,6 +123,7 @@ class ThresholdInferer(Plugin[ThresholdOptions]):
                 {s.counter.records.local.name: s.counter.nulls for s in surveys if s.counter.nulls},
                 kept(surveys, verdicts, keeper),
                 {s.key: exact for s in surveys if (exact := s.exact())},
+                {s.key: s.as_written() for s in surveys},
                 tuple(name for name, verdict in verdicts.items() if verdict.unsettled),
             )
 
