@@ -109,7 +109,13 @@ _TOKENS = frozenset(
 )
 """The words for true, false or nothing, those of letters alone."""
 _KINDS = Kind.__members__
-_INTEGER, _WORD, _TEXT = Kind.INTEGER, Kind.WORD, Kind.TEXT
+_INTEGER, _NUMBER, _TOKEN, _WORD, _TEXT = (
+    Kind.INTEGER,
+    Kind.NUMBER,
+    Kind.TOKEN,
+    Kind.WORD,
+    Kind.TEXT,
+)
 """The commonest kinds: an attribute of an enumeration takes long to look up."""
 _FIXED_BITS = {Kind.DATE: 16.0, Kind.TIME: 16.0, Kind.TIMESTAMP: 30.0, Kind.TOKEN: 4.0}
 _TELLING = frozenset('",;\t')
@@ -139,7 +145,7 @@ def classify(text: str, items: Items | None = None) -> Cell:
     if not content:
         return _EMPTY
     kind, free = _kind(content), text_bits(content)
-    bits = free if kind is _WORD else _typed_bits(kind, content, free)
+    bits = _typed_bits(kind, content, free)
     if kind is _TEXT and items is not None and len(content) <= _LONGEST_VALUE:
         listed = _list_bits(content, items)
         if listed < free:
@@ -159,16 +165,21 @@ def kind_of(text: str) -> Kind:
 
 
 def _kind(content: str) -> Kind:
-    """The kind of one value: what the pattern says, which takes longer for words and integers."""
+    """The kind of one value: what the pattern says, which takes longer for words and numbers."""
     if len(content) > _LONGEST_VALUE:
         return _TEXT
     if content.isalpha():
-        return Kind.TOKEN if content.lower() in _TOKENS else _WORD
-    if content.isdecimal() and len(content) <= _MOST_DIGITS:
+        return _TOKEN if content.lower() in _TOKENS else _WORD
+    digits = content[content.startswith(("+", "-")) :]
+    if digits.isdecimal() and len(digits) <= _MOST_DIGITS:
         return _INTEGER
+    if digits.replace(".", "", 1).isdecimal():
+        return _NUMBER
     match = None
     if _DIGIT.search(content):
         match = (_TIMED if ":" in content else _UNTIMED).fullmatch(content)
+    if match is None and content.isalnum():
+        return _WORD
     if match is None and (" " not in content or content[0] == "+"):
         match = _OTHER.fullmatch(content)
     return _KINDS[match.lastgroup or "TEXT"] if match else _TEXT
@@ -198,11 +209,11 @@ class Items(dict[str, float]):
 
 def _typed_bits(kind: Kind, content: str, free: float) -> float:
     """The cost of a value of a kind, as free text at most."""
+    if kind is _WORD or kind is _TEXT:
+        return free
     if kind in _DIGITS_OVERHEAD:
         return min(free, _DIGITS_OVERHEAD[kind] + _DIGIT_BITS * len(content))
-    if kind in _FIXED_BITS:
-        return min(free, _FIXED_BITS[kind])
-    return 0.8 * free if kind is Kind.ADDRESS else free
+    return min(free, _FIXED_BITS[kind]) if kind in _FIXED_BITS else 0.8 * free
 
 
 class Cells(dict[str, Cell]):
