@@ -57,6 +57,9 @@ INNER_BREAK_BITS = 1.0
 
 MOST_COLUMNS = 150
 """Columns that are looked at, evenly spread."""
+MOST_CELLS, LEAST_CELLS = 600, 20
+"""Different cells of a table that are looked at, evenly spread over each column, and of a column at
+least: the others cost as much as these do."""
 
 _PRIOR_BITS = {"": 0.0, ",": 0.0, "\t": 1.0, ";": 1.0, "|": 2.0}
 _USE_BITS = {"": 0.0, ",": 0.2, "\t": 0.1, ";": 0.2, "|": 0.2}
@@ -233,12 +236,16 @@ def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, mark
     # Rows that repeat a whole row prove nothing new, however they are read.
     regular = list(dict.fromkeys(regular))
     bits = len(regular) * (width - 1) * mark.use
+    most = max(MOST_CELLS // width, LEAST_CELLS)
     for column, times in _columns(regular, width):
-        bits += times * _column_bits(column, cells, mark.delimiter, single=width == 1)
+        bits += times * _column_bits(column, cells, mark.delimiter, most, single=width == 1)
     bits += sum(TITLE_BITS + cells.line(row.cells[0]).text_bits for row in rows[:titles])
     others = [row.cells for row in rows[titles:] if len(row.cells) != width]
     counted = Counter(others)
-    bits += sum(_odd_row_bits(row, width, cells, mark.use) for row in counted)
+    step = max(1, sum(map(len, counted)) // MOST_CELLS)
+    looked_at = list(counted)[::step]
+    odd_bits = sum(_odd_row_bits(row, width, cells, mark.use) for row in looked_at)
+    bits += odd_bits * len(counted) / max(1, len(looked_at))
     bits += sum(
         REPEATED_ODD_BITS * (n - 1) for row, n in counted.items() if not row[0].startswith("#")
     )
@@ -270,24 +277,30 @@ def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) ->
     return bits + sum(min(typed + MISFIT_BITS, free) for _, typed, free in known)
 
 
-def _column_bits(column: Iterable[str], cells: Cells, delimiter: str, *, single: bool) -> float:
+def _column_bits(
+    column: Iterable[str], cells: Cells, delimiter: str, most: int, *, single: bool
+) -> float:
     """A column's cost: each distinct cell once, its repetitions by reference."""
     # The innermost loop of detection: plain dicts, and only what a cell has is looked at.
     counts: dict[str, int] = {}
     for text in column:
         counts[text] = counts.get(text, 0) + 1
+    total, distinct = sum(counts.values()), len(counts)
+    if distinct > most:
+        step = -(-distinct // most)
+        counts = dict(islice(counts.items(), 0, None, step))
     known = list(map(cells.line if single else cells.__getitem__, counts))
     masses: dict[Kind, int] = {}
     for (kind, _, _), count in zip(known, counts.values(), strict=True):
         masses[kind] = masses.get(kind, 0) + count
-    total, usual, passage = sum(masses.values()), (main_kind(masses), Kind.EMPTY), Kind.TEXT
+    usual, passage = (main_kind(masses), Kind.EMPTY), Kind.TEXT
     passages = [
         text
         for text, (kind, _, _) in zip(counts, known, strict=True)
         if "\n" in text and kind is passage
     ]
     share = _passage_share(passages, delimiter) if passages else 1.0
-    bits = COLUMN_BITS
+    bits = 0.0
     for (text, count), (kind, typed, free) in zip(counts.items(), known, strict=True):
         once = typed * share if passages and kind is passage and "\n" in text else typed
         if kind not in usual:
@@ -295,7 +308,7 @@ def _column_bits(column: Iterable[str], cells: Cells, delimiter: str, *, single:
         bits += once
         if count > 1:
             bits += (count - 1) * min(once, log2(total / count))
-    return bits
+    return COLUMN_BITS + bits * distinct / max(1, len(counts))
 
 
 def _passage_share(passages: Sequence[str], delimiter: str) -> float:
