@@ -57,7 +57,7 @@ INNER_BREAK_BITS = 1.0
 
 MOST_COLUMNS = 150
 """Columns that are looked at, evenly spread."""
-MOST_CELLS, LEAST_CELLS = 600, 20
+MOST_CELLS, LEAST_CELLS = 400, 20
 """Different cells of a table that are looked at, evenly spread over each column, and of a column at
 least: the others cost as much as these do."""
 
@@ -273,8 +273,9 @@ def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) ->
     if len(row) == 1:
         return ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + cells.line(row[0]).text_bits
     bits = ODD_ROW_BITS + ODD_CELL_BITS * min(off, 8) + (len(row) - 1) * max(use, _ODD_ROW_USE_BITS)
-    known = map(cells.__getitem__, row)
-    return bits + sum(min(typed + MISFIT_BITS, free) for _, typed, free in known)
+    known = [cells[text] for text in row[:: max(1, len(row) // MOST_COLUMNS)]]
+    each = sum(min(typed + MISFIT_BITS, free) for _, typed, free in known)
+    return bits + each * len(row) / len(known)
 
 
 def _column_bits(

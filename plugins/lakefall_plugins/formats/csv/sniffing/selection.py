@@ -44,7 +44,7 @@ from lakefall_plugins.formats.csv.sniffing.splitting import Split, Way, split
 LARGEST_SAMPLE = 1 << 20
 DOUBTFUL_SAMPLE, LONGEST_PREAMBLE = 16_000, 1 << 16
 """More text than this settles no doubt, unless it holds next to no rows, or comments alone."""
-GROWTH, GROWTH_OF_FEW_ROWS = 2, 4
+GROWTH, GROWTH_OF_FEW_ROWS = 2, 8
 """How many times as long the next sample is; longer where this one holds next to no rows, or
 comments alone."""
 LEAST_LINES = 4

@@ -125,7 +125,7 @@ def _split_escaped(text: str, way: Way) -> Split:
         inner_breaks += breaks
         line += breaks
         protected += breaks > 0 or way.delimiter in written
-        cells.append(escape.sub(r"\1", written))
+        cells.append(escape.sub(r"\1", written) if way.escapechar in written else written)
         if end == way.delimiter:
             continue
         if end or len(cells) > 1 or cells[0]:
