@@ -32,6 +32,7 @@ def gone(folder: Path, **sink: object) -> Lake:
     return lake
 
 
+@pytest.mark.slow
 def test_rows_stand_for_files_that_are_gone_or_the_new_file_fails(tmp_path: Path) -> None:
     """Each kind, gone before another comes: as if both had come at once, or nothing changes."""
     steps, once = gone(tmp_path / "steps"), Lake(tmp_path / "once")
@@ -103,6 +104,7 @@ def test_integers_that_a_double_cannot_hold_are_not_rounded(tmp_path: Path) -> N
     assert str(2**53 + 1) in str(lake.table("t")[1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second"),
     [("either_first", "month_first"), ("either_first", "day_first"), ("digits", "truths")],
