@@ -4,7 +4,8 @@
 
 Starts a stack of its own (S3, REST catalog, Trino, Superset, Airflow on PostgreSQL and Redis),
 loads so many files of 10 KB into 10 tables with one run of a DAG for each granularity, without
-registrars, and stops it again. Seconds are those of the run, as Airflow tells them. CPU is that of
+registrars, and stops it again. Beside them runs a DAG of as many empty tasks as `step` has: what
+Airflow itself takes for them. Seconds are those of the run, as Airflow tells them. CPU is that of
 the whole machine meanwhile, servers and Airflow's own processes included, less what the same
 machine uses while Airflow has nothing to do.
 
@@ -19,12 +20,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -56,6 +58,24 @@ sink:
 cache: {{dir: "${{LAKEFALL_CACHE}}"}}
 schedule: {{cron: "0 0 29 2 *", start_date: {today}, granularity: {granularity}}}
 """
+EMPTY = """
+from datetime import datetime
+from airflow.sdk import DAG, task, task_group
+for count in {counts}:
+    with DAG(f"empty_{{count}}", schedule=None, start_date=datetime(2024, 1, 1)):
+        @task
+        def begin(count=count):
+            return list(range(count))
+
+        @task_group(group_id="files")
+        def chain(n):
+            for step in range({steps}):
+                n = task(lambda n: n, task_id=f"step_{{step}}")(n)
+
+        chain.expand(n=begin())
+"""
+"""A chain of mapped tasks a file, like that of ``step``; each hands on one number."""
+STEPS = 8
 PROCESSES = 5
 PARSE = """
 import gc, json, sys, time
@@ -110,22 +130,27 @@ def measure(api: Api, name: str, idle: float) -> tuple[float, float]:
     return wall, busy() - before - idle * wall
 
 
-def runs(counts: Iterable[int], workers: int, folder: Path) -> None:
+def runs(counts: Sequence[int], workers: int, folder: Path) -> None:
     pipelines = folder / "pipelines"
     pipelines.mkdir()
     names = {(g, n): name_of(g, n) for n in counts for g in GRANULARITIES}
     for (granularity, _), name in names.items():
         (pipelines / f"{name}.yaml").write_text(pipeline(name, granularity))
+    dags = folder / "dags"
+    shutil.copytree(ROOT / "airflow" / "dags", dags)
+    (dags / "empty.py").write_text(EMPTY.format(counts=list(counts), steps=STEPS))
     stack = Stack(folder / "stack")
     try:
         given = {
+            "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
             "LAKEFALL_PIPELINES": str(pipelines),
             "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "600",
         }
         stack.up(airflow=Deployment(CELERY, workers, given))
         upload(Servers(stack.env()), names)
         api = Api(stack.env()["AIRFLOW_URL"])
-        until(lambda: len(api.call("GET", "dags")["dags"]) == len(names), 120, "every DAG")
+        made = len(names) + len(counts)
+        until(lambda: len(api.call("GET", "dags")["dags"]) == made, 120, "every DAG")
         time.sleep(20)
         before = busy()
         time.sleep(20)
@@ -134,9 +159,15 @@ def runs(counts: Iterable[int], workers: int, folder: Path) -> None:
         print(f"{workers} Celery workers of 4 processes, {cores} cores; idle: {idle:.2f} cores\n")
         print("| files | granularity | tasks | seconds | a file | CPU s | CPU s a file |")
         print("|---|---|---|---|---|---|---|")
-        for (granularity, files), name in names.items():
+        measured = {("empty", n): f"empty_{n}" for n in counts} | names
+        for (granularity, files), name in measured.items():
             wall, cpu = measure(api, name, idle)
-            tasks = {"step": 3 + 8 * files, "file": 3 + files, "table": 3 + TABLES}[granularity]
+            tasks = {
+                "empty": 1 + STEPS * files,
+                "step": 3 + STEPS * files,
+                "file": 3 + files,
+                "table": 3 + TABLES,
+            }[granularity]
             print(
                 f"| {files} | {granularity} | {tasks} | {wall:.0f} | {wall / files:.2f} "
                 f"| {cpu:.0f} | {cpu / files:.2f} |",

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from lakefall.contract.errors import LowConfidenceError, MultiRowHeaderError, NoHeaderError
 from lakefall.contract.plugin import Plugin, Stage, hookimpl
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
-from lakefall_plugins.formats.csv.sniffing.dialect import detect
 
 if TYPE_CHECKING:
     from lakefall.contract.run import Run
@@ -35,6 +34,9 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
             NoHeaderError: the first row is one of data, and no names may be generated.
             MultiRowHeaderError: the header stands on several rows, which may not be joined.
         """
+        # A run without new files needs none of it.
+        from lakefall_plugins.formats.csv.sniffing.dialect import detect
+
         del run
         known = [column.source_name or column.name for column in table.columns] if table else []
         dialect = detect(local.path, self.options, known, local.name)

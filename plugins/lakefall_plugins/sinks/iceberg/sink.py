@@ -22,8 +22,6 @@ from lakefall_plugins.sinks.iceberg import catalog, load, registry
 from lakefall_plugins.sinks.iceberg.catalog import Lake
 from lakefall_plugins.sinks.iceberg.commit import sweep
 from lakefall_plugins.sinks.iceberg.errors import translating
-from lakefall_plugins.sinks.iceberg.maintenance.maintain import Subject, maintain
-from lakefall_plugins.sinks.iceberg.maintenance.repair import refuse_damaged, repair
 from lakefall_plugins.sinks.iceberg.metadata import parse_type, shape_of
 from lakefall_plugins.sinks.iceberg.options import IcebergOptions
 from lakefall_plugins.sinks.iceberg.query import query
@@ -89,6 +87,9 @@ class IcebergSink(LakeSink[IcebergOptions]):
 
     @hookimpl
     def maintain(self, run: Run, table: str) -> Maintained:
+        # Few commands need it, and it takes as long to import as all else of the sink.
+        from lakefall_plugins.sinks.iceberg.maintenance.maintain import Subject, maintain
+
         options = self.options
         if table == options.registry_table:
             # Its rows are sorted when they are read.
@@ -102,6 +103,8 @@ class IcebergSink(LakeSink[IcebergOptions]):
 
     @hookimpl
     def repair(self, run: Run, table: str, drop: bool) -> Repaired:
+        from lakefall_plugins.sinks.iceberg.maintenance.repair import repair
+
         with self.translating(f"table {table!r}", run):
             if table == self.options.registry_table:
                 if not run.dry_run:
@@ -120,6 +123,8 @@ class IcebergSink(LakeSink[IcebergOptions]):
             return [*catalog.check(self.lake), *self._check_files()]
 
     def _check_files(self) -> Iterator[Check]:
+        from lakefall_plugins.sinks.iceberg.maintenance.repair import refuse_damaged
+
         there, fed = self.names()
         own = {self.options.registry_table, self.options.rejects_table}.intersection(there)
         damaged = 0
