@@ -23,7 +23,7 @@ from itertools import islice
 
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind
 from lakefall_plugins.formats.csv.sniffing.layout import is_of_values, mark_of, named_width
-from lakefall_plugins.formats.csv.sniffing.scoring import INNER, Scored
+from lakefall_plugins.formats.csv.sniffing.scoring import INNER, Scored, use_bits
 from lakefall_plugins.formats.csv.sniffing.splitting import BLANK, Row, Split, Way
 
 # --- candidates ---
@@ -38,7 +38,7 @@ def preferred_in(text: str, preferred: Sequence[str]) -> list[str]:
 
 _OTHER = " :^~#&*!+=%$@/\\_-.<>?`()[]{}\x01\x02\x03\x1c\x1d\x1e\x1f"
 """ASCII punctuation and the separators of the C0 set."""
-_LINES = 200
+_LINES, _MOST_OTHERS = 200, 6
 _BETWEEN_QUOTES = re.compile(r"\"([^\w\s\"',;|]| )\"|'([^\w\s\"',;|]| )'")
 _QUOTED = (
     ('"', re.compile(r'"[^"\n]*"')),
@@ -62,7 +62,7 @@ Cellses = Sequence[Sequence[str]]
 
 def others_in(text: str, preferred: Sequence[str]) -> list[str]:
     """Other delimiters that half of the lines or more have equally often, or that stand between
-    quoted cells."""
+    quoted cells; the likeliest where they are many."""
     lines = [line for line in text.split("\n")[:_LINES] if line.strip()]
     joined = "\n".join(lines)
     bare = [joined, *(p.sub("", joined) for quote, p in _QUOTED if quote in joined)]
@@ -73,7 +73,7 @@ def others_in(text: str, preferred: Sequence[str]) -> list[str]:
             continue
         if 2 * quoted[d] >= len(lines) or any(_agree(d, kind) for kind in bare):
             found.append(d)
-    return found
+    return sorted(found, key=lambda d: use_bits(d, preferred))[:_MOST_OTHERS]
 
 
 def _agree(delimiter: str, text: str) -> bool:

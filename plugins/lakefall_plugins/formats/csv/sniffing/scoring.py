@@ -9,7 +9,7 @@ inference", 2023), the kind of the cells his second.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 from math import log2
@@ -57,9 +57,9 @@ INNER_BREAK_BITS = 1.0
 
 MOST_COLUMNS = 150
 """Columns that are looked at, evenly spread."""
-MOST_CELLS, LEAST_CELLS = 400, 20
-"""Different cells of a table that are looked at, evenly spread over each column, and of a column at
-least: the others cost as much as these do."""
+MOST_CELLS, LEAST_CELLS = 500, 20
+"""Of more cells than this only those in evenly spread rows are looked at, where a column holds more
+different ones than that: the others cost as much as they do."""
 
 _PRIOR_BITS = {"": 0.0, ",": 0.0, "\t": 1.0, ";": 1.0, "|": 2.0}
 _USE_BITS = {"": 0.0, ",": 0.2, "\t": 0.1, ";": 0.2, "|": 0.2}
@@ -236,14 +236,13 @@ def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, mark
     # Rows that repeat a whole row prove nothing new, however they are read.
     regular = list(dict.fromkeys(regular))
     bits = len(regular) * (width - 1) * mark.use
-    most = max(MOST_CELLS // width, LEAST_CELLS)
+    step = 1 + len(regular) * min(width, MOST_COLUMNS) // MOST_CELLS
     for column, times in _columns(regular, width):
-        bits += times * _column_bits(column, cells, mark.delimiter, most, single=width == 1)
+        bits += times * _column_bits(column, cells, mark.delimiter, step, single=width == 1)
     bits += sum(TITLE_BITS + cells.line(row.cells[0]).text_bits for row in rows[:titles])
     others = [row.cells for row in rows[titles:] if len(row.cells) != width]
     counted = Counter(others)
-    step = max(1, sum(map(len, counted)) // MOST_CELLS)
-    looked_at = list(counted)[::step]
+    looked_at = list(counted)[:: 1 + sum(map(len, counted)) // MOST_CELLS]
     odd_bits = sum(_odd_row_bits(row, width, cells, mark.use) for row in looked_at)
     bits += odd_bits * len(counted) / max(1, len(looked_at))
     bits += sum(
@@ -279,7 +278,7 @@ def _odd_row_bits(row: tuple[str, ...], width: int, cells: Cells, use: float) ->
 
 
 def _column_bits(
-    column: Iterable[str], cells: Cells, delimiter: str, most: int, *, single: bool
+    column: Sequence[str], cells: Cells, delimiter: str, step: int, *, single: bool
 ) -> float:
     """A column's cost: each distinct cell once, its repetitions by reference."""
     # The innermost loop of detection: plain dicts, and only what a cell has is looked at.
@@ -287,9 +286,9 @@ def _column_bits(
     for text in column:
         counts[text] = counts.get(text, 0) + 1
     total, distinct = sum(counts.values()), len(counts)
-    if distinct > most:
-        step = -(-distinct // most)
-        counts = dict(islice(counts.items(), 0, None, step))
+    if step > 1 and distinct > LEAST_CELLS:
+        first = dict(zip(column[::-1], range(len(column))[::-1], strict=True))
+        counts = {text: counts[text] for text, at in first.items() if at % step == 0}
     known = list(map(cells.line if single else cells.__getitem__, counts))
     masses: dict[Kind, int] = {}
     for (kind, _, _), count in zip(known, counts.values(), strict=True):
