@@ -173,7 +173,7 @@ def _kind(content: str) -> Kind:
     digits = content[content.startswith(("+", "-")) :]
     if digits.isdecimal() and len(digits) <= _MOST_DIGITS:
         return _INTEGER
-    if digits.replace(".", "", 1).isdecimal():
+    if digits.replace(".", "", 1).isdecimal() or digits.replace(",", "", 1).isdecimal():
         return _NUMBER
     match = None
     if _DIGIT.search(content):

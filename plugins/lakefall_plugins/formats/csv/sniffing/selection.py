@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 
 from lakefall.contract.errors import EmptyFileError
@@ -94,14 +95,14 @@ def select(path: Path, encoding: str, options: CsvSnifferOptions, name: str) -> 
     """Score all ways on the first look, and again on more text while that makes surer."""
     size = int(options.sample_bytes)
     unit = 4 if "32" in encoding else 2 if "16" in encoding else 1
-    growth, before = GROWTH_OF_FEW_ROWS, None
+    growth, before, cells = GROWTH_OF_FEW_ROWS, None, Cells()
     while True:
         sample = take(path, encoding, size * unit, lines=size // BYTES_A_LINE)
         if not sample.text.strip():
             if not sample.truncated:
                 raise EmptyFileError(f"{name}: no bytes but blank lines; upload a table")
         elif not sample.truncated or sample.lines >= LEAST_LINES or size >= LARGEST_SAMPLE:
-            found = _select(sample, options, before)
+            found = _select(sample, options, cells, before)
             rows = len(found.best.split.rows)
             some = rows >= LEAST_LINES
             enough = rows >= ENOUGH_ROWS or (some and len(sample.text) >= ENOUGH_TEXT)
@@ -179,14 +180,16 @@ def _better(text: str, ways: Sequence[Way], cells: Cells, options: CsvSnifferOpt
     return min(scored, key=_bits).way
 
 
-def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = None) -> Found:
+def _select(
+    sample: Sample, options: CsvSnifferOptions, cells: Cells, before: Found | None
+) -> Found:
     """Score every way that is worth it, and find the best.
 
     Args:
+        cells: kinds of cells that are known already.
         before: what less of the text told. The delimiters that were in doubt are scored again, and
             no others.
     """
-    cells = Cells()
     preferred, text, delimiter = options.delimiters, sample.text, options.delimiter
     if delimiter is None and (announced := _ANNOUNCED.match(text)):
         delimiter = announced.group(1)
@@ -195,11 +198,12 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
 
     doubted = _doubted(before)
     rivals: list[Marked] = []
+    split_by = cache(partial(split, text, truncated=sample.truncated))
 
     def read(delimiters: Sequence[str]) -> list[tuple[Way, Split]]:
         asked = [d for d in delimiters if not doubted or d in doubted]
         found = ways(text, asked, options.quotechar, options.escapechar)
-        settled = settle_marks([Marked.of(w, split(text, w, sample.truncated)) for w in found])
+        settled = settle_marks([Marked.of(w, split_by(w)) for w in found])
         rivals.extend(settled.rivals)
         return [(each.way, each.split) for each in settled.ways]
 
@@ -236,7 +240,9 @@ def _select(sample: Sample, options: CsvSnifferOptions, before: Found | None = N
     scored = under_names(by_tabs(scored), preferred, cells)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
-    best = _named(scored, text, options.quotechar is None)
+    best = _named(scored)
+    if options.quotechar is None and not best.way.quotechar and '"' in text:
+        best = _as_quoted(best, split_by(replace(best.way, quotechar='"')))
     if delimiter is None and (several := several_in(text, best.way.delimiter)):
         way = Way(several)
         best = score(way, split(text, way), cells, (*preferred, several))
@@ -291,26 +297,21 @@ def _is_column(text: str, cells: Cells) -> bool:
     return values >= 0.9 * (len(lines) - 1)
 
 
-def _named(scored: Sequence[Scored], text: str, free: bool) -> Scored:
-    """The best way, or one that gives the same rows and fits more of the file.
-
-    Cells of a single column are quoted for the sake of a delimiter inside them: that one is the
-    file's. And quotes that stand only inside cells do no harm as quotes, but a file that has
-    them may use them further on.
-    """
+def _named(scored: Sequence[Scored]) -> Scored:
+    """The best way, or one that gives the same rows and fits more of the file: cells of a single
+    column are quoted for the sake of a delimiter inside them, and that one is the file's."""
     best = scored[0]
-    for other in scored[1:]:
-        if _differs(other, best):
-            continue
-        same_quote = other.way.quotechar == best.way.quotechar
-        if not best.way.delimiter and best.split.quoted and same_quote:
-            return other
-    if free and not best.way.quotechar and '"' in text:
-        way = replace(best.way, quotechar='"')
-        same = replace(best, way=way, split=split(text, way))
-        if not same.split.misplaced and not _differs(same, best):
-            return same
-    return best
+    if best.way.delimiter or not best.split.quoted:
+        return best
+    same = (s for s in scored[1:] if s.way.quotechar == best.way.quotechar)
+    return next((other for other in same if not _differs(other, best)), best)
+
+
+def _as_quoted(best: Scored, rows: Split) -> Scored:
+    """The best way with quotes where they give the same rows: quotes that stand only inside cells
+    do no harm as quotes, but a file that has them may use them further on."""
+    quoted = replace(best, way=replace(best.way, quotechar='"'), split=rows)
+    return best if rows.misplaced or _differs(quoted, best) else quoted
 
 
 def _doubt(
