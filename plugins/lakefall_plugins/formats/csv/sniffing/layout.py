@@ -18,8 +18,8 @@ from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind, kind
 from lakefall_plugins.formats.csv.sniffing.splitting import Row
 
 _ROWS_BELOW = 10
-_MOST_NAMES = 150
-"""Names that are looked at, evenly spread."""
+MOST_COLUMNS, MOST_CELLS = 150, 500
+"""Columns of a table, and about how many of its cells, that are looked at, evenly spread."""
 COMMENT_MARKS = ("#", "//", "%", ";", "!")
 
 
@@ -518,7 +518,14 @@ def named_width(rows: Sequence[Row], cells: Cells) -> int | None:
         return None
     if not _are_distinct_names(names, cells):
         return None
-    return width if any(is_of_values(at, whole, cells) for at in range(width)) else None
+    step = every(len(filled), width)
+    looked_at = [row for row in filled[step::step] if len(row) == width]
+    return width if any(is_of_values(at, looked_at, cells) for at in range(width)) else None
+
+
+def every(rows: int, width: int) -> int:
+    """Of how many rows of a table one is looked at where its cells are judged."""
+    return 1 + rows * min(width, MOST_COLUMNS) // MOST_CELLS
 
 
 def is_of_values(at: int, body: Sequence[Sequence[str]], cells: Cells) -> bool:
@@ -529,7 +536,7 @@ def is_of_values(at: int, body: Sequence[Sequence[str]], cells: Cells) -> bool:
 
 
 def _are_distinct_names(row: Sequence[str], cells: Cells) -> bool:
-    looked_at = row[:: max(1, len(row) // _MOST_NAMES)]
+    looked_at = row[:: max(1, len(row) // MOST_COLUMNS)]
     return len(set(row)) == len(row) and all(_is_name(cell, cells) for cell in looked_at)
 
 

@@ -16,7 +16,10 @@ from math import log2
 
 from lakefall_plugins.formats.csv.sniffing.cells import Cells, Kind, text_bits
 from lakefall_plugins.formats.csv.sniffing.layout import (
+    MOST_CELLS,
+    MOST_COLUMNS,
     Part,
+    every,
     header_above_short,
     main_part,
     named_width,
@@ -55,11 +58,9 @@ OPEN_END_BITS = 40.0
 INNER_BREAK_BITS = 1.0
 """A line end inside a quoted cell: allowed, but rarer than one between rows."""
 
-MOST_COLUMNS = 150
-"""Columns that are looked at, evenly spread."""
-MOST_CELLS, LEAST_CELLS = 500, 20
-"""Of more cells than this only those in evenly spread rows are looked at, where a column holds more
-different ones than that: the others cost as much as they do."""
+LEAST_CELLS = 20
+"""Of more cells than ``MOST_CELLS`` only those in evenly spread rows are looked at, where a column
+holds more different ones than this: the others cost as much as they do."""
 
 _PRIOR_BITS = {"": 0.0, ",": 0.0, "\t": 1.0, ";": 1.0, "|": 2.0}
 _USE_BITS = {"": 0.0, ",": 0.2, "\t": 0.1, ";": 0.2, "|": 0.2}
@@ -236,7 +237,7 @@ def _table_bits(rows: Sequence[Row], width: int, titles: int, cells: Cells, mark
     # Rows that repeat a whole row prove nothing new, however they are read.
     regular = list(dict.fromkeys(regular))
     bits = len(regular) * (width - 1) * mark.use
-    step = 1 + len(regular) * min(width, MOST_COLUMNS) // MOST_CELLS
+    step = every(len(regular), width)
     for column, times in _columns(regular, width):
         bits += times * _column_bits(column, cells, mark.delimiter, step, single=width == 1)
     bits += sum(TITLE_BITS + cells.line(row.cells[0]).text_bits for row in rows[:titles])
