@@ -214,10 +214,13 @@ def _oldest_first(found: pa.Table) -> list[Row]:
 
 
 def _values(column: pa.ChunkedArray, kind: str) -> list[Any]:
-    if kind != "timestamp":
-        return list(column.to_pylist())
-    micros = column.cast("int64").to_pylist()
-    return [None if each is None else from_micros(each) for each in micros]
+    """Python values; rows that say the same share one."""
+    encoded = column.combine_chunks().dictionary_encode()
+    if kind == "timestamp":
+        known = [from_micros(each) for each in encoded.dictionary.cast("int64").to_pylist()]
+    else:
+        known = encoded.dictionary.to_pylist()
+    return [None if at is None else known[at] for at in encoded.indices.to_pylist()]
 
 
 def _crowded(parts: Sequence[Part]) -> list[Part]:

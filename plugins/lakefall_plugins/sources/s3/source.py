@@ -66,7 +66,9 @@ class S3Source(Plugin[S3Options]):
             return self._files(run, filter(None, pool.map(self._bucket.find, keys)))
 
     def _files(self, run: Run, items: Iterable[ObjectTypeDef]) -> list[SourceFile]:
-        tables: dict[str, str] = {}
+        # What many files have in common is one object of each listing.
+        shared: dict[str, tuple[str, str]] = {}
+        origin = self._bucket.origin
         now = datetime.now(UTC)
         selection = Selection(self.options, run.pipeline.name_patterns)
         found: list[SourceFile] = []
@@ -75,7 +77,8 @@ class S3Source(Plugin[S3Options]):
                 continue  # how consoles write an empty folder
             account = selection.account(item["Key"])
             if account != "excluded" and selection.is_old_enough(item["LastModified"], now):
-                found.append(self._source_file(item, tables, unread=account == "unread"))
+                unread = account == "unread"
+                found.append(self._source_file(item, shared, origin, unread=unread))
         return sorted(found, key=lambda f: (f.modified, f.key))
 
     @hookimpl
@@ -151,13 +154,20 @@ class S3Source(Plugin[S3Options]):
         return ObjectCache(settings.dir, settings.max_size)
 
     def _source_file(
-        self, item: ObjectTypeDef, tables: dict[str, str], *, unread: bool
+        self,
+        item: ObjectTypeDef,
+        shared: dict[str, tuple[str, str]],
+        origin: str,
+        *,
+        unread: bool,
     ) -> SourceFile:
         key = item["Key"]
         folder = folder_of(key)
         problem = "" if unread else problem_of(key) or self.options.refusal(item["Size"])
-        if folder not in tables:
-            tables[folder] = naming.table_name(folder, transliterate=self.options.transliterate)
+        if folder not in shared:
+            table = naming.table_name(folder, transliterate=self.options.transliterate)
+            shared[folder] = folder, table
+        folder, table = shared[folder]
         return SourceFile(
             key=key,
             # Without HTTP's quotes: the MD5 hash, as people compare it.
@@ -165,10 +175,10 @@ class S3Source(Plugin[S3Options]):
             size=item["Size"],
             modified=item["LastModified"].astimezone(UTC),
             folder=folder,
-            table=tables[folder],
+            table=table,
             source=self.name,
             problem=f"{printable(key)}: {problem}" if problem else "",
-            origin=self._bucket.origin,
+            origin=origin,
             unread=unread,
         )
 
