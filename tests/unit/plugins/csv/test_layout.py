@@ -10,7 +10,8 @@ from sniffer_support import RUN, local, sniff, sniffer
 
 from lakefall.contract.errors import UnsupportedFormatError
 from lakefall_plugins.formats.csv.reading.syntax import supported
-from lakefall_plugins.formats.csv.sniffing import selection
+from lakefall_plugins.formats.csv.sniffing import cells, selection
+from lakefall_plugins.formats.csv.sniffing.cells import classify
 from lakefall_plugins.formats.csv.sniffing.sample import take
 
 RECORDS = [("1", "a", "1.5"), ("2", "b", "2.5"), ("3", "c", "3.5")]
@@ -60,6 +61,22 @@ def test_a_doubt_that_more_text_does_not_settle_costs_two_looks(
     found = sniff(tmp_path, '"id","name","amount"\n' + "".join(rows))
     assert (found.delimiter, sizes) == (",", [8_000, 16_000])
     assert found.confidence < selection.SURE
+
+
+def test_of_thousands_of_cells_some_are_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many delimiters divide the lines, an answer costs about as much."""
+    judged: list[str] = []
+
+    def counted(text: str, items: cells.Items | None = None) -> cells.Cell:
+        judged.append(text)
+        return classify(text, items)
+
+    monkeypatch.setattr(cells, "classify", counted)
+    rows = ["\t".join(f"{n},{n * at % 97}" for at in range(20)) for n in range(100, 300)]
+    assert sniff(tmp_path, "\n".join(rows)).delimiter == "\t"
+    assert len(judged) < 2_000
 
 
 def test_the_header_may_lack_the_last_delimiter(tmp_path: Path) -> None:
