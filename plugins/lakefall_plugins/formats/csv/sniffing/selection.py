@@ -53,7 +53,7 @@ LEAST_LINES = 4
 ENOUGH_ROWS = 10
 ENOUGH_TEXT = 4_000
 """Characters that are enough with fewer rows: the rows are wide."""
-SURE = 0.9
+SURE, LEAST_ODDS = 0.9, 0.01
 DOUBT_BITS = 18.0
 """A way that is so far behind is half as likely: the bits count more than they prove."""
 RIVAL = 1.25
@@ -79,6 +79,8 @@ class Doubt:
     """How likely the second is when the best counts 1."""
     confidence: float
     """The best's share of all likelihood."""
+    delimiters: frozenset[str]
+    """Of the ways that give another table and are likely at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,9 +255,9 @@ def _select(
 
 def _doubted(found: Found | None) -> frozenset[str]:
     """The delimiters between which an outcome leaves a doubt, and none; empty for all."""
-    if found is None or found.doubt.second is None:
+    if found is None:
         return frozenset()
-    return frozenset({"", found.best.way.delimiter, found.doubt.second.way.delimiter})
+    return found.doubt.delimiters | {"", found.best.way.delimiter}
 
 
 def _without(text: str, lines: int, comment: str | None) -> str:
@@ -337,7 +339,8 @@ def _doubt(
     odds |= dict.fromkeys(rivals, OPEN)
     second = max(odds, key=lambda way: odds[way], default=None)
     share = round(1 / (1 + sum(odds.values())), 3)
-    return Doubt(second, odds[second] if second else 0.0, share)
+    likely = frozenset(other.way.delimiter for other in odds if odds[other] > LEAST_ODDS)
+    return Doubt(second, odds[second] if second else 0.0, share, likely)
 
 
 def _differs(one: Scored, other: Scored) -> bool:
