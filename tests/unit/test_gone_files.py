@@ -76,6 +76,7 @@ def test_texts_that_rows_do_not_tell_are_not_made_up(
     assert lake.table("t") == before
 
 
+@pytest.mark.slow
 def test_of_a_file_whose_first_rows_alone_were_looked_at_no_texts_are_made_up(
     tmp_path: Path,
 ) -> None:
@@ -156,6 +157,7 @@ def test_values_that_were_lost_once_are_not_lost_for_good(tmp_path: Path) -> Non
     assert lake.types() == "int32"
 
 
+@pytest.mark.slow
 def test_rejects_of_files_that_are_gone_stay(tmp_path: Path) -> None:
     lake = gone(tmp_path)
     rows = "".join(f"r{i},{i},{i}\n" for i in range(30))
@@ -190,6 +192,7 @@ def test_a_file_whose_rejects_somebody_removed_is_not_made_of_its_rows(tmp_path:
     assert failed.status is Status.FAILED and "had rejects" in failed.error
 
 
+@pytest.mark.slow
 def test_columns_that_only_a_file_has_that_is_gone_stay(tmp_path: Path) -> None:
     steps, once = gone(tmp_path / "steps"), Lake(tmp_path / "once")
     first = {"t/a.csv": "id,only,price\nr,2024-01-15,10\n"}
@@ -200,6 +203,7 @@ def test_columns_that_only_a_file_has_that_is_gone_stay(tmp_path: Path) -> None:
     assert steps.table("t") == once.table("t")
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_comes_back_and_is_the_same(tmp_path: Path) -> None:
     lake = gone(tmp_path)
     lake.run({"t/jan.csv": csv("integers")})

@@ -36,6 +36,9 @@ STORED, DEFLATED, BZIP2 = 0, 8, 12
 DIRECTORY_BYTES, HEADER_BYTES = 512, 4096
 """Bytes that the directory of a zip and the headers of a tar may take for each member that is
 allowed: the libraries hold them in memory."""
+MOST_HEADERS = 100
+"""Reads of headers before one member of a tar: a long name and its extended headers are a few. The
+library calls itself for each of them."""
 LONGEST_NAME = 1000
 
 
@@ -278,6 +281,8 @@ class Stream:
         self._position = 0
         self.headers_left: int | None = None
         """Bytes that may still be read as headers; None while members are read."""
+        self.headers = 0
+        """Reads since the last member."""
         self.last = b""
         """What was read last."""
 
@@ -295,6 +300,9 @@ class Stream:
     def read(self, size: int) -> bytes:
         if self.headers_left is not None:
             self.headers_left -= size
+            self.headers += 1
+            if self.headers > MOST_HEADERS:
+                raise ValueError("too many headers stand before one member")
             if self.headers_left < 0:
                 raise ValueError("its headers are longer than those of the members allowed")
         self.last = b"".join(self._parts(size))
@@ -320,7 +328,7 @@ def _tar_members(stream: Stream, limits: ArchiveLimits) -> Iterator[_Member]:
     tar = tarfile.TarFile(fileobj=stream, encoding="utf-8", errors="surrogateescape")  # type: ignore[arg-type]
     while info := tar.next():
         tar.members.clear()  # type: ignore[attr-defined]  # it would keep all headers
-        left, stream.headers_left = stream.headers_left, None
+        left, stream.headers_left, stream.headers = stream.headers_left, None, 0
         yield _Member(
             info.name,
             partial(_tar_blocks, tar, info),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -72,6 +73,7 @@ UNHURRIED = settings(max_examples=300, deadline=None, suppress_health_check=[Hea
 """The machine may be busy."""
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(parts())
 def test_each_data_file_is_in_one_group_and_none_is_merged_for_nothing(found: list[Part]) -> None:
@@ -84,6 +86,7 @@ def test_each_data_file_is_in_one_group_and_none_is_merged_for_nothing(found: li
             assert one.file.file_size_in_bytes < SMALL or one.deletes
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(parts())
 def test_deleted_rows_go_wherever_they_are(found: list[Part]) -> None:
@@ -91,6 +94,7 @@ def test_deleted_rows_go_wherever_they_are(found: list[Part]) -> None:
     assert {p.identity for p in found if p.deletes} <= chosen
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(parts())
 def test_a_key_is_in_one_group_and_one_with_much_is_alone(found: list[Part]) -> None:
@@ -112,6 +116,7 @@ def test_a_key_is_in_one_group_and_one_with_much_is_alone(found: list[Part]) -> 
     assert all(len(numbers) == 1 for numbers in places.values())
 
 
+@pytest.mark.slow
 @UNHURRIED
 @given(parts())
 def test_it_settles(found: list[Part]) -> None:

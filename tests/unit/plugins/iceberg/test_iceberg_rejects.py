@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from iceberg_support import Lakehouse, convert, schema, source
 
 ID = [("id", "INTEGER")]
@@ -73,6 +74,7 @@ def test_rejects_of_a_version_on_its_way_stay(lakehouse: Lakehouse) -> None:
     assert kept(lakehouse) == [("orders/a.csv", "e1", 3)]
 
 
+@pytest.mark.slow
 def test_rejects_that_somebody_compacted_are_still_replaced(lakehouse: Lakehouse) -> None:
     lakehouse.load(source("orders/a.csv"), ID, "SELECT 1", rejects=[SHORT, CELL])
     lakehouse.load(source("orders/b.csv"), ID, "SELECT 1", rejects=[SHORT])
