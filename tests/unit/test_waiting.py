@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -96,3 +98,34 @@ def test_what_the_work_raises_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         interruptible(work, lambda: None)
     assert interruptible(lambda: 7, lambda: None) == 7
+
+
+STORM = """
+import faulthandler, random, signal, time
+from lakefall.common import waiting
+
+waiting._AT_ONCE = 1e-5  # it wakes all the time
+signal.signal(signal.SIGALRM, signal.default_int_handler)
+faulthandler.dump_traceback_later(30, exit=True)
+chance = random.Random(1)
+for _ in range(300):
+    told = []
+
+    def work():
+        while not told:
+            time.sleep(0.001)
+
+    signal.setitimer(signal.ITIMER_REAL, chance.uniform(0.001, 0.004))
+    try:
+        waiting.interruptible(work, lambda: told.append(True))
+    except KeyboardInterrupt:
+        continue
+    raise SystemExit("it was not interrupted")
+"""
+
+
+def test_an_interrupt_while_it_wakes_hangs_nothing() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", STORM], capture_output=True, text=True, check=False, timeout=LONG * 2
+    )
+    assert done.returncode == 0, done.stderr

@@ -17,17 +17,38 @@ _PATIENCE = 0.05
 """Seconds between two requests to stop."""
 
 
-def wait(event: threading.Event) -> None:
-    """Wait until it is set.
+class Done:
+    """That something is over. Ctrl-C may end a wait for it at any moment.
 
-    A little at a time: a signal that arrives while a thread hands over the interpreter to go to
-    sleep does not wake it (CPython), and is seen when it wakes.
-
-    Raises:
-        KeyboardInterrupt: after Ctrl-C, in the main thread.
+    It may not end that for a ``threading.Event``: a signal that comes while that takes its own lock
+    leaves it locked (CPython), and whoever sets it or waits for it then hangs.
     """
-    while not event.wait(_AT_ONCE):
-        pass
+
+    def __init__(self) -> None:
+        self._over = False
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """Say so; once."""
+        self._over = True
+        self._lock.release()
+
+    def wait(self, seconds: float = math.inf) -> bool:
+        """Wait until it is, or so long; whether it is.
+
+        A little at a time: a signal that arrives while a thread hands over the interpreter to go to
+        sleep does not wake it (CPython), and is seen when it wakes.
+
+        Raises:
+            KeyboardInterrupt: after Ctrl-C, in the main thread.
+        """
+        end = time.monotonic() + seconds
+        while not self._over and (left := end - time.monotonic()) > 0:
+            if self._lock.acquire(timeout=min(_AT_ONCE, left)):
+                # For the next one. Where a signal comes between, that one looks twice a second.
+                self._lock.release()
+        return self._over
 
 
 def interruptible(ask: Callable[[], T], stop: Callable[[], object]) -> T:
@@ -38,7 +59,7 @@ def interruptible(ask: Callable[[], T], stop: Callable[[], object]) -> T:
         KeyboardInterrupt: after Ctrl-C, in the main thread.
         BaseException: whatever ``ask`` raised.
     """
-    done = threading.Event()
+    done = Done()
     turn = threading.Lock()
     left = begun = False
     answers: list[T] = []
@@ -60,12 +81,12 @@ def interruptible(ask: Callable[[], T], stop: Callable[[], object]) -> T:
     try:
         # Inside: starting a thread is itself a wait, and most likely to be long on a busy machine.
         threading.Thread(target=work, daemon=True).start()
-        wait(done)
+        done.wait()
     except BaseException:
         with turn:
             left = True
         # Again and again: a request that comes before the work has begun is forgotten.
-        while begun and not done.is_set():
+        while begun and not done.wait(0.0):
             stop()
             done.wait(_PATIENCE)
         raise

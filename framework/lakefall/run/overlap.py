@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from lakefall.common import waiting
+from lakefall.common.waiting import Done
 
 if TYPE_CHECKING:
     from lakefall.contract.values import LocalFile, SourceFile
@@ -30,16 +30,16 @@ class Behind:
     def __init__(self) -> None:
         self.batch: TableLoad | None = None
         """The batch that is being loaded, or was and is not taken yet."""
-        self._done = threading.Event()
+        self._done = Done()
         self._result: LoadResult | None = None
         self._error: BaseException | None = None
 
     def begin(self, batch: TableLoad) -> None:
         """Commit what is prepared; only where no commit is under way."""
         self.batch, self._result, self._error = batch, None, None
-        self._done.clear()
+        self._done = Done()
         # A daemon: whoever leaves does not wait for it.
-        threading.Thread(target=self._work, args=(batch,), daemon=True).start()
+        threading.Thread(target=self._work, args=(batch, self._done), daemon=True).start()
 
     def take(self) -> LoadResult:
         """The result, waited for.
@@ -47,7 +47,7 @@ class Behind:
         Raises:
             BaseException: whatever the load raised.
         """
-        waiting.wait(self._done)
+        self._done.wait()
         return self._taken()
 
     def last(self, *, hurry: bool) -> LoadResult | None:
@@ -60,7 +60,7 @@ class Behind:
         if self.batch is None:
             return None
         if not hurry:
-            waiting.wait(self._done)
+            self._done.wait()
         elif not self._done.wait(PATIENCE):
             return None
         self.batch = None
@@ -73,13 +73,13 @@ class Behind:
         assert self._result is not None  # noqa: S101 -- done without an error
         return self._result
 
-    def _work(self, batch: TableLoad) -> None:
+    def _work(self, batch: TableLoad, done: Done) -> None:
         try:
             self._result = batch.commit()
         except BaseException as error:  # noqa: BLE001 -- raised again by the one who waits
             self._error = error
         finally:
-            self._done.set()
+            done.set()
 
 
 AT_ONCE = 4
@@ -98,7 +98,7 @@ class _Coming:
     file: SourceFile
     fetch: Fetch
     begun: bool = False
-    done: threading.Event = field(default_factory=threading.Event)
+    done: Done = field(default_factory=Done)
     local: tuple[LocalFile, ...] | None = None
     error: BaseException | None = None
 
@@ -134,7 +134,7 @@ class Ahead:
         coming = self._coming[_name(file)]
         if not coming.begun:
             self._start(coming)
-        waiting.wait(coming.done)
+        coming.done.wait()
         self.let_go([file])
         if coming.error is not None:
             raise coming.error
