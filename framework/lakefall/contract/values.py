@@ -331,8 +331,8 @@ class Schema:
     ``TypeCandidate.text`` gives of its value; twice ``''`` where all are NULL. Columns of which
     that is not known are left out."""
     as_written: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """By a file's name: columns of which no cell seems to have blanks around its value, or to be a
-    null token. Nothing rests on it but how much SQL is planned."""
+    """By a file's name: columns of which every cell seems to be NULL, or a value of the type that
+    has no blanks around it and is no null token. Only how much SQL is planned rests on it."""
     unsettled: tuple[str, ...] = ()
     """Columns whose type the evidence of the table's other files does not settle: they have to be
     read again together with these."""

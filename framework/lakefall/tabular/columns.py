@@ -187,8 +187,7 @@ def as_plain(
     """The columns, with less SQL for those whose cells stand in all these files as they are read.
 
     Half of it has to be planned, which is most of the work for a small file, and a large part for
-    a wide one. Where it has to be repeated because a cell is not so, little is lost: nothing is
-    guessed of a file of which the first rows alone are known, unless it is wide.
+    a wide one. Where a cell is not so after all, the conversion has to be repeated.
 
     Args:
         files: their names (``LocalFile.name``).
@@ -196,9 +195,8 @@ def as_plain(
     known = [set(schema.as_written.get(name, ())) for name in files]
 
     def plain(column: TypedColumn) -> bool:
-        if column.declared or column.empty or (column.proving and len(columns) <= sql.WIDE):
-            return False
-        return all(column.name in each for each in known)
+        unread = column.declared or column.empty
+        return not unread and all(column.name in each for each in known)
 
     return tuple(replace(each, plain=True) if plain(each) else each for each in columns)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from lakefall.common import sql
 from lakefall.contract.errors import FormatConflictError
 from lakefall.contract.types import Role, contradict
 from lakefall_plugins.inference.choose import Chooser, ColumnRule, Verdict
@@ -107,10 +108,18 @@ class Survey:
         return found
 
     def as_written(self) -> tuple[str, ...]:
-        """As in ``Schema``."""
-        first = (self._known[position] for position in range(len(self.names)))
-        alike = [not (tally.blank or tally.padded) for tally in first]
-        return tuple(name for name, each in zip(self.names, alike, strict=True) if each)
+        """As in ``Schema``. Of a file of which the first rows are not all nothing is said, unless
+        it is wide and its types rest on them as well."""
+        wide = len(self.names) > sql.WIDE
+        found = []
+        for position, name in enumerate(self.names):
+            first, verdict = self._known[position], self._alone[name]
+            reading, tally = verdict.reading, verdict.tally
+            looked = not first.sampled or (wide and tally.sampled)
+            fits = not tally.filled if reading is None else tally.fits_all(reading)
+            if looked and fits and not (first.blank or first.padded):
+                found.append(name)
+        return tuple(found)
 
     def compared(self, name: str, tally: Tally, reading: int) -> Tally:
         """The tally of a column, with what readings that contradict ``reading`` take otherwise."""
