@@ -55,7 +55,7 @@ types: $(INSTALLED) ## mypy --strict
 
 # Properties are tried with a third of their usual examples, and tests that take seconds each are
 # marked `slow` and left to `make test`, which runs and tries all.
-check: $(INSTALLED) ## lint, types, unit, contract and documentation tests: 3 minutes
+check: $(INSTALLED) ## lint, types, unit, contract and documentation tests: 3.5 minutes
 	@$(MAKE) --no-print-directory -j3 lint types quick
 
 quick: $(INSTALLED)
