@@ -16,6 +16,7 @@ import typer
 from lakefall.cli import INTERRUPTED
 from lakefall.cli.parameters import Json, PipelineFile, Set
 from lakefall.common import interrupts
+from lakefall.common.waiting import Done
 
 if TYPE_CHECKING:
     from lakefall.run.report import RunReport
@@ -114,7 +115,7 @@ def _tell(report: RunReport, *, json: bool) -> None:
 @contextmanager
 def _promise() -> Iterator[None]:
     """Work that ends in time after a signal, if need be with the process."""
-    done = threading.Event()
+    done = Done()
 
     def keep() -> None:
         while not (interrupts.ever(signal.SIGTERM) or interrupts.ever(signal.SIGINT)):

@@ -44,28 +44,18 @@ def convert(run: Run, records: Records, plan: TablePlan, schema: Schema) -> Conv
     with proving(records):
         converted = run.pipeline.convert(run, records, plan, schema)
         if converted is None:
-            converted = _converted(run, records, plan, columns, schema)
+            plain = as_plain(columns, schema, [records.local.name])
+            try:
+                converted = _convert(run, records, plan, plain, schema)
+            except UnprovedTypesError:
+                if plain == columns:
+                    raise
+                # What was said of the cells is not so: each is looked at.
+                converted = _convert(run, records, plan, columns, schema)
         else:
             check_override(run, records, converted, columns)
     judge_rejects(run.pipeline.max_rejected, converted)
     return converted
-
-
-def _converted(
-    run: Run,
-    records: Records,
-    plan: TablePlan,
-    columns: tuple[TypedColumn, ...],
-    schema: Schema,
-) -> Converted:
-    plain = as_plain(columns, schema, [records.local.name])
-    try:
-        return _convert(run, records, plan, plain, schema)
-    except UnprovedTypesError:
-        if plain == columns:
-            raise
-    # What was said of the cells is not so: each is looked at.
-    return _convert(run, records, plan, columns, schema)
 
 
 def _convert(
