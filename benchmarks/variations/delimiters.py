@@ -37,6 +37,16 @@ def a_rare_delimiter_and_lines_in_cells(chance: Random) -> Variation:
 
 
 @kind
+def concordance(chance: Random) -> Variation:
+    """A load file of e-discovery: thorns around all cells, 0x14 between them."""
+    makers = (v.word, v.place, v.code, v.full_name, v.sentence)
+    header, rows, _ = frame(chance, makers, size(chance))
+    lines = ("\x14".join(f"þ{cell}þ" for cell in row) + "\r\n" for row in [header, *rows])
+    data = "".join(lines).encode(chance.choice(["utf-8", "cp1252"]))
+    return Variation(data, tuple(header), rows)
+
+
+@kind
 def two_lines(chance: Random) -> Variation:
     header, rows, _ = frame(chance, (v.word, v.place, v.code, v.full_name, v.email), 1)
     return made(written([header, *rows], delimiter_of(chance)), header, rows)

@@ -76,12 +76,6 @@ def _fixed(chance: Random) -> tuple[bytes, str]:
     return ("\n".join(text) + "\n").encode(), "fixed width"
 
 
-def _concordance(chance: Random) -> tuple[bytes, str]:
-    header, rows = typed(chance)
-    text = "\r\n".join("\x14".join(f"þ{cell}þ" for cell in row) for row in [header, *rows])
-    return (text + "\r\n").encode(chance.choice(["utf-8", "cp1252"])), "Concordance"
-
-
 @kind
 def no_csv(chance: Random) -> Variation:
     makers = [
@@ -95,7 +89,6 @@ def no_csv(chance: Random) -> Variation:
         _xml,
         _dump,
         _fixed,
-        _concordance,
     ]
     data, named = chance.choice(makers)(chance)
     return Variation(data, (), [], refused=f"(?i){named}")

@@ -10,6 +10,9 @@ from typing import Any, ClassVar
 from lakefall.common import sql
 from lakefall.contract.values import Format, LocalFile
 
+NEVER = "\ud800"
+"""A character that no decoded text holds: it stands in for a delimiter of several characters, and
+for that of a file of one column, where one is needed."""
 SAMPLE_BYTES = 1_000_000
 """Bytes in which ``quoted_columns`` looks for its rows."""
 
@@ -37,7 +40,8 @@ class Dialect(Format):
     reader: ClassVar[str] = "csv"
 
     delimiter: str
-    """One character, or ``''`` for a single column; no reader takes several characters."""
+    """One character; ``''`` for a single column. Of several where a person says so: a sniffer that
+    finds several names them, and nobody reads them unasked."""
     quotechar: str
     """``'"'``, ``"'"`` or ``''`` for none."""
     escapechar: str
@@ -51,6 +55,8 @@ class Dialect(Format):
     """Physical lines before the header (or before the first record where there is no header)."""
     header_lines: int = 1
     """Rows that make up the header, their cells joined; 0 without one."""
+    delimiter_given: bool = False
+    """A person said what delimits."""
     marked_header: bool = False
     """The header begins with the mark of comments, and is none: ``#id,name``."""
     header_label: str = ""
@@ -150,12 +156,13 @@ class Dialect(Format):
 
         before = self.preamble_lines + self.header_lines
         sample = take(local.path, self.encoding, SAMPLE_BYTES, before + 4 * rows)
-        text = sample.text.split("\n", self.preamble_lines)[-1]
+        text, delimiter = sample.text.split("\n", self.preamble_lines)[-1], self.delimiter
+        if len(delimiter) > 1:
+            text, delimiter = text.replace(delimiter, NEVER), NEVER
         number, skipped = 0, self.header_lines if self.has_header else 0
         row: list[bool | None] = []
-        for cell in cell_pattern(Way(self.delimiter, self.quotechar, self.escapechar)).finditer(
-            text
-        ):
+        pattern = cell_pattern(Way(delimiter, self.quotechar, self.escapechar))
+        for cell in pattern.finditer(text):
             inside, unclosed, plain, end = cell.groups()
             row.append(
                 True if inside is not None or unclosed is not None else False if plain else None

@@ -8,7 +8,10 @@ from pydantic import ByteSize, Field
 
 from lakefall.contract.plugin import ReaderOptions, SnifferOptions
 
+MOST_CHARACTERS = 8
+"""Of a delimiter."""
 Character = Annotated[str, Field(max_length=1)]
+Characters = Annotated[str, Field(max_length=MOST_CHARACTERS)]
 
 
 class CsvSnifferOptions(SnifferOptions):
@@ -30,8 +33,8 @@ class CsvSnifferOptions(SnifferOptions):
     columns are called col_1, col_2, ..."""
     min_confidence: float = Field(default=0.5, ge=0, le=1)
     """A file whose dialect is less certain fails. ``lakefall sniff`` always answers."""
-    delimiter: Character | None = None
-    """The delimiter, if known; ``""`` for a file of one column."""
+    delimiter: Characters | None = None
+    """The delimiter, if known, such as ``"||"``; ``""`` for a file of one column."""
     quotechar: Character | None = None
     """The quote character, if known; ``""`` for none."""
     escapechar: Character | None = None

@@ -45,7 +45,7 @@ class CsvSniffer(Plugin[CsvSnifferOptions]):
         options = self.options
         if (
             not dialect.has_header
-            and len(dialect.delimiter) <= 1  # the reader says what stands between the fields
+            and (len(dialect.delimiter) <= 1 or dialect.delimiter_given)
             and options.header == "detect"
             and options.on_missing_header == "fail"
         ):

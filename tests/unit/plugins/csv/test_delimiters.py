@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from reader_support import open_path
 from sniffer_support import sniff
 
@@ -112,9 +116,57 @@ def test_it_is_named_and_refused(tmp_path: Path, text: str, delimiter: str) -> N
     with pytest.raises(UnsupportedFormatError) as caught:
         open_path(tmp_path / "file.csv", tmp_path, found)
     assert repr(delimiter) in str(caught.value)
-    assert "such as a tab" in str(caught.value)
-    told = sniff(tmp_path, text, delimiter=delimiter[0], on_missing_header="generate")
-    assert open_path(tmp_path / "file.csv", tmp_path, told).rows
+    assert f"set sniffer.delimiter to {json.dumps(delimiter)}" in str(caught.value)
+    told = sniff(tmp_path, text, delimiter=delimiter, on_missing_header="generate")
+    rows = [tuple(line.split(delimiter)) for line in text.splitlines()]
+    opened = open_path(tmp_path / "file.csv", tmp_path, told)
+    assert opened.rows == [tuple(c or None for c in row) for row in rows[told.has_header :]]
+
+
+@given(
+    st.sampled_from(["||", "::", "~|~", "^^", "&&&"]),
+    st.lists(
+        st.lists(st.text('ab|:~^& "\n', max_size=6), min_size=2, max_size=2),
+        min_size=1,
+        max_size=6,
+    ),
+)
+def test_one_that_is_given_is_read(delimiter: str, rows: list[list[str]]) -> None:
+    """Cells that hold the delimiter, a part of it, quotes and line ends, all of them in quotes."""
+    written = [["name", "n"], *([cell, str(n)] for n, row in enumerate(rows) for cell in row)]
+    text = "".join(
+        delimiter.join(f'"{cell.replace(chr(34), chr(34) * 2)}"' for cell in row) + "\n"
+        for row in written
+    )
+    with TemporaryDirectory() as folder:
+        found = sniff(Path(folder), text, delimiter=delimiter, header="present")
+        opened = open_path(Path(folder) / "file.csv", Path(folder), found)
+    assert (found.delimiter, found.quotechar) == (delimiter, '"')
+    assert opened.rows == [tuple(row) for row in written[1:]]
+
+
+SEVERAL_WITH_MORE = {
+    "itself in quotes": 'id||name\n1||"a||b"\n2||c\n3||"d"\n',
+    "lines in quotes": 'id||name\n1||"a\n|| b"\n2||"c"\n3||"d"\n',
+    "a record cut short": "id||name||n\n" + "1||a||2\n" * 8 + "9||b\n",
+}
+
+
+@pytest.mark.parametrize("text", SEVERAL_WITH_MORE.values(), ids=SEVERAL_WITH_MORE)
+def test_it_is_found_all_the_same(tmp_path: Path, text: str) -> None:
+    assert sniff(tmp_path, text).delimiter == "||"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-16"])
+def test_a_load_file_of_concordance(tmp_path: Path, encoding: str) -> None:
+    rows = [("DOCID", "TITLE"), ("D1", 'Café, "a"'), ("D2", "þ in\r\ntwo lines"), ("D3", "")]
+    lines = ("\x14".join(f"þ{cell.replace('þ', 'þþ')}þ" for cell in row) for row in rows)
+    path = tmp_path / "file.csv"
+    path.write_bytes("".join(f"{line}\r\n" for line in lines).encode(encoding))
+    found = detect(path, CsvSnifferOptions())
+    assert (found.delimiter, found.quotechar, found.encoding) == ("\x14", "\u00fe", encoding)
+    assert found.has_header and found.confidence > 0.9
+    assert open_path(path, tmp_path, found).rows == rows[1:]
 
 
 SINGLE = {

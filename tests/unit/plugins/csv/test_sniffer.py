@@ -94,7 +94,8 @@ def test_errors_name_the_key_and_not_the_cached_copy(tmp_path: Path) -> None:
 def test_options() -> None:
     assert CsvSnifferOptions.model_validate({"sample_bytes": "64KB"}).sample_bytes == 64_000
     for wrong in (
-        {"delimiter": ";;"},
+        {"delimiter": ";" * 9},
+        {"quotechar": "''"},
         {"min_confidence": 2},
         {"header": "maybe"},
         {"delimeter": ","},

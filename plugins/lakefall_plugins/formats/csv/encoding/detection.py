@@ -184,8 +184,6 @@ def _document(head: bytes) -> str | None:
     for pattern, name in _DOCUMENTS:
         if pattern.match(head):
             return name
-    if head.startswith((b"\xfe", b"\xc3\xbe")) and b"\x14" in head:
-        return "a Concordance load file (fields in \u00fe, delimited by 0x14)"
     lines = [line for line in head.split(b"\n")[:_JSON_LINES] if line.strip()]
     return "JSON lines" if len(lines) > 1 and all(map(_is_object, lines)) else None
 
@@ -251,10 +249,19 @@ def _narrow(path: Path, name: str) -> Encoding:
             decoder.decode(block)
         decoder.decode(b"", final=True)
     except UnicodeDecodeError:
-        return _not_quite_utf8(path)
+        return _concordance(path) or _not_quite_utf8(path)
     if ascii_only:
         return Encoding("utf-8", ("utf-8: every byte is ASCII",))
     return Encoding("utf-8", ("utf-8: every byte above ASCII is part of a whole sequence",))
+
+
+def _concordance(path: Path) -> Encoding | None:
+    """The encoding of a Concordance load file, in which 0xFE is the quote and no letter."""
+    with path.open("rb") as stream:
+        first = stream.readline(HEAD)
+    if not first.startswith(b"\xfe") or b"\xfe\x14\xfe" not in first:
+        return None
+    return Encoding("cp1252", ("cp1252: 0xFE quotes the cells of a Concordance load file",))
 
 
 def _not_quite_utf8(path: Path) -> Encoding:

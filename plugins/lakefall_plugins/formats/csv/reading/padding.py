@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 
-from lakefall_plugins.formats.csv.dialect import Dialect
+from lakefall_plugins.formats.csv.dialect import NEVER, Dialect
+from lakefall_plugins.formats.csv.reading.syntax import outside
 
-_NEVER = "\ud800"
 _AROUND = ((" ", ""), ("", " "), ("", "\t"))
 
 
@@ -20,17 +20,18 @@ class Padding:
 
     def __init__(self, dialect: Dialect) -> None:
         self._quote = dialect.quotechar if dialect.blanks_around_quotes else ""
-        q, e = re.escape(dialect.quotechar or _NEVER), re.escape(dialect.escapechar)
-        d = re.escape(dialect.delimiter or _NEVER)
+        q, e = re.escape(dialect.quotechar or NEVER), re.escape(dialect.escapechar)
+        d = re.escape(dialect.delimiter or NEVER)
         blank = " " if dialect.delimiter == "\t" else r"[ \t]"
         end = rf"(?={d}|[\r\n]|\Z)"
         escaped = f"|{e}." if e else ""
         text = f"(?:[^{q}{e}]|{q}{q}{escaped})*+"
         # Two quotes in a row are mostly one inside of a text, where blanks are usual.
         after = rf"(?:(?<!{q})|(?:^|{d}){q}|{q}{q}){q}{blank}+{end}"
-        self._maybe = re.compile(rf"{after}|(?:^|{d}) +{q}(?!{q}[^{d}\r\n])", re.MULTILINE)
+        plain = outside(dialect.delimiter or NEVER)
+        self._maybe = re.compile(rf"{after}|(?:^|{d}) +{q}(?!{q}{plain})", re.MULTILINE)
         self._cells = re.compile(
-            rf" *({q}{text}{q}){blank}*{end}| *({q}{text})\Z|([^{d}\r\n]*)", re.DOTALL
+            rf" *({q}{text}{q}){blank}*{end}| *({q}{text})\Z|((?:{plain})*)", re.DOTALL
         )
         self._rest = re.compile(rf"({text}{q}){blank}*{end}", re.DOTALL)
         self._delimiter = dialect.delimiter
@@ -63,7 +64,7 @@ class Padding:
             at, kept = rest.end(), rest.group(1)
             if not line.startswith(self._delimiter or "\n", at):
                 return kept + line[at:]
-            at, kept = at + 1, kept + line[at]
+            at, kept = at + len(self._delimiter), kept + self._delimiter
         return kept + self._fields(line, at)
 
     def _fields(self, line: str, at: int) -> str:
@@ -81,5 +82,5 @@ class Padding:
             if not self._delimiter or not line.startswith(self._delimiter, at):
                 break
             kept.append(self._delimiter)
-            at += 1
+            at += len(self._delimiter)
         return "".join(kept) + line[at:]

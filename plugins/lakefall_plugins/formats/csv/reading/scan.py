@@ -55,6 +55,7 @@ def plain_dialect(dialect: Dialect) -> bool:
         and dialect.preamble_lines == dialect.footer_lines == 0
         and dialect.header_lines <= 1
         and not (dialect.units_lines or dialect.unnamed_column or dialect.short_records)
+        and len(dialect.delimiter) <= 1
         and dialect.delimiter not in ("\n", "\r")
         and (dialect.delimiter + dialect.quotechar).isascii()
     )

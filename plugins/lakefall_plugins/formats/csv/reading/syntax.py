@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,18 +12,22 @@ from contextlib import contextmanager
 from typing import Any
 
 from lakefall.contract.errors import UnsupportedFormatError
-from lakefall_plugins.formats.csv.dialect import Dialect
+from lakefall_plugins.formats.csv.dialect import NEVER, Dialect
 from lakefall_plugins.formats.csv.encoding.decoding import MAX_RECORD
+from lakefall_plugins.formats.csv.options import MOST_CHARACTERS
 
-NEVER = "\ud800"
-"""The delimiter of a file of one column: a character that no decoded text holds."""
+_ENDS = frozenset("\r\n\0")
+"""What ends a line, and what no text holds."""
 
 
 def read(lines: Iterable[str], dialect: Dialect, *, strict: bool) -> Any:
     """A csv reader over physical lines with their ends."""
-    return csv.reader(
+    several = len(dialect.delimiter) > 1
+    if several:
+        lines = (line.replace(dialect.delimiter, NEVER) for line in lines)
+    reader = csv.reader(
         lines,
-        delimiter=dialect.delimiter or NEVER,
+        delimiter=NEVER if several else dialect.delimiter or NEVER,
         quotechar=dialect.quotechar or None,
         escapechar=dialect.escapechar or None,
         doublequote=True,
@@ -30,32 +35,52 @@ def read(lines: Iterable[str], dialect: Dialect, *, strict: bool) -> Any:
         quoting=csv.QUOTE_MINIMAL if dialect.quotechar else csv.QUOTE_NONE,
         strict=strict,
     )
+    # Inside quotes and behind an escape it is text.
+    marked = dialect.quotechar or dialect.escapechar
+    return _Restored(reader, dialect.delimiter) if several and marked else reader
+
+
+class _Restored:
+    """A csv reader's rows, with a delimiter of several characters where it is text."""
+
+    def __init__(self, reader: Any, delimiter: str) -> None:
+        self._reader = reader
+        self._delimiter = delimiter
+
+    @property
+    def line_num(self) -> int:
+        return int(self._reader.line_num)
+
+    def __iter__(self) -> Iterator[list[str]]:
+        return self
+
+    def __next__(self) -> list[str]:
+        row: list[str] = next(self._reader)
+        return [cell.replace(NEVER, self._delimiter) for cell in row]
 
 
 def supported(dialect: Dialect) -> None:
-    """Refuse what the csv module cannot read.
+    """Refuse what cannot be read.
 
     Raises:
-        UnsupportedFormatError: a delimiter, quote or escape of more than one character, or two
-            of them the same.
+        UnsupportedFormatError: a delimiter of several characters that nobody gave; a quote or an
+            escape of several; one that is the delimiter or a part of it; a mark that ends a line.
     """
-    marks = {
-        "delimiter": dialect.delimiter,
-        "quote": dialect.quotechar,
-        "escape": dialect.escapechar,
-    }
-    if len(dialect.delimiter) > 1:
+    delimiter = dialect.delimiter
+    if len(delimiter) > 1 and not dialect.delimiter_given:
         raise UnsupportedFormatError(
-            f"{dialect.delimiter!r} stands between the fields, and only one character can: "
-            "replace it in the file by one that stands in no field, such as a tab, or set "
-            f"sniffer.delimiter to {dialect.delimiter[0]!r} and take the columns as they come"
+            f"{delimiter!r} stands between the fields, and a delimiter of several characters is "
+            f"read only where it is given: set sniffer.delimiter to {json.dumps(delimiter)}"
         )
+    marks = {"delimiter": delimiter, "quote": dialect.quotechar, "escape": dialect.escapechar}
     for name, mark in marks.items():
-        if len(mark) > 1 or mark in ("\r", "\n", "\0"):
+        most = MOST_CHARACTERS if mark == delimiter else 1
+        if len(mark) > most or not _ENDS.isdisjoint(mark):
             raise UnsupportedFormatError(
-                f"a {name} of {mark!r} cannot be read; it has to be one character"
+                f"a {name} of {mark!r} cannot be read; a delimiter is up to {MOST_CHARACTERS} "
+                "characters of one line, a quote or an escape is one"
             )
-    used = [mark for mark in marks.values() if mark]
+    used = [*dict.fromkeys(delimiter), *dialect.quotechar, *dialect.escapechar]
     if len(set(used)) < len(used):
         raise UnsupportedFormatError(
             f"delimiter {dialect.delimiter!r}, quote {dialect.quotechar!r} and escape "
@@ -170,21 +195,33 @@ class Copier:
 def plain_marks(dialect: Dialect) -> bool:
     """Whether DuckDB and the csv module agree on what delimiter and quote do."""
     return (
-        bool(dialect.delimiter)
+        len(dialect.delimiter) == 1
         and not dialect.escapechar
         and not dialect.skip_initial_space
         and (dialect.delimiter + dialect.quotechar).isascii()
     )
 
 
+def outside(delimiter: str, other: str = "") -> str:
+    """A pattern of one character of a plain field: it ends no line and begins no delimiter.
+
+    Args:
+        delimiter: ``''`` for none.
+        other: what goes into the class of characters that it is none of, too.
+    """
+    d = re.escape(delimiter)
+    if len(delimiter) > 1:
+        return f"(?!{d})[^{other}\r\n]"
+    return f"[^{d or NEVER}{other}\r\n]"
+
+
 def _field_pattern(dialect: Dialect) -> re.Pattern[str]:
     """One field as it is written, without the delimiter after it."""
     q, e = re.escape(dialect.quotechar), re.escape(dialect.escapechar)
-    d = re.escape(dialect.delimiter or NEVER)
     blank = " *" if dialect.skip_initial_space else ""
     escaped = f"|{e}." if e else ""
     runs = blank if dialect.delimiter == " " else ""
-    plain = f"{runs}(?:[^{d}{e}\r\n]{escaped})*"
+    plain = f"{runs}(?:{outside(dialect.delimiter, e)}{escaped})*"
     if not q:
         return re.compile(plain, re.DOTALL)
     return re.compile(f"{blank}{q}(?:[^{q}{e}]|{q}{q}{escaped})*+{q}|{plain}", re.DOTALL)

@@ -3,8 +3,8 @@
 The candidates are the preferred delimiters that occur, and others on strong evidence.
 Any ASCII punctuation mark may delimit, and most of them also stand inside values: in dates, names,
 paths, versions, telephone numbers. One is taken where rows without exception agree, or where the
-first line is a row of names between it. No reader takes a delimiter of several characters; the
-dialect names it all the same, so that the error can say what it is.
+first line is a row of names between it. A delimiter of several characters is one where all lines
+have it equally often, and what it is made of hardly stands elsewhere.
 
 Of a character that may be a delimiter or part of the values, the header decides. ``1,5`` is one
 decimal number, or two integers; ``Rome, Italy`` one place, or two cells. Both readings describe the
@@ -196,32 +196,42 @@ def _are_values(lines: Sequence[str], cells: Cells) -> bool:
 _RUN = re.compile(r"[|~^#$&@*!:;%+=<>]{2,4}")
 _ALONE = 0.05
 """Share of a character's places that may lie outside of the delimiter made of it."""
+_USUAL = 0.8
+"""Share of lines that have it as often as the first one, where the others are records cut short."""
 
 
-def several_in(text: str, used: str) -> str:
-    """The delimiter of several characters that all lines have equally often; ``''`` for none.
+def several_in(text: str, used: Way) -> str:
+    """The delimiter of several characters that the lines have equally often; ``''`` for none.
 
     Args:
         text: the sample.
-        used: the delimiter of the best reading; one that is no part of the longer one stays.
+        used: the best reading; where its delimiter is no part of the longer one, it stays.
     """
+    if used.quotechar and used.quotechar in text:
+        q = re.escape(used.quotechar)
+        text = re.sub(f"{q}[^{q}]*{q}", "", text)
     lines = [line for line in text.split("\n")[:_LINES] if line.strip()]
+    mark = used.delimiter
+    titles = next((n for n, line in enumerate(lines) if mark in line), 0)
+    lines = lines[titles if titles <= _MOST_TITLES else 0 :]
     if len(lines) < 2:
         return ""
     runs: list[str] = sorted(dict.fromkeys(_RUN.findall(lines[0])), key=len, reverse=True)
-    return next((r for r in runs if (not used or used in r) and _divides(r, used, lines)), "")
+    return next((r for r in runs if (not mark or mark in r) and _divides(r, mark, lines)), "")
 
 
 def _divides(run: str, used: str, lines: Sequence[str]) -> bool:
     """Whether all lines hold the run equally often, and what it is made of hardly elsewhere, in the
-    first line not at all."""
-    if len({line.count(run) for line in lines}) > 1 or set(run) == {";"}:
-        return False
-    if any(line.startswith(run) and line.endswith(run) for line in lines):
+    first line not at all; or most lines do, and it is made of what stands nowhere else."""
+    counts = Counter(line.count(run) for line in lines)
+    if set(run) == {";"} or any(line.startswith(run) and line.endswith(run) for line in lines):
         return False
     mark = used or run[0]
     everywhere = sum(line.count(mark) for line in lines)
     inside = run.count(mark) * sum(line.count(run) for line in lines)
+    if len(counts) > 1:
+        most = counts[lines[0].count(run)] >= _USUAL * len(lines)
+        return bool(used) and most and everywhere == inside
     named = lines[0].count(mark) == run.count(mark) * lines[0].count(run)
     return everywhere - inside <= _ALONE * everywhere or (named and lines[0].count(run) > 1)
 

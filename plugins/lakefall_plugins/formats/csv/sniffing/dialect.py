@@ -97,6 +97,7 @@ def detect(
         total_lines=total,
         comment=table.layout.comment,
         comment_given=options.comment is not None,
+        delimiter_given=options.delimiter is not None,
         marked_header=table.layout.marked and verdict.present,
         header_label=table.layout.label if verdict.present else "",
         skip_initial_space=_skip_initial_space(found, table, way),

@@ -67,6 +67,8 @@ REFUSED = 0.25
 """A delimiter that divides all rows alike, and that has no other evidence."""
 _ANNOUNCED = re.compile(r'"?sep=([^\w\s"]|\t)"?\s*(?:\n|$)', re.IGNORECASE)
 """What Excel understands as a first line: the delimiter."""
+_CONCORDANCE = re.compile("\u00fe[^\u00fe\n]*\u00fe\x14\u00fe")
+"""How load files of e-discovery begin, whose delimiter and quote Concordance made the custom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +152,7 @@ def with_late_marks(path: Path, encoding: str, found: Found, options: CsvSniffer
     and is taken for text all the same, nobody can be sure.
     """
     way, doubt = found.best.way, found.doubt
-    if not found.sample.truncated or len(way.delimiter) > 1:
+    if not found.sample.truncated:
         return found
     best = found.best.split
     if not (best.quoted or best.cut) and options.quotechar is None:
@@ -192,10 +194,8 @@ def _select(
         before: what less of the text told. The delimiters that were in doubt are scored again, and
             no others.
     """
-    preferred, text, delimiter = options.delimiters, sample.text, options.delimiter
-    if delimiter is None and (announced := _ANNOUNCED.match(text)):
-        delimiter = announced.group(1)
-        text = _without(text, 1, None)
+    preferred, (delimiter, quotechar, first) = options.delimiters, _announced(sample.text, options)
+    text = _without(sample.text, first, None)
     text = _without(text, options.preamble_lines or 0, options.comment)
 
     doubted = _doubted(before)
@@ -204,7 +204,7 @@ def _select(
 
     def read(delimiters: Sequence[str]) -> list[tuple[Way, Split]]:
         asked = [d for d in delimiters if not doubted or d in doubted]
-        found = ways(text, asked, options.quotechar, options.escapechar)
+        found = ways(text, asked, quotechar, options.escapechar)
         settled = settle_marks([Marked.of(w, split_by(w)) for w in found])
         rivals.extend(settled.rivals)
         return [(each.way, each.split) for each in settled.ways]
@@ -243,14 +243,25 @@ def _select(
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored)
-    if options.quotechar is None and not best.way.quotechar and '"' in text:
+    if quotechar is None and not best.way.quotechar and '"' in text:
         best = _as_quoted(best, split_by(replace(best.way, quotechar='"')))
-    if delimiter is None and (several := several_in(text, best.way.delimiter)):
-        way = Way(several)
-        best = score(way, split(text, way), cells, (*preferred, several))
+    if delimiter is None and (several := several_in(text, best.way)):
+        preferred = (*preferred, several)
+        best = min(scores(read([several])), key=_bits)
     like = [(r.way, r.split) for r in rivals if r.way.delimiter == best.way.delimiter]
     unproven = scores(refused) if best.width == 1 else []
     return Found(sample, cells, best, _doubt(best, scored, unproven, scores(like)))
+
+
+def _announced(text: str, options: CsvSnifferOptions) -> tuple[str | None, str | None, int]:
+    """Delimiter and quote that are given, or that the first line leaves no doubt about, and the
+    lines that say nothing else."""
+    delimiter, quotechar = options.delimiter, options.quotechar
+    if delimiter is None and (announced := _ANNOUNCED.match(text)):
+        return announced.group(1), quotechar, 1
+    if delimiter is quotechar is None and _CONCORDANCE.match(text):
+        return "\x14", "\u00fe", 0
+    return delimiter, quotechar, 0
 
 
 def _doubted(found: Found | None) -> frozenset[str]:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
+
+from lakefall_plugins.formats.csv.dialect import NEVER
 
 BLANK = " \t\x1a"
 """What an empty line may hold: blanks, and the mark that ended files in DOS."""
@@ -93,6 +95,8 @@ def split(text: str, way: Way, truncated: bool = False) -> Split:
         truncated: the sample stops before the file does; a cell whose quote is still open at
             its end is then dropped with its row, as it proves nothing.
     """
+    if len(way.delimiter) > 1:
+        text, way = text.replace(way.delimiter, NEVER), replace(way, delimiter=NEVER)
     if not way.quotechar or way.quotechar not in text:
         return _split_escaped(text, way) if way.escapechar else _split_plain(text, way)
     return _split_quoted(text, way, truncated)
