@@ -15,7 +15,7 @@ from statistics import median_low
 
 from lakefall_plugins.formats.csv.reading.parsing import is_remark
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells, Kind, kind_of
-from lakefall_plugins.formats.csv.sniffing.splitting import Row
+from lakefall_plugins.formats.csv.sniffing.splitting import Row, filled_rows
 
 _ROWS_BELOW = 10
 MOST_COLUMNS, MOST_CELLS = 150, 500
@@ -506,7 +506,7 @@ def named_width(rows: Sequence[Row], cells: Cells) -> int | None:
     However many records lack fields: names, and values below them, do not come about by chance.
     None where that is not so, or where a record has more fields than there are names.
     """
-    filled = [row.cells for row in rows if not row.blank]
+    filled = [row.cells for row in filled_rows(rows)]
     if not filled:
         return None
     names, body = filled[0], filled[1:]
@@ -561,7 +561,7 @@ def header_above_short(rows: Sequence[Row], cells: Cells) -> int | None:
     if first is None or len(rows[first].cells) < _LEAST_COLUMNS:
         return None
     names = rows[first].cells
-    body = [row.cells for row in rows[first + 1 :] if not row.blank]
+    body = [row.cells for row in filled_rows(rows[first + 1 :])]
     shorter = sum(1 < len(row) < len(names) for row in body)
     longer = sum(len(row) > len(names) for row in body)
     if shorter < _LEAST_SHORT or 2 * shorter <= len(body) or longer > _LONGER_SHARE * len(body):

@@ -25,7 +25,7 @@ from lakefall_plugins.formats.csv.sniffing.layout import (
     named_width,
     parts,
 )
-from lakefall_plugins.formats.csv.sniffing.splitting import Row, Split, Way
+from lakefall_plugins.formats.csv.sniffing.splitting import Row, Split, Way, filled_rows
 
 COLUMN_BITS = 3.0
 """To say what kind a column is of."""
@@ -141,7 +141,7 @@ class _Table:
 
 def _table(rows: Sequence[Row], cells: Cells, mark: _Mark) -> _Table:
     """The cheapest reading of some rows as one table."""
-    filled = [row for row in rows if not row.blank]
+    filled = filled_rows(rows)
     named = named_width(filled, cells) if mark.delimiter else None
     ways = [
         _table_bits(filled, width, _titles(rows, width), cells, mark)

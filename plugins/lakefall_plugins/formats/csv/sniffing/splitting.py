@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple
@@ -49,6 +50,11 @@ class Row(NamedTuple):
         return sum(map(bool, map(str.strip, self.cells)))
 
 
+def filled_rows(rows: Iterable[Row]) -> list[Row]:
+    """The rows that are not ``blank``, which is asked of many at once without a call each."""
+    return [row for row in rows if len(row.cells) > 1 or row.cells[0].strip(BLANK)]
+
+
 @dataclass(frozen=True)
 class Split:
     """The sample's rows under one way of reading."""
@@ -73,7 +79,7 @@ class Split:
     @cached_property
     def filled(self) -> tuple[Row, ...]:
         """The rows that are not blank; each way's rows are gone through many times."""
-        return tuple(row for row in self.rows if not row.blank)
+        return tuple(filled_rows(self.rows))
 
     @cached_property
     def widths(self) -> Counter[int]:
