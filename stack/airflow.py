@@ -8,6 +8,7 @@ administrator.
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from collections.abc import Callable, Mapping
@@ -95,6 +96,9 @@ class AirflowServer(Server):
             ours["AIRFLOW__CELERY__BROKER_URL"] = Redis(self.site).address
             ours["AIRFLOW__CELERY__RESULT_BACKEND"] = f"db+{self._database}"
             ours["AIRFLOW__CELERY__WORKER_CONCURRENCY"] = "4"
+            # Tasks are forked from a process that has imported what they need.
+            imports = {"imports": ["lakefall.airflow.preload"]}
+            ours["AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"] = json.dumps(imports)
         return {**ours, **variables(settings), **self._deployment.variables}
 
     @property

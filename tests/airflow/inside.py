@@ -74,6 +74,54 @@ def one(dag_id: str) -> dict[str, Any]:
     return {"dags": sorted(build(os.environ["LAKEFALL_PIPELINES"]))}
 
 
+def forked(dag_id: str, celery: str) -> dict[str, Any]:
+    """A Celery worker that imports what it is told to, and what a task in a fork of it imports on
+    top, from parsing its DAG to the last step of a file."""
+    import socket
+    import threading
+
+    os.environ["AIRFLOW__CELERY__EXTRA_CELERY_CONFIG"] = celery
+    from airflow.providers.celery.executors.celery_executor_utils import app
+
+    def refuse(*_: Any) -> None:
+        raise AssertionError("a connection was opened while a worker started")
+
+    connect = socket.socket.connect
+    socket.socket.connect = refuse  # type: ignore[method-assign,assignment]
+    app.loader.import_default_modules()
+    socket.socket.connect = connect  # type: ignore[method-assign]
+    threads = threading.active_count()
+    before = set(sys.modules)
+    out, into = os.pipe()
+    if not os.fork():
+        loaded = _load_by_steps(dag_id)
+        new = sorted(set(sys.modules) - before)
+        os.write(into, json.dumps({"threads": threads, "new": new, **loaded}).encode())
+        os._exit(0)
+    os.close(into)
+    with os.fdopen(out) as told:
+        answer: dict[str, Any] = json.loads(told.read())
+    os.wait()
+    return answer
+
+
+def _load_by_steps(dag_id: str) -> dict[str, Any]:
+    os.environ["_AIRFLOW_PARSING_CONTEXT_DAG_ID"] = dag_id
+    from lakefall.airflow import build, tasks
+    from lakefall.airflow.steps import Steps
+
+    folder = Path(os.environ["LAKEFALL_PIPELINES"])
+    dags = build(folder)
+    steps = Steps.open(folder / f"{dag_id}.yaml", "run", listeners=[tasks.Told(tasks.log)])
+    (work,) = steps.filter(steps.scan())
+    for step in (steps.download, steps.detect, steps.infer, steps.ensure, steps.evolve):
+        step(work)
+    ingested = steps.ingest(work)
+    outcome = steps.record(work, steps.register(work, ingested).result).outcome
+    page = dags[dag_id].doc_md
+    return {"status": outcome.status.value, "rows": outcome.rows_loaded, "page": page}
+
+
 def run(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Each of these, one after the other, in this process, as `airflow dags test` does.
 
@@ -193,7 +241,7 @@ if __name__ == "__main__":
     command, answer, options = sys.argv[1:]
     # Python puts the folder of this file first, where a folder called airflow may lie one up.
     sys.path.pop(0)
-    found = {"parse": parse, "imports": imports, "one": one, "run": run}[command](
+    found = {"parse": parse, "imports": imports, "one": one, "forked": forked, "run": run}[command](
         **json.loads(options)
     )
     Path(answer).write_text(json.dumps(found))

@@ -272,6 +272,37 @@ def test_parsing_imports_nothing_heavy_and_connects_to_nothing(
     assert found["again"] == [], "another pipeline imports nothing more"
 
 
+EMBEDDED = """
+version: 1
+name: embedded
+source: {use: folder, path: INBOX}
+sink: {use: iceberg, catalog: {type: sqlite, warehouse: LAKE}}
+cache: {dir: CACHE}
+schedule: {cron: "0 0 1 1 *", start_date: 2024-01-01, granularity: step}
+"""
+
+
+def test_a_task_imports_nothing_that_its_worker_has_not(airflow: Any, tmp_path: Path) -> None:
+    compose = (airflow.root / "docker-compose.yml").read_text()
+    (celery,) = re.findall(r"AIRFLOW__CELERY__EXTRA_CELERY_CONFIG: '(.*)'", compose)
+    page = (airflow.root / "docs" / "airflow.md").read_text()
+    assert f"AIRFLOW__CELERY__EXTRA_CELERY_CONFIG='{celery}'" in page
+    text = EMBEDDED
+    for name in ("inbox", "lake", "cache"):
+        text = text.replace(name.upper(), str(tmp_path / name))
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "embedded.yaml").write_text(text)
+    (tmp_path / "inbox" / "orders").mkdir(parents=True)
+    (tmp_path / "inbox" / "orders" / "a.csv").write_text("id,at\n1,2024-01-01\n2,2024-02-03\n")
+    found = airflow.call("forked", tmp_path / "pipelines", dag_id="embedded", celery=celery)
+    assert (found["status"], found["rows"]) == ("success", 2)
+    assert found["threads"] == 1, "a fork has none but its own"
+    # Airflow's own are the same in every task.
+    named = {"lakefall", "lakefall_plugins", "requests", *HEAVY}
+    assert [m for m in found["new"] if m.partition(".")[0] in named] == []
+    assert found["page"] is None, "nobody reads a DAG's page in a task"
+
+
 def test_a_worker_makes_only_the_dag_of_its_task(airflow: Any, pipelines: Path) -> None:
     assert airflow.call("one", pipelines, dag_id="by_file") == {"dags": ["by_file"]}
 

@@ -9,7 +9,8 @@ import pytest
 
 from lakefall.contract.errors import PluginError
 from lakefall.contract.plugin import NoOptions, Options, Plugin, Stage, hookimpl
-from lakefall.plugin_loading.catalogue import Catalogue
+from lakefall.plugin_loading import catalogue as catalogue_module
+from lakefall.plugin_loading.catalogue import Catalogue, installed
 from lakefall_plugins.catalogue import BUILTINS
 
 
@@ -130,6 +131,24 @@ def test_entry_points_are_looked_for_when_a_name_is_not_built_in() -> None:
     assert not asked
     catalogue.options(Stage.SOURCE, "other")
     assert asked == ["asked"]
+
+
+def test_the_installed_packages_are_looked_through_once_a_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[str] = []
+
+    def entry_points(group: str) -> list[EntryPoint]:
+        asked.append(group)
+        return [point("Other")]
+
+    monkeypatch.setattr(catalogue_module, "entry_points", entry_points)
+    installed.cache_clear()
+    try:
+        assert [Catalogue.default().options(Stage.SOURCE, "other") for _ in range(2)]
+    finally:
+        installed.cache_clear()
+    assert asked == ["lakefall"]
 
 
 @pytest.mark.parametrize(("stage", "name", "plugin", "options"), BUILTINS)

@@ -10,7 +10,9 @@ import pytest
 from steps_support import Lake
 
 from lakefall import airflow as dags
+from lakefall.airflow import step_values
 from lakefall.airflow.connections import lookup
+from lakefall.airflow.step_values import Fetched, as_plain, of_plain
 from lakefall.airflow.steps import Steps
 from lakefall.airflow.telling import Told
 from lakefall.common.printable import VisibleLog
@@ -69,3 +71,19 @@ def test_a_log_names_rejects_by_line_and_not_by_content(
     assert len(rejects) == 2
     assert rejects[0].startswith("t/a.csv: reject on line 62, column amount: ")
     assert rejects[1].startswith("t/a.csv: reject on line 63: ")
+
+
+def test_what_travels_is_described_to_pydantic_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[type] = []
+    adapter = step_values.TypeAdapter
+
+    def counted(kind: type) -> object:
+        made.append(kind)
+        return adapter(kind)
+
+    monkeypatch.setattr(step_values, "TypeAdapter", counted)
+    monkeypatch.setattr(step_values, "_ADAPTERS", {})
+    for _ in range(3):
+        fetched = Fetched("a.csv", 3)
+        assert of_plain(Fetched, as_plain(fetched)) == fetched
+    assert made == [Fetched]

@@ -1,13 +1,17 @@
 """The typed facade over a pipeline's plugins."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
+import pluggy
 import pytest
 
 from lakefall.config.loader import open_pipeline
 from lakefall.contract.errors import PluginError
+from lakefall.contract.plugin import hookimpl
 from lakefall.contract.types import TypeSettings
-from lakefall.plugin_loading.pipeline import Pipeline
+from lakefall.contract.values import Event
+from lakefall.plugin_loading.pipeline import Pipeline, with_listeners
 
 LOCAL = Path(__file__).resolve().parents[2] / "pipelines" / "local.yaml"
 
@@ -36,3 +40,29 @@ def test_pipelines_share_no_plugin(pipeline: Pipeline) -> None:
     mine, others = (p._manager.get_plugin("sink:iceberg") for p in (pipeline, other))
     assert mine is not None
     assert mine is not others
+
+
+def test_a_class_is_searched_for_hooks_once(
+    pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_vain: list[str] = []
+    find = pluggy.PluginManager.parse_hookimpl_opts
+
+    def parse(self: pluggy.PluginManager, plugin: object, name: str) -> object:
+        found = find(self, plugin, name)
+        if found is None and hasattr(type(plugin), name):
+            in_vain.append(name)
+        return found
+
+    monkeypatch.setattr(pluggy.PluginManager, "parse_hookimpl_opts", parse)
+    open_pipeline(LOCAL)
+    assert in_vain == []
+
+
+def test_a_listener_may_have_its_hooks_to_itself(pipeline: Pipeline) -> None:
+    @hookimpl
+    def event(event: Event) -> None: ...
+
+    listener = SimpleNamespace(event=event)
+    told = with_listeners(pipeline, SimpleNamespace(other=1), listener)._manager.hook.event
+    assert listener in [found.plugin for found in told.get_hookimpls()]

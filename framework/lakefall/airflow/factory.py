@@ -66,8 +66,8 @@ def dags_of(folder: Path) -> tuple[dict[str, DAG], list[str]]:
 
 
 def _dag(file: PipelineFile, config: PipelineConfig, schedule: Schedule, *, scheduled: bool) -> DAG:
-    """One pipeline's DAG; where it is not ``scheduled``, as on a worker, without events: they cost
-    seconds of imports.
+    """One pipeline's DAG; where it is not ``scheduled``, as on a worker, without events, which cost
+    seconds of imports, and without its page, which nobody reads there.
 
     Raises:
         ConfigError: Airflow refuses its name or its schedule.
@@ -93,7 +93,7 @@ def _dag(file: PipelineFile, config: PipelineConfig, schedule: Schedule, *, sche
                 **({"queue": schedule.queue} if schedule.queue else {}),
             },
             params=_params(),
-            doc_md=documentation(file, schedule),
+            doc_md=documentation(file, schedule) if scheduled else None,
             # The DAG file that asked for it shows it to Airflow, and no other that asks too.
             auto_register=False,
         )

@@ -231,7 +231,7 @@ def listing(listed_at: datetime, files: Sequence[SourceFile], unread: Mapping[st
 
 def as_plain(value: Any) -> Any:
     """A value as dictionaries, lists and scalars; what has its default is left out."""
-    return TypeAdapter(type(value)).dump_python(value, mode="json", exclude_defaults=True)
+    return _adapter(type(value)).dump_python(value, mode="json", exclude_defaults=True)
 
 
 def of_plain(kind: type[T], plain: Any) -> T:
@@ -240,5 +240,22 @@ def of_plain(kind: type[T], plain: Any) -> T:
     Raises:
         pydantic.ValidationError: it does not describe a value of that kind.
     """
-    value: T = TypeAdapter(kind).validate_python(plain)
+    value: T = _adapter(kind).validate_python(plain)
     return value
+
+
+_KINDS = (Listing, Work, Fetched, Sniffed, Inferred, Planned, Ingested, Registration, Result)
+_ADAPTERS: dict[type, TypeAdapter[Any]] = {}
+"""What translates a value takes longer to make than to use."""
+
+
+def prepare() -> None:
+    """Make it for all that travels."""
+    for kind in _KINDS:
+        _adapter(kind)
+
+
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    if kind not in _ADAPTERS:
+        _ADAPTERS[kind] = TypeAdapter(kind)
+    return _ADAPTERS[kind]

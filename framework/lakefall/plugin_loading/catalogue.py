@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from importlib.metadata import EntryPoint, PackageNotFoundError, entry_points, version
 from importlib.util import find_spec
 from pathlib import Path
@@ -71,7 +71,13 @@ class _Installed:
     """The entry points of the installed packages, looked for when somebody asks for them."""
 
     def __iter__(self) -> Iterator[EntryPoint]:
-        return iter(entry_points(group=PROJECT))
+        return iter(installed())
+
+
+@cache
+def installed() -> tuple[EntryPoint, ...]:
+    """The entry points of plugins. All packages are looked through for them, once a process."""
+    return tuple(entry_points(group=PROJECT))
 
 
 class Catalogue:

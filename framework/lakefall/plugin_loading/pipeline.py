@@ -14,8 +14,6 @@ from functools import cached_property, partial
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import pluggy
-
 from lakefall.contract import hooks
 from lakefall.contract.configuration import PipelineConfig
 from lakefall.contract.errors import (
@@ -60,6 +58,7 @@ from lakefall.contract.values import (
 from lakefall.files import archives, compression
 from lakefall.files.options import LIMITS, ArchiveLimits
 from lakefall.files.selection import matcher
+from lakefall.plugin_loading.manager import Manager
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -84,7 +83,7 @@ class Pipeline:
         self._listeners = tuple(listeners)
         self._views: dict[tuple[str, ...], Pipeline] = {}
         self._types: dict[TypeSettings, Sequence[TypeCandidate]] = {}
-        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager = Manager(PROJECT)
         self._manager.add_hookspecs(hooks.StepHooks)
         uses = [use for stage in Stage for use in config.uses.get(stage, ())]
         # pluggy calls the last registered first; the file's order is the order people expect.
