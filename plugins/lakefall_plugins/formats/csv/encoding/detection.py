@@ -227,7 +227,7 @@ def _blocks(path: Path) -> Iterator[bytes]:
 
 def _refuse_escapes(name: str, block: bytes) -> None:
     """Refuse the encodings of ISO 2022, which are ASCII to the eye of every reader."""
-    if (found := _ESCAPES.search(block)) is not None:
+    if b"\x1b" in block and (found := _ESCAPES.search(block)) is not None:
         script = "KR" if b")C" in found[0] else "CN" if b")" in found[0] else "JP"
         raise EncodingError(
             f"{name}: the text switches between character sets by escape sequences: it is written "

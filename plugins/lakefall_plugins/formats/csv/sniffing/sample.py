@@ -109,12 +109,14 @@ def around_first(path: Path, encoding: str, texts: Sequence[str]) -> str:
     """
     codec = codec_of(path, encoding).name
     needles = [text.encode(codec, errors="ignore") for text in texts]
-    rarest = needles[0][-len(needles[0]) // len(texts[0]) :]
+    # One byte is looked for at ten times the speed of several.
+    common = [c.encode(codec, errors="ignore") for c in set.intersection(*map(set, texts))]
     with path.open("rb") as stream:
         offset, kept = 0, b""
         while block := stream.read(_BLOCK):
             text = kept + block
-            found = [text.find(needle) for needle in needles] if rarest in text else []
+            maybe = all(each in text for each in common)
+            found = [text.find(needle) for needle in needles] if maybe else []
             places = [place for place in found if place >= 0]
             if places:
                 start = max(offset - len(kept) + min(places) - _WINDOW // 4, 0)
