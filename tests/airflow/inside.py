@@ -142,9 +142,39 @@ def run(runs: list[dict[str, Any]]) -> list[dict[str, Any]]:
     answers = []
     for each in runs:
         dag = bag.dags[each["dag_id"]]
+        if "beside" in each:
+            _another_run(each["dag_id"], **each["beside"])
         made = dag.test(run_conf=each.get("conf"))
         answers.append(_ran(made.dag_id, made.run_id))
     return answers
+
+
+def _another_run(dag_id: str, state: str, keys: list[str]) -> None:
+    """A run of the DAG in a state, which has noted that it loads some of its files."""
+    from airflow.models.dagrun import DagRun
+    from airflow.models.variable import Variable
+    from airflow.utils.session import create_session
+    from airflow.utils.state import DagRunState
+    from airflow.utils.types import DagRunType
+    from sqlalchemy import delete
+
+    from lakefall.airflow import under_way
+    from lakefall.airflow.steps import Steps
+
+    path = Path(os.environ["LAKEFALL_PIPELINES"]) / f"{dag_id}.yaml"
+    found = Steps.open(path, "another").scan(keys=keys).found
+    notes = {"another": [under_way.digest(file) for file in found or ()]}
+    with create_session() as session:
+        session.execute(delete(DagRun).where(DagRun.dag_id == dag_id, DagRun.run_id == "another"))
+        session.add(
+            DagRun(
+                dag_id=dag_id,
+                run_id="another",
+                run_type=DagRunType.MANUAL,
+                state=DagRunState(state),
+            )
+        )
+    Variable.set(under_way.name_of(dag_id), json.dumps(notes))
 
 
 def _bag(folder: str) -> Any:

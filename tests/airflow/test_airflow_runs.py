@@ -124,6 +124,7 @@ def pipelines(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place(folder, "several", "auto, auto_step_files: 2", files)
     place(folder, "sixty", "auto", {f"t{n % 3}/f{n}.csv": rows(n) for n in range(60)})
     place(folder, "wide", "step", {"few/a.csv": wide(200), "many/a.csv": wide(2000)})
+    place(folder, "overlapping", "file, max_active_runs: 2", files)
     place(folder, "empty", "step", {})
     place(folder, "missing", "step", {})
     (folder / "homes/missing/inbox").rmdir()
@@ -170,6 +171,12 @@ def ran(airflow: Any, pipelines: Path) -> dict[str, Any]:
     runs["misspelt"] = {"dag_id": "by_hand", "conf": {"kyes": ["orders/a.csv"], "force": True}}
     runs["no such table"] = {"dag_id": "by_table", "conf": {"table": "nowhere"}}
     runs["nothing new"] = {"dag_id": "witness"}
+    for state in ("running", "failed"):
+        beside = {"state": state, "keys": ["orders/a.csv"]}
+        runs[f"beside a {state} one"] = {"dag_id": "overlapping", "beside": beside}
+    forced = {"conf": {"key": "orders/a.csv", "force": True}}
+    beside = {"state": "running", "keys": ["orders/a.csv"]}
+    runs["forced beside a running one"] = {"dag_id": "overlapping", "beside": beside, **forced}
     answers = airflow.call("run", pipelines, runs=list(runs.values()))
     return dict(zip(runs, answers, strict=True))
 
@@ -312,6 +319,16 @@ def test_by_hand_with_a_misspelt_parameter(ran: dict[str, Any], airflow: Any) ->
     assert (found["tries"]["scan_bucket"], found["summary"]["counts"]) == (1, {})
     log = (airflow.home / "output.log").read_text()
     assert "this DAG has no parameter 'kyes'; did you mean 'keys'?" in log
+
+
+def test_runs_that_overlap_do_no_file_twice(ran: dict[str, Any]) -> None:
+    beside = ran["beside a running one"]
+    assert set(beside["labels"]["load_file"]) == {"orders/bad.csv", "people/p.csv"}
+    assert "orders" not in beside["summary"]["tables"]
+    after = ran["beside a failed one"]
+    assert set(after["labels"]["load_file"]) == {"orders/a.csv"}
+    assert after["summary"]["tables"] == {"orders": 40}
+    assert ran["forced beside a running one"]["summary"]["tables"] == {"orders": 40}
 
 
 def test_by_hand_for_a_table_that_is_not_there(ran: dict[str, Any], airflow: Any) -> None:

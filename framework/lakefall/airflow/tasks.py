@@ -9,8 +9,9 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 from airflow.sdk import Asset, AssetAlias, conf, get_current_context
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowRuntimeError
 
+from lakefall.airflow import under_way
 from lakefall.airflow.chain import (
     COMMITS,
     FILE_STEPS,
@@ -112,6 +113,8 @@ def filter_files(path: str, listing: Any, granularity: str, auto_step_files: int
         )[:most]
     except LakefallError as error:
         raise _airflow_error(error) from None
+    if _may_overlap():
+        works = _not_under_way(works, force=bool(params.get("force")))
     log.info("%s to load", ", ".join(w.label for w in works[:MOST_FILES]) or "nothing")
     plain = [as_plain(w) for w in works]
     files = sum(len(w.files) for w in works)
@@ -119,6 +122,29 @@ def filter_files(path: str, listing: Any, granularity: str, auto_step_files: int
         return plain
     get_current_context()["ti"].xcom_push(key=TOGETHER, value=plain)
     return []
+
+
+def _may_overlap() -> bool:
+    """Whether another run of the DAG may be loading files meanwhile."""
+    return bool(get_current_context()["dag"].max_active_runs != 1)
+
+
+def _not_under_way(works: list[Work], *, force: bool) -> list[Work]:
+    """What no other run is loading; with ``force`` that is loaded too."""
+    context = get_current_context()
+    ti, dag, run_id = context["ti"], context["dag"].dag_id, str(context["run_id"])
+
+    def is_running(other: str) -> bool:
+        try:
+            return ti.get_dagrun_state(dag, other) in ("running", "queued")
+        except AirflowRuntimeError:
+            return False  # it was deleted
+
+    mine, others = under_way.taken(dag, run_id, works, is_running)
+    if others and not force:
+        some = ", ".join(list(others)[:MOST_FILES])
+        log.info("%s files are left to other runs that load them: %s", f"{len(others):,}", some)
+    return works if force else mine
 
 
 @_bounded
@@ -143,6 +169,8 @@ def summary(path: str, branches: dict[str, Any]) -> Any:
         for answer in (ti.xcom_pull(task_ids=[worker], key=key) if some else None) or ():
             several = answer if isinstance(answer, list) else [answer]
             results += [of_plain(Result, each) for each in several if each is not None]
+    if _may_overlap():
+        under_way.ended(get_current_context()["dag"].dag_id, str(get_current_context()["run_id"]))
     only = _only()
     known = None not in branches.values()
     try:

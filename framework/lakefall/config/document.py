@@ -109,7 +109,7 @@ class ScheduleSection(Options):
     catchup: bool = False
     """Whether runs that were missed are made up for."""
     max_active_runs: int = Field(default=1, ge=1, le=1_000)
-    """Runs at one time."""
+    """Runs at one time. With more than one, each leaves to the others the files that they load."""
     retries: int = Field(default=2, ge=0, le=1_000)
     """How often a failed task is tried again."""
     retry_delay: Duration = 30.0
