@@ -52,6 +52,34 @@ def test_parts_of_values_are_no_columns(tmp_path: Path, text: str) -> None:
     assert sniff(tmp_path, text).delimiter == ""
 
 
+NAMED = "".join(f"{a} {b}{{0}}{n}{{0}}{c} {d}\n" for n, (a, b, c, d) in enumerate(
+    zip(["Ann", "Bob", "Cy", "Dee", "Eve"] * 6, ["Lee", "Day", "Roe", "Fox", "Orr", "Hall"] * 5,
+        ["Flo", "Gus", "Hal", "Ida", "Jon", "Kim"] * 5, ["Ives", "Judd", "King", "Lund", "Marr"] * 6, strict=True),
+    7,
+))  # fmt: skip
+"""Two names of two words in every record, and a number between them."""
+ABOVE = {
+    "names of one word": "buyer{0}amount{0}seller\n",
+    "names of two words": "Buyer name{0}Amount due{0}Seller name\n",
+    "a title": "Tunnel harbor\n\nBUYER{0}AMOUNT{0}SELLER\n",
+    "nothing": "",
+}
+
+
+@pytest.mark.parametrize("mark", "#&*!~^")
+@pytest.mark.parametrize("above", ABOVE.values(), ids=ABOVE)
+def test_blanks_in_names_do_not_divide_where_a_mark_does(
+    tmp_path: Path, above: str, mark: str
+) -> None:
+    found = sniff(tmp_path, (above + NAMED).format(mark))
+    assert found.delimiter == mark
+
+
+def test_marks_that_touch_blanks_do_not_divide(tmp_path: Path) -> None:
+    text = "a b c\n" + "".join(f"x{n} * {n}\n" for n in range(12))
+    assert sniff(tmp_path, text).delimiter == " "
+
+
 @pytest.mark.parametrize("mark", ["^", "~", ":", " ", "#", "="])
 def test_quoted_cells_show_what_is_between_them(tmp_path: Path, mark: str) -> None:
     rows = [["a, b|c", "x y", "1"], ["d, e|f", "z w", "2"], ["g, h|i", "u v", "3"]]

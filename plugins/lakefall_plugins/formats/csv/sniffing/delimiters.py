@@ -51,6 +51,8 @@ _JOINING = frozenset("-_.")
 """Characters that join the words of one name: they do not set two columns apart."""
 _NATURAL = frozenset("-_. /:")
 """Characters that texts are full of."""
+_MARKS = frozenset(_OTHER) - _NATURAL - INNER
+"""Characters that texts have next to none of, wherever they do not touch a blank."""
 _ODD_SHARE = 0.02
 _VALUE_SHARE = 0.8
 _SAMPLE_ROWS = 100
@@ -344,6 +346,32 @@ def _is_filled(scored: Scored) -> bool:
     """Whether every column holds something: a tab may also end the lines."""
     rows = [row.cells for row in scored.split.filled]
     return all(any(cell.strip() for cell in column) for column in zip(*rows, strict=True))
+
+
+def by_marks(scored: Sequence[Scored], cells: Cells) -> list[Scored]:
+    """The scores without those of blanks where a mark that is no natural part of text divides all
+    records alike: first and last names have a blank between them in every record, too, but between
+    blanks stands ``Hopper#12#Grace``, and between marks a name or a value."""
+    if all(s.way.delimiter != " " for s in scored):
+        return list(scored)
+    if not any(_is_marked(s, cells) for s in scored if s.way.delimiter in _MARKS):
+        return list(scored)
+    return [s for s in scored if s.way.delimiter != " "]
+
+
+def _is_marked(scored: Scored, cells: Cells) -> bool:
+    """Whether names, or nothing but names and values, stand between marks that touch no blank."""
+    found, width = scored.split, scored.width
+    rows = [row.cells for row in found.filled[_titles(found.filled) :]]
+    if width < 2 or len(rows) < TABBED_ROWS or found.misplaced or found.open_end:
+        return False
+    held = [cell for row in rows[:_SAMPLE_ROWS] for cell in row]
+    if any(cell != cell.strip(" ") for cell in held):
+        return False
+    if is_headed(scored.way, found, cells):
+        return True
+    whole = all(len(row) == width for row in rows)
+    return whole and all(_is_name(cell) or cells[cell].kind in TYPED for cell in held)
 
 
 def under_names(scored: Sequence[Scored], preferred: Sequence[str], cells: Cells) -> list[Scored]:

@@ -16,6 +16,7 @@ from lakefall.contract.errors import EmptyFileError
 from lakefall_plugins.formats.csv.options import CsvSnifferOptions
 from lakefall_plugins.formats.csv.sniffing.cells import TYPED, Cells
 from lakefall_plugins.formats.csv.sniffing.delimiters import (
+    by_marks,
     by_tabs,
     is_evident,
     is_headed,
@@ -238,8 +239,8 @@ def _select(
     if any(_reaches_beyond(each) for each in scored):
         # Lines inside of one long cell are no column of their own.
         scored = [each for each in scored if each.width > 1]
-    scored = settle(without_misfits(scored, preferred, cells), text, cells)
-    scored = under_names(by_tabs(scored), preferred, cells)
+    scored = without_misfits(by_marks(scored, cells), preferred, cells)
+    scored = under_names(by_tabs(settle(scored, text, cells)), preferred, cells)
     scored = [s for s in scored if _well_quoted(s)] or scored
     scored.sort(key=_bits)
     best = _named(scored)
