@@ -86,7 +86,11 @@ class Dialect(Format):
     """Blanks before and after a quoted field are no part of it. The csv module takes them for
     text or for an error, and so does a dialect that a person gives."""
     confidence: float = 1.0
-    """0 to 1: how sure the sniffer is of delimiter, quote and escape."""
+    """0 to 1: how sure the sniffer is of encoding, delimiter, quote and escape."""
+    encoding_confidence: float = 1.0
+    """How sure it is of the encoding alone."""
+    second_encoding: str = ""
+    """The likeliest other encoding, where there is a doubt."""
     header_confidence: float = 1.0
     evidence: tuple[str, ...] = ()
     """Sentences for people: why this reading."""

@@ -86,6 +86,9 @@ def _headless(local: LocalFile, dialect: Dialect) -> str:
 
 
 def _unsure(local: LocalFile, dialect: Dialect, least: float) -> str:
+    # The confidence is that of encoding and delimiter together.
+    if dialect.encoding_confidence**2 < dialect.confidence:
+        return _doubtful_encoding(local, dialect, least)
     found = f"{local.name}: the file is read best with {_words(dialect)}"
     other = dialect.runner_up
     if other is not None:
@@ -96,6 +99,16 @@ def _unsure(local: LocalFile, dialect: Dialect, least: float) -> str:
         overrides.append(_override(other, dialect))
     remedies = " or ".join(_for_table(local.file, override) for override in overrides)
     return f"{doubt}. Decide in the pipeline file: {remedies}"
+
+
+def _doubtful_encoding(local: LocalFile, dialect: Dialect, least: float) -> str:
+    names = dialect.encoding, dialect.second_encoding
+    why = next((text for text in dialect.evidence if text.startswith(f"{names[0]}: ")), names[0])
+    remedies = " or ".join(_for_table(local.file, f"{{encoding: {name}}}") for name in names)
+    return (
+        f"{local.name}: the encoding is in doubt: {why}: confidence {dialect.confidence:.2f}, "
+        f"min_confidence is {least:.2f}. Decide in the pipeline file: {remedies}"
+    )
 
 
 def _words(way: Dialect | Reading) -> str:

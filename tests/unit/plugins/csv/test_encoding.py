@@ -94,12 +94,36 @@ KINDS = {
     "Greek capitals without accents": ("ΒΟΛΟΣ\nΝΙΚΟΛΑΟΥ\nΧΑΝΙΑ\n", "cp1253"),
     "capitals with carons": ("ŠIMKO\nŽILINA\nPREŠOV\n", "cp1250"),
     "Turkish capitals": ("ESKİŞEHİR\nMUĞLA\nÇELİK\n", "cp1254"),
+    "one Turkish letter that is Macintosh's": ("Şahin\nİstanbul\nİzmir\n", "cp1254"),
+    "one Portuguese letter that is Romanian elsewhere": ("Guimarães\nGöteborg\n", "cp1252"),
+    "one Slovak letter that is Macintosh's": ("Šimko\nPrešov\n", "cp1250"),
+    "Croatian ends that are Danish elsewhere": ("Jurić\nGrgić\n", "iso8859-2"),
+    "Polish that could be Portuguese": ("Kraków\nCzęstochowa\n", "cp1250"),
+    "Bulgarian that could be Greek": ("Русе\nГълъб\n", "cp1251"),
+    "Macintosh's capitals that are opening quotes": ("Самара\nСидоров\n", "mac_cyrillic"),
+    "Bulgarian capitals that could be small": ("ПЛЕВЕН\nЯМБОЛ\nГЪЛЪБ\n", "cp1251"),
 }
 
 
 @pytest.mark.parametrize(("text", "encoding"), KINDS.values(), ids=KINDS)
 def test_names_in_any_case_are_read_back(tmp_path: Path, text: str, encoding: str) -> None:
     assert read_back(tmp_path, text.encode(encoding)) == text
+
+
+def test_letters_that_may_be_those_of_two_encodings_are_a_doubt(tmp_path: Path) -> None:
+    raw = "id,name\n1,Örebro\n2,Köln\n3,Simões\n4,Belém\n".encode("cp1252")
+    found = detect_encoding(write(tmp_path, raw))
+    assert found.confidence < 0.9
+    assert {found.name, found.second} == {"cp1252", "cp1250"}
+    assert "'Simões'" in found.evidence[-1]
+    assert "'Simőes'" in found.evidence[-1]
+
+
+@pytest.mark.parametrize(("text", "encoding"), LEGACY, ids=lambda value: value.strip()[:6])
+def test_a_dozen_words_leave_no_doubt(tmp_path: Path, text: str, encoding: str) -> None:
+    found = detect_encoding(write(tmp_path, text.encode(encoding)))
+    assert found.confidence >= 0.9
+    assert not found.second
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,23 @@ def test_the_remedy_is_yaml_that_settles_the_doubt(tmp_path: Path, text: str, le
     assert len(found) == 2
 
 
+def test_a_doubtful_encoding_is_named_with_both_remedies(tmp_path: Path) -> None:
+    file = local(tmp_path, "")
+    file.path.write_bytes("id,name\n1,Örebro\n2,Köln\n3,Simões\n4,Belém\n".encode("cp1252"))
+    with pytest.raises(LowConfidenceError) as caught:
+        sniffer(min_confidence=0.9).sniff(RUN, file, None)
+    message = str(caught.value)
+    assert message.startswith("orders/a.csv: the encoding is in doubt")
+    assert caught.value.format is not None
+    remedies = message.partition("Decide in the pipeline file: ")[2].split(" or ")
+    given = [yaml.safe_load(text)["tables"]["orders"]["sniffer"] for text in remedies]
+    assert {each["encoding"] for each in given} == {"cp1252", "cp1250"}
+    for each in given:
+        found = sniffer(min_confidence=0.9, **each).sniff(RUN, file, None)
+        assert found.encoding == each["encoding"]
+        assert found.runner_up is None or found.runner_up.score <= found.confidence
+
+
 def test_errors_name_the_key_and_not_the_cached_copy(tmp_path: Path) -> None:
     with pytest.raises(EmptyFileError, match=r"^orders/a\.csv"):
         sniffer().sniff(RUN, local(tmp_path, "\n"), None)

@@ -80,6 +80,10 @@ class Encoding:
     name: str
     """A CPython codec name."""
     evidence: tuple[str, ...] = ()
+    confidence: float = 1.0
+    """0 to 1: how sure it is. Few letters above ASCII may be those of several encodings."""
+    second: str = ""
+    """The likeliest other one, where there is a doubt."""
 
 
 def detect_encoding(path: Path, given: str | None = None, name: str = "") -> Encoding:
@@ -280,12 +284,14 @@ def _not_quite_utf8(path: Path) -> Encoding:
         return Encoding(
             "utf-8", (f"utf-8 with damage: {whole:,} sequences whole, {damaged:,} bytes are not",)
         )
-    name, reason = guess(words)
-    if strange := _strange_words(path, name):
-        second, _ = guess([*strange, *words])
-        if second != name and not _strange_words(path, second):
-            name, reason = second, f"{name} does not know all bytes, {second} does"
-    return Encoding(name, ("the bytes are not UTF-8", f"{name}: {reason}"))
+    found = guess(words)
+    if strange := _strange_words(path, found.encoding):
+        other = guess([*strange, *words])
+        if other.encoding != found.encoding and not _strange_words(path, other.encoding):
+            reason = f"{found.encoding} does not know all bytes, {other.encoding} does"
+            found = other._replace(reason=reason, confidence=1.0, second="")
+    evidence = "the bytes are not UTF-8", f"{found.encoding}: {found.reason}"
+    return Encoding(found.encoding, evidence, found.confidence, found.second)
 
 
 def _strange_words(path: Path, encoding: str) -> list[bytes]:

@@ -24,8 +24,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from itertools import pairwise
 from math import inf, log2
@@ -33,14 +32,9 @@ from operator import itemgetter, mul
 from typing import NamedTuple
 from unicodedata import combining
 
-from lakefall_plugins.formats.csv.encoding.alphabets import (
-    ALPHABETS,
-    JAPANESE,
-    KOREAN,
-    SIMPLIFIED,
-    TRADITIONAL,
-    Alphabet,
-)
+from lakefall_plugins.formats.csv.encoding.alphabets import ALPHABETS, WESTERN, Alphabet
+from lakefall_plugins.formats.csv.encoding.pairs import SCRIPTS, Script
+from lakefall_plugins.formats.csv.encoding.words import LATIN_WORDS
 
 FOREIGN_BITS = 13.0
 """A letter that the language does not write."""
@@ -51,6 +45,8 @@ CAPITAL_BITS = 1.0
 CAPITAL_NEXT_BITS = 0.25
 """A capital that begins a word, and one after another: a text in capitals is as good as any other,
 its letters are those of its language."""
+MOST_CAPITAL_BITS = 6.0
+"""Whoever begins words with capitals, or writes nothing else, does so in the whole text."""
 CAPITAL_INSIDE_BITS = 10.0
 """An upper-case letter right after a lower-case one."""
 CAPITALS_END_BITS = 6.0
@@ -93,37 +89,80 @@ anywhere), Slovak ``ŕ`` and ``ĺ`` before consonants (Italian ``à`` ends words
 no ``g``, ``l`` or ``r`` (Danish ``ø``, which stands before no accent), Polish nasals before
 consonants or at the end, Lithuanian ``ų`` mostly at the end (Danish ``ø`` inside). Greek words end
 in vowels, ``ν``, ``ρ`` or ``ς``, which stands nowhere else."""
-_LEADERS = {"ě": "bdfmnptv", "ů": "bcčdďfghjklmnpřrsštťvzž", "ï": "aáeéèoóuúy"}
+_LEADERS = {
+    "ě": "bdfmnptv",
+    "ů": "bcčdďfghjklmnpřrsštťvzž",
+    "ï": "aáeéèoóuúy",
+    **dict.fromkeys("ϊϋ", "αεουάέόύ"),
+}
 """What may stand before such letters: Czech ``ě`` follows these consonants (Italian ``ì`` any),
-``ů`` no vowel (French ``où``), ``ï`` a vowel (Slovak ``ď`` begins words)."""
+``ů`` no vowel (French ``où``), ``ï`` a vowel (Slovak ``ď`` begins words), as do Greek letters with
+a diaeresis (Cyrillic ``ъ`` follows consonants)."""
 _WITH_TONE = frozenset("aeiouyăâêôơư")
 """Vietnamese vowels; the byte of a tone is a vowel elsewhere: Italian ``ì``."""
+UNCLOSED_BITS = 5.0
+"""An opening quote that no quote closes."""
 USUAL_PAIR_BITS = 1.0
 """What a letter costs less in a language whose usual pairs are known."""
 UNUSUAL_PAIR_BITS = 4.0
 """Two letters side by side that seldom are."""
+UNUSUAL_BESIDE_BITS, UNKNOWN_BESIDE_BITS = 4.0, 2.0
+"""Beside a letter above ASCII, what does not stand there in the language's usual words; and
+anything beside one that does not occur in them."""
 _WITHOUT_ACCENTS = str.maketrans("άέήίόύώϊϋΐΰςё", "αεηιουωιυιυσе")
 _OPENERS = frozenset("“‘«‹„¿¡#§№°±µ–—•…·´\u00a0")
 _COMMON_SYMBOLS = frozenset("’‘“”„«»–—…•€£°º·©®™½²³¼¾§´¨\u00a0№")
 _ODD_NEIGHBOURS = frozenset("!#$%*+<=>@[\\]^_`{|}~")
 """ASCII characters that seldom touch a letter above ASCII."""
 _MOST_BYTES = 1500
+_ALIKE = str.maketrans("șțȘȚ", "şţŞŢ")
+"""Romanian letters that are written with a comma, and in most encodings with a cedilla."""
+TELLING_BITS = 1.5
+"""A text that costs so much more is half as likely: the bits count more than they prove."""
+DOUBTFUL_BITS = 12.0
+"""A text that costs so much more is out of the question."""
+SURE = 0.9
+"""Less is a doubt, and is explained."""
 
 
 class _Guess(NamedTuple):
     encoding: str
-    letters: Alphabet | _Script
+    letters: Alphabet | Script
     bits: float
 
 
-def guess(words: Iterable[bytes]) -> tuple[str, str]:
-    """The legacy encoding of words that hold bytes above ASCII.
+class Guessed(NamedTuple):
+    """A legacy encoding, and how sure it is."""
 
-    Returns:
-        A CPython codec name, and the reason as a phrase.
-    """
-    best = _cheapest(_bounded(words))
-    return best.encoding, f"its letters read like {best.letters.language}"
+    encoding: str
+    """A CPython codec name."""
+    reason: str
+    """A phrase."""
+    confidence: float = 1.0
+    """The share of its text among the likelihoods of all texts that the bytes may be."""
+    second: str = ""
+    """The likeliest encoding that gives another text, where there is a doubt."""
+
+
+def guess(words: Iterable[bytes]) -> Guessed:
+    """The legacy encoding of words that hold bytes above ASCII."""
+    raw = _bounded(words)
+    best, *others = _likeliest(raw)
+    odds = [2 ** ((best.bits - other.bits) / TELLING_BITS) for other in others]
+    reason = f"its letters read like {best.letters.language}"
+    confidence = round(1 / (1 + sum(odds)), 3)
+    if confidence >= SURE:
+        return Guessed(best.encoding, reason, confidence)
+    second = others[0].encoding
+    reason += f"; {_told_apart(raw, best.encoding, second)}"
+    return Guessed(best.encoding, reason, confidence, second)
+
+
+def _told_apart(raw: bytes, encoding: str, other: str) -> str:
+    """The first word that another encoding reads otherwise, both ways."""
+    words = ((_decoded(w, encoding), _decoded(w, other)) for w in raw.split(b"\n"))
+    one, two = next((pair for pair in words if pair[0] != pair[1]), ("", ""))
+    return f"so few letters may be {other}, too: {two!r} instead of {one!r}"
 
 
 def _bounded(words: Iterable[bytes]) -> bytes:
@@ -144,18 +183,23 @@ def some_words(words: Iterable[bytes]) -> dict[bytes, None]:
     return kept
 
 
-def _cheapest(raw: bytes) -> _Guess:
-    """The best guess. What a text costs at least is known at once for all of them; what it costs
-    takes long, and is looked at for the few that may be the best."""
+def _likeliest(raw: bytes) -> list[_Guess]:
+    """The best guess, and after it the best ones of all that read another text and are not much
+    worse. What a text costs at least is known at once for all guesses; what it costs takes long,
+    and is looked at for the few that may be among them."""
     words = _Words(raw)
     guesses = sorted((*_by_pairs(raw), *_by_letters(raw)), key=lambda found: found.bits)
-    best = guesses[0]._replace(bits=inf)
+    texts: dict[str, _Guess] = {}
+    cheapest = inf
     for least in guesses:
-        if least.bits > best.bits:
+        if least.bits > cheapest + DOUBTFUL_BITS:
             break
-        if (bits := words.bits(least)) < best.bits:
-            best = least._replace(bits=bits)
-    return best
+        found = least._replace(bits=words.bits(least))
+        cheapest = min(cheapest, found.bits)
+        text = words.text(found.encoding)
+        if text not in texts or found.bits < texts[text].bits:
+            texts[text] = found
+    return sorted(texts.values(), key=lambda found: found.bits)
 
 
 class _Words:
@@ -167,20 +211,31 @@ class _Words:
         places = [at for at, byte in enumerate(raw, 1) if byte > 0x7F]
         self._sides = [bytes([text[at + side] for at in places]) for side in (-1, 0, 1)]
         self._pairs = Counter(pairwise(text))
+        self._high = [(a, b, n) for (a, b), n in self._pairs.items() if a > 0x7F or b > 0x7F]
+        self._count = Counter(byte for byte in raw if byte > 0x7F)
         self._rows = sum(CROWD_BITS * (len(run) - 2) for run in _CROWD.findall(raw))
+        self._texts: dict[str, str] = {}
         self._shapes: dict[str, tuple[float, float, float]] = {}
         self._unusual: dict[tuple[str, str], float] = {}
+
+    def text(self, encoding: str) -> str:
+        if encoding not in self._texts:
+            self._texts[encoding] = _decoded(self._raw, encoding).translate(_ALIKE)
+        return self._texts[encoding]
 
     def bits(self, least: _Guess) -> float:
         """What the text costs under a guess."""
         encoding, letters = least.encoding, least.letters
-        if isinstance(letters, _Script):
+        if isinstance(letters, Script):
             return _pair_bits(_decoded(self._raw, encoding), encoding, letters)
         if encoding not in self._shapes:
-            self._shapes[encoding] = _shape_bits(self._pairs, self._sides, encoding)
+            inside, alone, close = _shape_bits(self._pairs, self._sides, encoding)
+            inside += _unclosed_bits(self._count, encoding)
+            self._shapes[encoding] = inside, alone, close
         common, stranger, crowd = self._shapes[encoding]
         if letters.mixed:
-            return least.bits + common + crowd + self._rows
+            beside = _beside_bits(self._high, encoding, letters)
+            return least.bits + common + crowd + self._rows + beside
         key = encoding, letters.words
         if key not in self._unusual:
             self._unusual[key] = _pair_of_letters_bits(self._pairs, encoding, letters.words)
@@ -220,21 +275,30 @@ def _upper_half(encoding: str) -> str:
 
 
 _PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 3.5, "cp1258": 5.0}
-_PRIOR_BITS |= {"iso8859-13": 4.5, "iso8859-4": 8.0, "cp775": 9.0, "cp1250": 1.5}
-_PRIOR_BITS |= {"iso8859-2": 2.0, "koi8-r": 2.5, "koi8-u": 2.5}
-_RARE_BITS = {"Icelandic": 2.0, "Estonian": 2.5}
+_PRIOR_BITS |= {
+    "iso8859-13": 4.5,
+    "iso8859-4": 12.0,
+    "cp775": 12.0,
+    "iso8859-16": 6.0,
+    "cp1250": 1.5,
+}
+_PRIOR_BITS |= {"iso8859-2": 2.0, "koi8-r": 4.5, "koi8-u": 4.5}
+_RARE_BITS = {"Icelandic": 4.0, "Estonian": 3.0, "Albanian": 4.0, "Irish": 3.0}
 """Of languages of few people, whose letters are those of others in their own encodings."""
 
 
 def _prior_bits(encoding: str, latin: bool) -> float:
     """Windows code pages are commoner than ISO ones, and those than DOS or Macintosh ones; Western
-    and Cyrillic ones are commoner than Baltic and Vietnamese ones."""
+    and Cyrillic ones are commoner than Baltic and Vietnamese ones. The WHATWG's Encoding Standard
+    has one of DOS's encodings (cp866) and two of the Macintosh's: the web needs no others."""
     script = 0.0 if latin else SCRIPT_BITS
     if encoding in _PRIOR_BITS:
         return script + _PRIOR_BITS[encoding]
     if encoding.startswith(("cp125", "cp874")):
         return script + 0.5
-    return script + (1.5 if encoding.startswith(("iso", "koi8")) else 5.0)
+    if encoding.startswith("mac"):
+        return script + 10.0
+    return script + (1.5 if encoding.startswith("iso") else 8.0)
 
 
 def _decoded(raw: bytes, encoding: str) -> str:
@@ -331,7 +395,7 @@ def _shape_bits(
         sides: the bytes before those above ASCII, themselves, and the bytes after them.
         encoding: in which each byte is a character.
     """
-    inside = stranger = crowd = 0.0
+    inside = stranger = crowd = capitals = 0.0
     leaders, followers = _neighbours(encoding)
     tones, vowels = _tones(encoding)
     for (one, other), times in pairs.items():
@@ -351,7 +415,8 @@ def _shape_bits(
             elif here.isupper():
                 turns = before.isupper() and after.islower()
                 capital = CAPITAL_BITS if not before.isalpha() else CAPITAL_NEXT_BITS
-                inside += (CAPITALS_END_BITS if turns else capital) * times
+                inside += CAPITALS_END_BITS * turns * times
+                capitals += capital * (not turns) * times
             if before == "#" or after == "#":
                 inside += WEDGED_BITS * times
             if before in "aA" or after in "aA":
@@ -359,11 +424,34 @@ def _shape_bits(
             elif not before.isalpha() and not after.isalpha():
                 numbered = before.isdigit() or after.isdigit()
                 crowd += (NUMBERED_BITS if numbered else ALONE_BITS) * times
-                stranger += ALONE_BITS * after.isdigit() * times
+                stranger += ALONE_BITS * (1 + after.isdigit()) * times
         elif after.isalpha() and not combining(here):
             allowed = "’·" if before.isalpha() else "“·"
             inside += WEDGED_BITS * (here not in allowed) * times
-    return inside, stranger, crowd
+    return inside + min(capitals, MOST_CAPITAL_BITS), stranger, crowd
+
+
+_CLOSERS = {"‘": "’", "“": "”", "„": "“”", "«": "»", "‹": "›"}
+
+
+@cache
+def _quotes(encoding: str) -> tuple[tuple[int, tuple[int, ...]], ...]:
+    """The bytes of opening quotes, and those of the quotes that close each."""
+    characters = _upper_half(encoding)
+    return tuple(
+        (0x80 + characters.index(c), tuple(0x80 + characters.index(d) for d in closers))
+        for c, closers in _CLOSERS.items()
+        if c in characters and all(d in characters for d in closers)
+    )
+
+
+def _unclosed_bits(counts: Mapping[int, int], encoding: str) -> float:
+    """What opening quotes cost that nothing closes: there, capitals stand in other encodings."""
+    return UNCLOSED_BITS * sum(
+        max(0, counts[opener] - sum(counts[c] for c in closers))
+        for opener, closers in _quotes(encoding)
+        if counts[opener]
+    )
 
 
 def _pair_of_letters_bits(pairs: Mapping[tuple[int, int], int], encoding: str, words: str) -> float:
@@ -376,6 +464,42 @@ def _pair_of_letters_bits(pairs: Mapping[tuple[int, int], int], encoding: str, w
         for (a, b), n in pairs.items()
         if (one := table[a]) and (other := table[b]) and one + other not in usual
     )
+
+
+def _beside_bits(pairs: Sequence[tuple[int, int, int]], encoding: str, letters: Alphabet) -> float:
+    """What is unusual beside letters above ASCII, the ends of words included."""
+    usual, known = _usual_beside(letters.language)
+    table = _small_letters(encoding)
+    bits = 0.0
+    for a, b, n in pairs:
+        one, other = table[a], table[b]
+        if one + other not in usual:
+            for c in (one, other):
+                if not c.isascii():
+                    bits += n * (UNUSUAL_BESIDE_BITS if c in known else UNKNOWN_BESIDE_BITS)
+    return bits
+
+
+@cache
+def _small_letters(encoding: str) -> tuple[str, ...]:
+    """By byte, its small letter; a line end for what is none."""
+    characters = _ASCII + _upper_half(encoding)
+    return tuple(
+        c.lower() if c.lower() != c.upper() and c not in "µİ" else "\n" for c in characters
+    )
+
+
+@cache
+def _usual_beside(language: str) -> tuple[frozenset[str], frozenset[str]]:
+    """Pairs of a letter above ASCII and the one beside it, and the letters above ASCII of them."""
+    languages = _WESTERN if language in _OF_MANY else (language,)
+    words = [w for name in languages for w in LATIN_WORDS.get(name, "").split()]
+    pairs = {a + b for a, b in pairwise("\n".join(["", *words, ""])) if not (a + b).isascii()}
+    return frozenset(pairs), frozenset(c for c in "".join(pairs) if not c.isascii())
+
+
+_OF_MANY = frozenset({"English", "several languages"})
+_WESTERN = tuple(a.language for a in ALPHABETS if a.encodings == WESTERN)
 
 
 @cache
@@ -402,39 +526,34 @@ COMMON_BITS = 7.0
 STRANGE_BITS = 60.0
 """A character of more than two bytes."""
 _HALF_KANA_BITS = 9.0
+_KANA_ALONE = re.compile("(?<![\uff61-\uff9f])[\uff61-\uff9f](?![\uff61-\uff9f])")
+"""A kana of half width with no other one beside it."""
 _LEAST_PAIR_BITS = 6.5
 """No character costs less."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Script:
-    encodings: tuple[str, ...]
-    """From the narrowest to the widest; the first that decodes is taken."""
-    language: str
-    common: frozenset[str]
-    cost: Callable[[int, int], float]
-    """Bits of a pair whose character is not among the common ones."""
-
-
 def _by_pairs(raw: bytes) -> Iterable[_Guess]:
     """What the characters cost at least, under every encoding of pairs."""
-    for script in _SCRIPTS:
+    for script in SCRIPTS:
         for encoding in script.encodings:
             text = _decoded(raw, encoding)
             broken = text.count("\ufffd")
             others = len(text) - len(text.encode("ascii", "ignore")) - broken
-            yield _Guess(encoding, script, BROKEN_BITS * broken + _LEAST_PAIR_BITS * others)
+            least = SCRIPT_BITS + BROKEN_BITS * broken + _LEAST_PAIR_BITS * others
+            yield _Guess(encoding, script, least)
             if not broken:
                 break
 
 
-def _pair_bits(text: str, encoding: str, script: _Script) -> float:
-    bits = 0.0
+def _pair_bits(text: str, encoding: str, script: Script) -> float:
+    bits = SCRIPT_BITS + STRANGER_BITS * len(_KANA_ALONE.findall(text))
     for character, count in Counter(text).items():
         if character.isascii():
             continue
         if character == "\ufffd":
             bits += BROKEN_BITS * count
+        elif not character.isprintable():
+            bits += CONTROL_BITS * count
         elif character in script.common:
             bits += COMMON_BITS * count
         else:
@@ -444,54 +563,3 @@ def _pair_bits(text: str, encoding: str, script: _Script) -> float:
             else:
                 bits += (_HALF_KANA_BITS if len(code) == 1 else STRANGE_BITS) * count
     return bits
-
-
-def _gb(lead: int, trail: int) -> float:
-    if 0xB0 <= lead <= 0xD7 and trail >= 0xA1:
-        return 11.5
-    if 0xD8 <= lead <= 0xF7 and trail >= 0xA1:
-        return 15.0
-    if 0xA1 <= lead <= 0xA9 and trail >= 0xA1:
-        return 12.0
-    return 20.0
-
-
-def _big5(lead: int, _trail: int) -> float:
-    if 0xA4 <= lead <= 0xC6:
-        return 11.0
-    if 0xA1 <= lead <= 0xA3:
-        return 12.0
-    return 15.5 if 0xC9 <= lead <= 0xF9 else 24.0
-
-
-def _korean(lead: int, trail: int) -> float:
-    if 0xB0 <= lead <= 0xC8 and trail >= 0xA1:
-        return 9.5
-    if 0xA1 <= lead <= 0xAC and trail >= 0xA1:
-        return 14.0
-    return 18.0 if lead >= 0xCA and trail >= 0xA1 else 20.0
-
-
-def _euc_jp(lead: int, _trail: int) -> float:
-    if lead in (0xA4, 0xA5):
-        return 6.5
-    if 0xB0 <= lead <= 0xCF:
-        return 11.0
-    return 12.0 if lead == 0xA1 else 16.0
-
-
-def _shift_jis(lead: int, trail: int) -> float:
-    if (lead == 0x82 and trail >= 0x9F) or (lead == 0x83 and trail <= 0x96):
-        return 6.5
-    if 0x88 <= lead <= 0x98:
-        return 11.0
-    return 12.0 if lead == 0x81 else 16.0
-
-
-_SCRIPTS = (
-    _Script(("gbk", "gb18030"), "simplified Chinese", frozenset(SIMPLIFIED), _gb),
-    _Script(("big5", "cp950", "big5hkscs"), "traditional Chinese", frozenset(TRADITIONAL), _big5),
-    _Script(("cp949",), "Korean", frozenset(KOREAN), _korean),
-    _Script(("euc_jp",), "Japanese", frozenset(JAPANESE), _euc_jp),
-    _Script(("cp932",), "Japanese", frozenset(JAPANESE), _shift_jis),
-)

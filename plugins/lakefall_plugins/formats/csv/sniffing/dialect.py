@@ -102,7 +102,9 @@ def detect(
         header_label=table.layout.label if verdict.present else "",
         skip_initial_space=_skip_initial_space(found, table, way),
         blanks_around_quotes=options.quotechar is None and way.delimiter != " ",
-        confidence=found.doubt.confidence,
+        confidence=found.doubt.confidence * encoding.confidence,
+        encoding_confidence=encoding.confidence,
+        second_encoding=encoding.second,
         header_confidence=verdict.confidence,
         evidence=(
             *encoding.evidence,
@@ -112,7 +114,7 @@ def detect(
             *([f"{_lines(footer)} below the table {_are(footer)} no part of it"] if footer else []),
             *(["the last record looks like a total"] if total else []),
         ),
-        runner_up=_reading(found),
+        runner_up=_reading(found, encoding.confidence),
     )
 
 
@@ -322,9 +324,10 @@ def _evidence(found: Found, table: _Table) -> list[str]:
     return sentences
 
 
-def _reading(found: Found) -> Reading | None:
+def _reading(found: Found, share: float) -> Reading | None:
+    """The second reading; its score is the share of both it and the encoding."""
     if found.doubt.second is None:
         return None
     doubt, way = found.doubt, found.doubt.second.way
-    score = min(doubt.odds, 1.0) * doubt.confidence
+    score = min(doubt.odds, 1.0) * doubt.confidence * share
     return Reading(way.delimiter, way.quotechar, way.escapechar, round(score, 6))
