@@ -55,7 +55,7 @@ WEDGED_BITS = 8.0
 """A symbol between two letters."""
 STRANGER_BITS = 6.0
 """ASCII letters in one word with letters of another script."""
-ALONE_BITS = 3.0
+ALONE_BITS = 4.0
 """A letter above ASCII with no letter on either side, in a language that mixes; in any language
 right before a digit, where a sign of money stands: ``£5``."""
 NUMBERED_BITS = 8.0
@@ -119,7 +119,7 @@ _ALIKE = str.maketrans("șțȘȚ", "şţŞŢ")
 """Romanian letters that are written with a comma, and in most encodings with a cedilla."""
 TELLING_BITS = 1.5
 """A text that costs so much more is half as likely: the bits count more than they prove."""
-DOUBTFUL_BITS = 12.0
+DOUBTFUL_BITS = 8.0
 """A text that costs so much more is out of the question."""
 SURE = 0.9
 """Less is a doubt, and is explained."""
@@ -274,12 +274,13 @@ def _upper_half(encoding: str) -> str:
     return _decoded(bytes(range(0x80, 0x100)), encoding)
 
 
-_PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 3.5, "cp1258": 5.0}
+_PRIOR_BITS = {"cp1252": 0.0, "cp1251": 0.0, "cp1257": 5.0, "cp1258": 5.0}
 _PRIOR_BITS |= {
-    "iso8859-13": 4.5,
+    "iso8859-13": 6.0,
     "iso8859-4": 12.0,
     "cp775": 12.0,
     "iso8859-16": 6.0,
+    "iso8859-15": 3.0,
     "cp1250": 1.5,
 }
 _PRIOR_BITS |= {"iso8859-2": 2.0, "koi8-r": 4.5, "koi8-u": 4.5}
