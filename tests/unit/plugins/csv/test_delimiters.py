@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -52,14 +53,16 @@ def test_parts_of_values_are_no_columns(tmp_path: Path, text: str) -> None:
     assert sniff(tmp_path, text).delimiter == ""
 
 
-FIRST, LAST = (
-    ("Ann", "Bob", "Cy", "Dee", "Eve"),
-    ("Lee", "Day", "Roe", "Fox", "Orr", "Hall", "Ives"),
-)
-NAMED = "".join(
-    f"{FIRST[n % 5]} {LAST[n % 7]}{{0}}{n * n + 7}{{0}}{FIRST[n % 4]} {LAST[n % 6]}\n"
-    for n in range(30)
-)
+FIRST = "Ann Bob Carla Dmitri Elena Farid Grace Hiro Ines Jonas Kofi Lena".split()  # noqa: SIM905
+LAST = "Amber Bridge Copper Dagger Forest Harbor Island Kettle Ladder Mirror".split()  # noqa: SIM905
+
+
+def _record(chance: Random) -> str:
+    one, two = (f"{chance.choice(FIRST)} {chance.choice(LAST)}" for _ in range(2))
+    return f"{one}{{0}}{chance.randrange(10 ** chance.randrange(1, 6))}{{0}}{two}\n"
+
+
+NAMED = "".join(map(_record, [Random(2)] * 31))
 """Two names of two words in every record, and a number between them."""
 ABOVE = {
     "names of one word": "buyer{0}amount{0}seller\n",

@@ -96,7 +96,7 @@ KINDS = {
     "Turkish capitals": ("ESKİŞEHİR\nMUĞLA\nÇELİK\n", "cp1254"),
     "one Turkish letter that is Macintosh's": ("Şahin\nİstanbul\nİzmir\n", "cp1254"),
     "one Portuguese letter that is Romanian elsewhere": ("Guimarães\nGöteborg\n", "cp1252"),
-    "one Slovak letter that is Macintosh's": ("Šimko\nPrešov\n", "cp1250"),
+    "one Slovak letter that is Macintosh's": ("Šimko\nŠtefan\n", "cp1250"),
     "Croatian ends that are Danish elsewhere": ("Jurić\nGrgić\n", "iso8859-2"),
     "Polish that could be Portuguese": ("Kraków\nCzęstochowa\n", "cp1250"),
     "Bulgarian that could be Greek": ("Русе\nГълъб\n", "cp1251"),
