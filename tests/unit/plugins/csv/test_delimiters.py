@@ -8,7 +8,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_support import open_path
 from sniffer_support import sniff
@@ -157,6 +157,7 @@ def test_it_is_named_and_refused(tmp_path: Path, text: str, delimiter: str) -> N
     assert opened.rows == [tuple(c or None for c in row) for row in rows[told.has_header :]]
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(["||", "::", "~|~", "^^", "&&&"]),
     st.lists(
