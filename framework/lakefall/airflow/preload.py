@@ -20,8 +20,7 @@ from typing import Any
 
 from lakefall.airflow import step_values
 from lakefall.contract.plugin import Options, Plugin
-from lakefall.plugin_loading.catalogue import BUILTIN_PACKAGE, installed
-from lakefall.plugin_loading.manager import hooks_of
+from lakefall.plugin_loading.catalogue import BUILTIN_PACKAGE, hooks_of, installed
 
 PACKAGES = (
     *(f"lakefall.{name}" for name in ("airflow", "common", "config", "contract", "files")),

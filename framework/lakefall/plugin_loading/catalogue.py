@@ -22,6 +22,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import pluggy
 
@@ -30,6 +31,8 @@ from lakefall.contract.plugin import PROJECT, NoOptions, Options, Plugin, Stage
 from lakefall.contract.results import Check
 
 if TYPE_CHECKING:
+    from pluggy import HookimplOpts
+
     from lakefall.contract.configuration import PipelineConfig, Use
 
 BUILTIN_PACKAGE = "lakefall_plugins"
@@ -371,3 +374,27 @@ def _versions(packages: tuple[str, ...]) -> Iterator[str]:
         except PackageNotFoundError:
             # The distribution has another name.
             yield name
+
+
+# --- what calls their hooks ---
+
+
+class Manager(pluggy.PluginManager):
+    """Looks for hooks once a class: a pipeline and its tables have many plugins of one."""
+
+    def parse_hookimpl_opts(self, plugin: object, name: str) -> HookimplOpts | None:
+        kind = type(plugin)
+        if name not in hooks_of(kind) and hasattr(kind, name):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
+
+
+_HOOKS: WeakKeyDictionary[type, frozenset[str]] = WeakKeyDictionary()
+
+
+def hooks_of(kind: type) -> frozenset[str]:
+    """What a class implements, by name."""
+    if kind not in _HOOKS:
+        found = pluggy.PluginManager(PROJECT).parse_hookimpl_opts
+        _HOOKS[kind] = frozenset(name for name in dir(kind) if found(kind, name) is not None)
+    return _HOOKS[kind]

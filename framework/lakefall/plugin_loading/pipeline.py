@@ -58,7 +58,7 @@ from lakefall.contract.values import (
 from lakefall.files import archives, compression
 from lakefall.files.options import LIMITS, ArchiveLimits
 from lakefall.files.selection import matcher
-from lakefall.plugin_loading.manager import Manager
+from lakefall.plugin_loading.catalogue import Manager
 
 if TYPE_CHECKING:
     import pyarrow as pa
