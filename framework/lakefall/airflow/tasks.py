@@ -142,7 +142,7 @@ def _not_under_way(works: list[Work], *, force: bool) -> list[Work]:
 
     mine, others = under_way.taken(dag, run_id, works, is_running)
     if others and not force:
-        some = ", ".join(list(others)[:MOST_FILES])
+        some = ", ".join(others[:MOST_FILES])
         log.info("%s files are left to other runs that load them: %s", f"{len(others):,}", some)
     return works if force else mine
 

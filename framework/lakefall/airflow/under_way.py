@@ -9,7 +9,7 @@ nothing. Two runs that look at the very same moment may still take the same file
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from hashlib import sha256
 from typing import Any
@@ -28,8 +28,8 @@ Notes = dict[str, list[str]]
 
 def taken(
     dag: str, run_id: str, works: Sequence[Work], is_running: Callable[[str], bool]
-) -> tuple[list[Work], dict[str, str]]:
-    """What this run loads, which is noted, and the keys of what others are loading: key -> run.
+) -> tuple[list[Work], list[str]]:
+    """What this run loads, which is noted, and the keys of what others are loading.
 
     Args:
         dag: its id.
@@ -38,9 +38,10 @@ def taken(
         is_running: whether a run of the DAG, by its id, has not ended yet.
     """
     notes = {r: n for r, n in _read(dag).items() if r != run_id and is_running(r)}
-    by = {each: run for run, some in notes.items() for each in some}
-    others = {file.key: by[digest(file)] for w in works for file in w.files if digest(file) in by}
-    mine = [w for w in (_without(work, others) for work in works) if w.files]
+    noted = {each for some in notes.values() for each in some}
+    others = [file.key for w in works for file in w.files if digest(file) in noted]
+    left = set(others)
+    mine = [w for w in (_without(work, left) for work in works) if w.files]
     notes[run_id] = [digest(file) for work in mine for file in work.files][:MOST]
     _write(dag, notes)
     return mine, others
@@ -53,7 +54,7 @@ def ended(dag: str, run_id: str) -> None:
         _write(dag, notes)
 
 
-def _without(work: Work, keys: Iterable[str]) -> Work:
+def _without(work: Work, keys: Container[str]) -> Work:
     return replace(work, files=tuple(f for f in work.files if f.key not in keys))
 
 
